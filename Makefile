@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+# All rules, no recursion. `make help` lists the targets.
+#
+#   V=1            show commands
+#   SAN=address,undefined   a sanitizer build, in its own tree
+#   WERROR=0       warnings stay warnings (packagers)
+#   DESTDIR= prefix=        where `make install` puts things
+
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.DEFAULT_GOAL := all
+
+VERSION := 0.1.0
+SAN ?=
+WERROR ?= 1
+V ?= 0
+
+variant := $(if $(SAN),san,release)
+B := build/$(variant)
+
+CC ?= gcc
+CLANG ?= clang
+BPFTOOL ?= $(or $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v bpftool),bpftool)
+PKG_CONFIG ?= pkg-config
+
+prefix ?= /usr/local
+sbindir ?= $(prefix)/sbin
+bindir ?= $(prefix)/bin
+mandir ?= $(prefix)/share/man
+docdir ?= $(prefix)/share/doc/jitgate
+sysconfdir ?= $(if $(filter /usr,$(prefix)),/etc,$(prefix)/etc)
+unitdir ?= $(prefix)/lib/systemd/system
+sysusersdir ?= $(prefix)/lib/sysusers.d
+tmpfilesdir ?= $(prefix)/lib/tmpfiles.d
+
+Q := $(if $(filter 1,$(V)),,@)
+say = $(if $(filter 1,$(V)),,@printf '  %-8s %s\n' $(1) $(2);)
+
+warnings := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wundef -Wvla \
+	$(if $(filter 0,$(WERROR)),,-Werror)
+hardening := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefined,-D_FORTIFY_SOURCE=2) \
+	-fstack-protector-strong -fPIE
+CFLAGS ?= -O2 -g
+all_cflags = -std=gnu17 $(warnings) $(hardening) -D_GNU_SOURCE -DJITGATE_VERSION='"$(VERSION)"' \
+	-DCONF_PATH_DEFAULT='"$(conf_default)"' -Iinclude -Iagent -Ibpf -I$(B) $(CFLAGS) $(CPPFLAGS)
+all_ldflags = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(if $(SAN),-fsanitize=$(SAN)) $(LDFLAGS)
+conf_default := /etc/jitgate/jitgate.conf
+
+pkg_libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
+
+# ---------------------------------------------------------------- sources
+
+# CORE: pure decisions. They sit in one archive; a program pulls in what it uses.
+core := azure_jit azure_json cidr clockmap conf feed_msg grant guard learned pace reconcile report state text timefmt
+
+jitgated_src := jitgated enforcer server datapath netif loop sandbox usock notify files log
+jitgated_pkg := libbpf libconfuse libcap-ng libseccomp libmnl
+jitgate-azure_src := jitgate_azure azure_http usock sandbox notify files log
+jitgate-azure_pkg := libcurl libcjson libconfuse libcap-ng libseccomp
+jitgate_src := jitgate offline datapath netif usock files log
+jitgate_pkg := libbpf libconfuse libmnl
+
+programs := jitgated jitgate-azure jitgate
+unit_tests := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
+unit_pkg := cmocka libconfuse libcjson
+emulator_src := $(patsubst tests/emulator/%.c,%,$(wildcard tests/emulator/*.c))
+emulator_pkg := libmicrohttpd libcjson gnutls
+
+include tests/deps.mk
+
+# ---------------------------------------------------------------- building
+
+.PHONY: all
+all: $(programs:%=$(B)/%) ## build the programs
+
+$(B)/%.o: agent/%.c
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(CC) $(all_cflags) -MMD -MP -c $< -o $@
+
+$(B)/tests/%.o: tests/%.c
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(CC) $(all_cflags) -Itests -MMD -MP -c $< -o $@
+
+$(B)/libcore.a: $(core:%=$(B)/%.o)
+	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $^
+
+define program
+$(B)/$(1): $$($(1)_src:%=$(B)/%.o) $(B)/libcore.a
+	$$(call say,LINK,$$@)$$(CC) $$(all_cflags) $$(all_ldflags) $$^ $$(call pkg_libs,$$($(1)_pkg)) -o $$@
+endef
+$(foreach p,$(programs),$(eval $(call program,$(p))))
+
+# The packet program. UAPI headers only; the multiarch folder holds asm/.
+multiarch := $(shell $(CC) -print-multiarch 2>/dev/null)
+bpf_cflags := -target bpf -mcpu=v2 -O2 -g -Wall -Wextra -Werror -Iinclude -Ibpf \
+	$(if $(multiarch),-I/usr/include/$(multiarch))
+
+$(B)/gate.bpf.o: bpf/gate.bpf.c
+	@mkdir -p $(@D)
+	$(call say,BPF,$@)$(CLANG) $(bpf_cflags) -MMD -MP -c $< -o $@
+
+$(B)/gate.skel.h: $(B)/gate.bpf.o
+	$(call say,SKEL,$@)$(BPFTOOL) gen skeleton $< name gate_bpf > $@
+
+$(B)/datapath.o $(B)/tests/packet/%.o: | $(B)/gate.skel.h
+
+# ---------------------------------------------------------------- test programs
+
+$(B)/unit/%: $(B)/tests/unit/%.o $(B)/libcore.a
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)$(CC) $(all_cflags) $(all_ldflags) $^ $(call pkg_libs,$(unit_pkg)) -o $@
+
+$(B)/emulator: $(emulator_src:%=$(B)/tests/emulator/%.o) $(B)/libcore.a
+	$(call say,LINK,$@)$(CC) $(all_cflags) $(all_ldflags) $^ $(call pkg_libs,$(emulator_pkg)) -o $@
+
+$(B)/probe: $(B)/tests/tools/probe.o
+	$(call say,LINK,$@)$(CC) $(all_cflags) $(all_ldflags) $^ -o $@
+
+include tests/tests.mk
+
+-include $(wildcard $(B)/*.d $(B)/tests/*/*.d)

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * CORE. Config text -> struct conf. The only file that knows libconfuse. Reads no file: the caller hands the bytes in.
+ */
+#ifndef CONF_H
+#define CONF_H
+
+#include <stdbool.h>
+
+#include "grant.h"
+#include "guard.h"
+
+#define CONF_PATH_DEFAULT "/etc/jitgate/jitgate.conf"
+#define CONF_BYTES_MAX (1024 * 1024)
+#define CONF_INTERFACES_MAX 64
+
+enum conf_xdp_mode {
+	CONF_XDP_AUTO = 0, /* native, else generic */
+	CONF_XDP_NATIVE,
+	CONF_XDP_GENERIC,
+};
+
+struct conf_azure {
+	char *cloud;     /* "auto", "public", "usgov", "china" */
+	char *identity;  /* "" or "client_id=…", "object_id=…", "resource_id=…" */
+	char **policies; /* further policy ids; later use */
+	size_t n_policies;
+	uint32_t poll_idle_s;   /* 10 s..1 d, default 10 min */
+	uint32_t poll_live_s;   /* 5 s..1 h, default 60 s */
+	char *arm_endpoint;     /* "" or https://host[:port]; http only for a loopback address */
+	char *imds_endpoint;    /* "" or http://host[:port] */
+	char *ca_file;          /* "" or a PEM file */
+	char *proxy;            /* "" or a proxy URL, for ARM only */
+	struct cidr *translate; /* later use */
+	size_t n_translate;
+	char *user;
+};
+
+struct conf {
+	char **interfaces; /* names; empty with `interfaces_auto` */
+	size_t n_interfaces;
+	bool interfaces_auto;
+	uint32_t mode; /* JITGATE_ENFORCE or JITGATE_AUDIT */
+	enum conf_xdp_mode xdp_mode;
+	struct port_rule *protect;
+	size_t n_protect;
+	struct cidr *allow; /* with 168.63.129.16 and 169.254.169.254 always in it */
+	size_t n_allow;
+	struct guard guard;
+	uint32_t max_grants; /* 16..JITGATE_GRANTS_MAX */
+	struct conf_azure azure;
+	char *user; /* whom jitgated becomes: a name or a number */
+	char *pin_dir;
+	char *run_dir;
+	char *state_dir;
+};
+
+/* One line for people: "FILE:LINE: key: what is wrong; what to do". */
+struct conf_error {
+	int line; /* 0: not known */
+	char message[256];
+};
+
+/*
+ * Parse `len` bytes; `name` is for messages. Returns 0 with *ret filled (free with conf_free), or -EINVAL / -ENOMEM
+ * with err filled and *ret untouched. Unknown and duplicate keys, values out of range, paths that are not absolute, an
+ * unknown unit: all errors, none is a warning.
+ */
+int conf_parse(const char *text, size_t len, const char *name, struct conf *ret, struct conf_error *err);
+void conf_free(struct conf *conf);
+#define _cleanup_conf_ __attribute__((cleanup(conf_free)))
+
+/* "90s", "10m", "24h", "1d": whole number and unit, no sum. 0 or -EINVAL. */
+int duration_parse(const char *text, size_t len, uint32_t *ret_s);
+
+#endif

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * CORE. The feed protocol: fixed-size messages over a SEQPACKET socket, one per packet, host byte order (both ends are
+ * on one machine). What they mean, what is refused, and the table of what may follow what.
+ *
+ *   feed     -> jitgated   HELLO  (BEGIN PORT* GRANT* END | TROUBLE)*
+ *   jitgated -> feed       ASK
+ *
+ * A snapshot counts only when END has arrived and its counts match. Whatever was begun and not
+ * ended, or had one bad message in it, leaves no trace.
+ */
+#ifndef FEED_MSG_H
+#define FEED_MSG_H
+
+#include "grant.h"
+
+#define FEED_PROTOCOL 1
+#define FEED_NAME_MAX 32
+#define FEED_TROUBLE_MAX 256
+
+enum feed_type {
+	FEED_HELLO = 1,
+	FEED_BEGIN,
+	FEED_PORT,
+	FEED_GRANT,
+	FEED_END,
+	FEED_TROUBLE,
+	FEED_ASK,
+	_FEED_TYPE_MAX,
+};
+
+/* Wire layout. Each type has one size, and a message of another size is refused. Reserved fields are 0. */
+struct feed_header {
+	uint16_t type;
+	uint16_t protocol; /* FEED_PROTOCOL */
+	uint32_t size;     /* of the whole message */
+};
+
+struct feed_hello {
+	struct feed_header header;
+	char name[FEED_NAME_MAX]; /* "azure"; printable ASCII, NUL-padded */
+};
+
+struct feed_begin {
+	struct feed_header header;
+	int64_t taken_wall_ns;
+	uint32_t fresh_for_s; /* 1..604800 */
+	uint32_t n_ports;
+	uint32_t n_grants;
+	uint32_t reserved;
+};
+
+struct feed_port {
+	struct feed_header header;
+	uint32_t port;   /* 1..65535 */
+	uint32_t protos; /* PROTO_BIT_* */
+	uint32_t longest_s;
+	uint32_t reserved;
+};
+
+struct feed_grant {
+	struct feed_header header;
+	int64_t until_wall_ns;
+	uint32_t port;                       /* 1..65535 */
+	uint32_t protos;                     /* PROTO_BIT_* */
+	uint32_t family;                     /* JITGATE_IPV4 or JITGATE_IPV6 */
+	uint32_t prefix_len;                 /* 0..32 or 0..128 */
+	uint8_t addr[16];                    /* canonical: bits behind prefix_len are 0 */
+	char requestor[GRANT_REQUESTOR_MAX]; /* UTF-8, NUL-terminated and NUL-padded, as all three */
+	char justification[GRANT_JUSTIFICATION_MAX];
+	char origin[GRANT_ORIGIN_MAX];
+};
+
+struct feed_end {
+	struct feed_header header;
+	uint32_t n_ports; /* the same as in BEGIN */
+	uint32_t n_grants;
+};
+
+struct feed_trouble {
+	struct feed_header header;
+	int64_t at_wall_ns;
+	char text[FEED_TROUBLE_MAX]; /* one line: what failed and what the feed does about it */
+};
+
+struct feed_ask {
+	struct feed_header header;
+};
+
+/* Room for any message. */
+union feed_any {
+	struct feed_header header;
+	struct feed_hello hello;
+	struct feed_begin begin;
+	struct feed_port port;
+	struct feed_grant grant;
+	struct feed_end end;
+	struct feed_trouble trouble;
+	struct feed_ask ask;
+};
+
+/* Size of a message type, 0 when there is no such type. */
+size_t feed_size(unsigned int type);
+
+/* Fill a whole message, header included. Texts that are too long are cut at a UTF-8 boundary. */
+void feed_encode_hello(struct feed_hello *ret, const char *name);
+void feed_encode_begin(struct feed_begin *ret, const struct snapshot *snapshot);
+void feed_encode_port(struct feed_port *ret, const struct port_rule *rule);
+void feed_encode_grant(struct feed_grant *ret, const struct grant_set *set, const struct grant *grant);
+void feed_encode_end(struct feed_end *ret, const struct snapshot *snapshot);
+void feed_encode_trouble(struct feed_trouble *ret, struct wall_time at, const char *text);
+void feed_encode_ask(struct feed_ask *ret);
+
+/* The receiving end of one connection. Starts as {0}, with max_ports and max_grants set; free with feed_receiver_free. */
+struct feed_receiver {
+	size_t max_ports, max_grants;
+	int greeted;                /* HELLO came */
+	int open;                   /* between BEGIN and END */
+	uint32_t n_ports, n_grants; /* announced */
+	char name[FEED_NAME_MAX];
+	struct snapshot partial;
+	struct snapshot complete;    /* valid after FEED_GOT_SNAPSHOT, until the next call */
+	struct wall_time trouble_at; /* valid after FEED_GOT_TROUBLE */
+	char trouble[FEED_TROUBLE_MAX];
+};
+
+enum feed_got {
+	FEED_GOT_NOTHING = 0, /* taken in, nothing to act on yet */
+	FEED_GOT_SNAPSHOT,    /* receiver->complete: the caller may move it out (and zero it) */
+	FEED_GOT_TROUBLE,     /* receiver->trouble */
+};
+
+/*
+ * Take one message in. Returns enum feed_got, or -EINVAL with err->why (wrong type, size, protocol, order, a number out of range, counts that
+ * do not match, more than fits, text without end), -ENOMEM. After an error the partial snapshot is gone and the
+ * caller closes the connection; what was complete before stays untouched.
+ */
+int feed_receive(struct feed_receiver *receiver, const void *message, size_t len, struct parse_error *err);
+void feed_receiver_free(struct feed_receiver *receiver);
+
+#endif

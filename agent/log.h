@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * EDGE. Lines to stderr. Under systemd (JOURNAL_STREAM is set) each begins with its priority, "<5>".
+ * TOP files log; CORE and EDGE do not, above debug.
+ */
+#ifndef LOG_H
+#define LOG_H
+
+enum log_level {
+	LOG_LEVEL_ERR = 3,
+	LOG_LEVEL_WARNING = 4,
+	LOG_LEVEL_NOTICE = 5,
+	LOG_LEVEL_INFO = 6,
+	LOG_LEVEL_DEBUG = 7
+};
+
+/* `program` is prefixed when a person reads (a terminal or a file). Level from JITGATE_LOG (err..debug), default info. */
+void log_open(const char *program);
+
+/* One line, without its newline. Control characters in the result are replaced, so a line stays a line. */
+void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#define log_err(...) log_line(LOG_LEVEL_ERR, __VA_ARGS__)
+#define log_warning(...) log_line(LOG_LEVEL_WARNING, __VA_ARGS__)
+#define log_notice(...) log_line(LOG_LEVEL_NOTICE, __VA_ARGS__)
+#define log_info(...) log_line(LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_debug(...) log_line(LOG_LEVEL_DEBUG, __VA_ARGS__)
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * CORE. What jitgate shows, as text for people (aligned, at most 100 columns) and as JSON (field names are a contract). From a
+ * struct that the caller fills: out of the running daemon, or, when that is dead, out of the pins alone.
+ */
+#ifndef REPORT_H
+#define REPORT_H
+
+#include <stdbool.h>
+
+#include "grant.h"
+#include "jitgate_abi.h"
+#include "text.h"
+
+struct report_interface {
+	char name[16];
+	uint32_t ifindex;
+	char xdp_mode[12];   /* "native", "generic", "none" */
+	uint32_t program_id; /* what the kernel says is on the interface; 0: nothing */
+	bool verified;       /* that is our program, and its filter slot is filled */
+	char why[96];        /* when not verified: the reason */
+};
+
+struct report_port {
+	uint16_t port;
+	uint8_t proto_bit; /* one bit */
+	bool by_config;    /* in `protect`; else learned from the feed */
+	struct port_counters counters;
+};
+
+struct report_grant {
+	struct cidr source;
+	uint16_t port;
+	uint8_t protos;
+	bool endless; /* from `allow` */
+	struct wall_time until;
+	const char *requestor, *justification, *origin; /* never NULL */
+	uint64_t packets, bytes;
+	struct wall_time last_seen; /* ns 0: never */
+};
+
+enum report_feed_state { REPORT_FEED_NEVER = 0, REPORT_FEED_FRESH, REPORT_FEED_STALE };
+
+struct report {
+	struct wall_time now;
+	const char *version;
+	uint32_t mode;
+	bool agent_running;
+	const char *agent_why; /* when not running: what was tried */
+	struct report_interface *interfaces;
+	size_t n_interfaces;
+	enum report_feed_state feed_state;
+	const char *feed_name; /* "" before the first HELLO */
+	bool feed_connected;
+	struct wall_time last_good;     /* ns 0: never */
+	struct wall_time last_error_at; /* ns 0: none */
+	const char *last_error;         /* "" none */
+	bool only_protect;              /* no good answer yet and no state: only `protect` ports are closed */
+	struct gate_counter counters[_REASON_MAX];
+	struct report_port *ports;
+	size_t n_ports;
+	struct report_grant *grants; /* without the endless ones of `allow` */
+	size_t n_grants;
+	size_t n_allow; /* always-allowed sources */
+};
+
+/* The verdict on one (source, port, proto), now. */
+struct report_explain {
+	struct wall_time now;
+	struct cidr source; /* a single address */
+	uint16_t port;
+	uint8_t proto_bit;
+	enum reason reason;   /* UNPROTECTED, GRANTED, AUDIT, EXPIRED, NO_GRANT */
+	enum reason would_be; /* in audit mode what enforcement would say, else = reason */
+	bool has_grant;       /* an entry covers the source */
+	struct report_grant grant;
+};
+
+/* The name of a reason, as in JSON and in DESIGN's verdict table: "no_grant". Never NULL. */
+const char *reason_name(unsigned int reason);
+bool reason_passes(unsigned int reason);
+
+void report_status_text(const struct report *report, struct text *out);
+void report_status_json(const struct report *report, struct text *out);
+void report_list_text(const struct report *report, struct text *out);
+void report_list_json(const struct report *report, struct text *out);
+void report_explain_text(const struct report_explain *explain, struct text *out);
+void report_explain_json(const struct report_explain *explain, struct text *out);
+
+#endif

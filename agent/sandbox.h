@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * EDGE. Giving up power: uid, capabilities, no_new_privs, seccomp. Irreversible, in this order.
+ */
+#ifndef SANDBOX_H
+#define SANDBOX_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct sandbox_user {
+	uid_t uid;
+	gid_t gid;
+};
+
+/* A name, or a number (then the group has the same number, unless the user exists). -ENOENT, -EINVAL for root. */
+int sandbox_find_user(const char *user, struct sandbox_user *ret_user);
+
+/*
+ * Become `user`, without supplementary groups, with an empty bounding set, with no capability, or only CAP_BPF when keep_bpf.
+ * Sets no_new_privs. As an ordinary user already: only no_new_privs. 0 or -errno.
+ */
+int sandbox_become(const struct sandbox_user *user, bool keep_bpf);
+
+/* Give up CAP_BPF after all. */
+int sandbox_drop_bpf(void);
+
+enum sandbox_profile { SANDBOX_JITGATED, SANDBOX_AZURE };
+
+/* Install the allow-list of system calls; any other one ends the process with SIGSYS. */
+int sandbox_seccomp(enum sandbox_profile profile);
+
+#endif

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Frame -> struct packet: where the source address and the ports are, or why
+ * they cannot be had. No helper, no map, no state, so that the same text is
+ * also compiled natively for unit tests and fuzzing.
+ *
+ * The measure is the kernel's own receive path: whatever it would deliver to
+ * a socket has to be found here, whatever it would refuse may be dropped.
+ */
+#ifndef GATE_PARSE_H
+#define GATE_PARSE_H
+
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+
+#include "jitgate_abi.h"
+
+#define GATE_INLINE static inline __attribute__((always_inline))
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define GATE_BE16(x) ((__u16)__builtin_bswap16((__u16)(x)))
+#else
+#define GATE_BE16(x) ((__u16)(x))
+#endif
+
+#define GATE_ETH_8021Q GATE_BE16(0x8100)
+#define GATE_ETH_8021AD GATE_BE16(0x88a8)
+#define GATE_ETH_IPV4 GATE_BE16(0x0800)
+#define GATE_ETH_IPV6 GATE_BE16(0x86dd)
+
+#define GATE_IPV4_OFFSET_MASK GATE_BE16(0x1fff)
+#define GATE_IPV6_OFFSET_MASK GATE_BE16(0xfff8)
+
+struct vlan_tag {
+	__be16 tci;
+	__be16 type;
+};
+
+struct ext_hdr {
+	__u8 next;
+	__u8 len;           /* in 8 bytes, not counting the first 8; a fragment header has 0 here by definition */
+	__be16 frag_offset; /* fragment header only */
+	__u8 rest[4];
+};
+
+struct ports {
+	__be16 source;
+	__be16 dest;
+};
+
+/* Pointers into the frame; valid only where gate_parse says so. */
+struct packet {
+	const __u8 *saddr; /* 4 or 16 bytes */
+	const __u8 *daddr;
+	__u8 family;    /* JITGATE_IPV4 or JITGATE_IPV6; 0: no IP header was read */
+	__u8 proto;     /* IPPROTO_*; 0 when the chain was not followed to its end */
+	__u8 proto_bit; /* PROTO_BIT_* */
+	__u8 reserved;
+	__be16 sport_be;
+	__be16 dport_be;
+};
+
+/* What the caller does next: judge the ports, or use the reason as it is. */
+#define GATE_HAS_PORTS _REASON_MAX
+
+GATE_INLINE __u8 proto_bit(__u8 proto)
+{
+	switch (proto) {
+	case IPPROTO_TCP:
+		return PROTO_BIT_TCP;
+	case IPPROTO_UDP:
+		return PROTO_BIT_UDP;
+	case IPPROTO_SCTP:
+		return PROTO_BIT_SCTP;
+	case IPPROTO_DCCP:
+		return PROTO_BIT_DCCP;
+	case IPPROTO_UDPLITE:
+		return PROTO_BIT_UDPLITE;
+	default:
+		return 0;
+	}
+}
+
+/* The last step of both families. `l4_len` is how much of L4 the IP header announces, `end` where the frame ends. */
+GATE_INLINE int parse_ports(const void *l4, const void *end, __u32 l4_len, __u8 proto, struct packet *pkt)
+{
+	const struct ports *ports = l4;
+
+	pkt->proto = proto;
+	pkt->proto_bit = proto_bit(proto);
+	if (!pkt->proto_bit)
+		return REASON_OTHER_PROTO;
+	if (l4_len < sizeof(*ports) || (const void *)(ports + 1) > end)
+		return REASON_SHORT_L4;
+	pkt->sport_be = ports->source;
+	pkt->dport_be = ports->dest;
+	return GATE_HAS_PORTS;
+}
+
+/*
+ * The total length of the header is not looked at: a first fragment with fewer than 8 bytes of payload is
+ * discarded by the stack, and so is a TCP, UDP, SCTP, DCCP or UDP-Lite packet shorter than its
+ * header; whatever it delivers has its port bytes at `ihl`.
+ */
+GATE_INLINE int parse_ipv4(const void *l3, const void *end, struct packet *pkt)
+{
+	const struct iphdr *ip = l3;
+	__u32 header_len;
+
+	if ((const void *)(ip + 1) > end)
+		return REASON_MALFORMED;
+	header_len = ip->ihl * 4U;
+	if (ip->version != 4 || header_len < sizeof(*ip) || l3 + header_len > end)
+		return REASON_MALFORMED;
+	pkt->family = JITGATE_IPV4;
+	pkt->saddr = (const __u8 *)&ip->saddr;
+	pkt->daddr = (const __u8 *)&ip->daddr;
+	if (ip->frag_off & GATE_IPV4_OFFSET_MASK)
+		return REASON_LATER_FRAGMENT;
+	return parse_ports(l3 + header_len, end, sizeof(struct ports), ip->protocol, pkt);
+}
+
+/*
+ * Where the IPv6 packet ends, as an offset from its header. The stack cuts padding behind payload_len off, so a
+ * header must not be read from it: a first fragment that ends with an extension header could otherwise show
+ * harmless ports in its padding and bring the real ones in the second fragment. A length of 0 is not
+ * trimmed when a hop-by-hop header follows (jumbogram), nor on a merged packet of over 64 KiB (BIG TCP).
+ */
+GATE_INLINE __u32 ipv6_limit(const struct ipv6hdr *ip6, const void *end)
+{
+	__u32 payload = GATE_BE16(ip6->payload_len);
+
+	if (payload)
+		return sizeof(*ip6) + payload;
+	if (ip6->nexthdr == IPPROTO_HOPOPTS || end - (const void *)ip6 > 0xffff)
+		return 0xffffffff;
+	return sizeof(*ip6);
+}
+
+GATE_INLINE int parse_ipv6(const void *l3, const void *end, struct packet *pkt)
+{
+	const struct ipv6hdr *ip6 = l3;
+	__u32 offset = sizeof(*ip6);
+	__u32 limit;
+	__u8 proto;
+	int i;
+
+	if ((const void *)(ip6 + 1) > end || ip6->version != 6)
+		return REASON_MALFORMED;
+	limit = ipv6_limit(ip6, end);
+	pkt->family = JITGATE_IPV6;
+	pkt->saddr = (const __u8 *)&ip6->saddr;
+	pkt->daddr = (const __u8 *)&ip6->daddr;
+	proto = ip6->nexthdr;
+
+#pragma clang loop unroll(disable)
+	for (i = 0; i <= JITGATE_EXT_HDRS_MAX; i++) {
+		const struct ext_hdr *ext = l3 + offset;
+		__u32 len = 8;
+
+		if (proto != IPPROTO_HOPOPTS && proto != IPPROTO_ROUTING && proto != IPPROTO_DSTOPTS &&
+		    proto != IPPROTO_FRAGMENT) {
+			return parse_ports(l3 + offset, end, limit - offset, proto, pkt);
+		}
+		if (i == JITGATE_EXT_HDRS_MAX)
+			return REASON_TOO_DEEP;
+		if ((const void *)(ext + 1) > end || offset + sizeof(*ext) > limit)
+			return REASON_MALFORMED;
+		if (proto != IPPROTO_FRAGMENT)
+			len += ext->len * 8U;
+		else if (ext->frag_offset & GATE_IPV6_OFFSET_MASK)
+			return REASON_LATER_FRAGMENT;
+		offset += len;
+		if (l3 + offset > end || offset > limit)
+			return REASON_MALFORMED;
+		proto = ext->next;
+	}
+	return REASON_TOO_DEEP;
+}
+
+/*
+ * gate_parse - find the port bytes of the frame [data, end)
+ *
+ * Returns GATE_HAS_PORTS when pkt is complete, else the reason that settles the frame. What was
+ * reached before is left in pkt, so that an event can show it.
+ */
+GATE_INLINE int gate_parse(const void *data, const void *end, struct packet *pkt)
+{
+	const struct ethhdr *eth = data;
+	const void *l3 = eth + 1;
+	__be16 type;
+	int i;
+
+	if (l3 > end)
+		return REASON_NOT_IP;
+	type = eth->h_proto;
+
+	/* Tags with VLAN id 0 are peeled off by the stack in any number, without a VLAN device. */
+#pragma clang loop unroll(full)
+	for (i = 0; i < JITGATE_VLAN_TAGS_MAX; i++) {
+		const struct vlan_tag *tag = l3;
+
+		if (type != GATE_ETH_8021Q && type != GATE_ETH_8021AD)
+			break;
+		if ((const void *)(tag + 1) > end)
+			return REASON_NOT_IP;
+		type = tag->type;
+		l3 = tag + 1;
+	}
+	if (type == GATE_ETH_IPV4)
+		return parse_ipv4(l3, end, pkt);
+	if (type == GATE_ETH_IPV6)
+		return parse_ipv6(l3, end, pkt);
+	if (type == GATE_ETH_8021Q || type == GATE_ETH_8021AD)
+		return REASON_TOO_DEEP;
+	return REASON_NOT_IP;
+}
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * struct packet -> reason, and what is counted and told about it. The only map look-ups
+ * are here. The order of the tests is the verdict table; see README.
+ */
+#ifndef GATE_VERDICT_H
+#define GATE_VERDICT_H
+
+#include "gate_parse.h"
+
+/* What a look-up found, for the counters and the event. */
+struct match {
+	__u32 slot;        /* of the entry that matched, else 0 */
+	__u64 now_boot_ns; /* 0: the clock was not read */
+};
+
+GATE_INLINE void set_key(struct gate_key *key, const struct packet *pkt)
+{
+	__builtin_memset(key, 0, sizeof(*key));
+	key->port_be = pkt->dport_be;
+	key->proto = pkt->proto;
+	key->family = pkt->family;
+	if (pkt->family == JITGATE_IPV4) {
+		key->prefixlen = GATE_KEY_EXACT_BITS + 32;
+		__builtin_memcpy(key->addr, pkt->saddr, 4);
+	} else {
+		key->prefixlen = GATE_KEY_EXACT_BITS + 128;
+		__builtin_memcpy(key->addr, pkt->saddr, 16);
+	}
+}
+
+GATE_INLINE int is_protected(const struct packet *pkt)
+{
+	/* Indexed in network order: before 6.18 the verifier loses the range of a value at a byte swap. */
+	return protected_v1[pkt->dport_be] & pkt->proto_bit;
+}
+
+/* The clock is read only here, after an entry matched. */
+GATE_INLINE int judge_grant(const struct packet *pkt, struct match *match)
+{
+	const struct gate_grant *grant;
+	struct gate_key key;
+
+	set_key(&key, pkt);
+	grant = bpf_map_lookup_elem(&grants_v1, &key);
+	if (!grant)
+		return REASON_NO_GRANT;
+	match->slot = grant->slot;
+	match->now_boot_ns = bpf_ktime_get_boot_ns();
+	return match->now_boot_ns < grant->expires_boot_ns ? REASON_GRANTED : REASON_EXPIRED;
+}
+
+GATE_INLINE int is_drop(int reason)
+{
+	return reason == REASON_MALFORMED || reason == REASON_TOO_DEEP || reason == REASON_SHORT_L4 ||
+	       reason == REASON_EXPIRED || reason == REASON_NO_GRANT;
+}
+
+GATE_INLINE int is_audit(void)
+{
+	const __u32 zero = 0;
+	const struct gate_state *state = bpf_map_lookup_elem(&state_v1, &zero);
+
+	return state && state->mode == JITGATE_AUDIT;
+}
+
+#endif

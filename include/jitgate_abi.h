@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The ABI between the packet program and user space: map keys and values,
+ * reasons, limits. The only header that both worlds include.
+ *
+ * Everything here is also what `bpftool map dump` shows, so names are for
+ * people. A change of any layout needs a new JITGATE_ABI_VERSION and new map
+ * names (the name carries the version): a pinned map outlives the program
+ * that made it and must never be read with another layout.
+ *
+ * Rules: no bit-field, bool, enum or pointer in a struct; padding is written
+ * out; counters never share a word with policy.
+ */
+#ifndef JITGATE_ABI_H
+#define JITGATE_ABI_H
+
+#include <linux/types.h>
+
+#define JITGATE_ABI_VERSION 1
+
+/* Limits. */
+#define JITGATE_VLAN_TAGS_MAX 4      /* tags looked through; one more: too_deep */
+#define JITGATE_EXT_HDRS_MAX 8       /* IPv6 extension headers; one more: too_deep */
+#define JITGATE_PORT_RULES_MAX 1024  /* distinct protected (port, protocol) pairs */
+#define JITGATE_GRANTS_DEFAULT 16384 /* entries of grants_v1 and usage_v1 */
+#define JITGATE_GRANTS_MAX 131072
+#define JITGATE_EVENTS_BYTES (64 * 1024) /* ring buffer; a power of two, whole pages */
+
+/* A deadline that never comes: always-allowed sources. */
+#define JITGATE_NO_DEADLINE 0xffffffffffffffffULL
+
+/* struct gate_key.family, struct event.family. */
+#define JITGATE_IPV4 4
+#define JITGATE_IPV6 6
+
+/* struct gate_state.mode. Anything but AUDIT enforces: a zeroed map is closed. */
+#define JITGATE_ENFORCE 0
+#define JITGATE_AUDIT 1
+
+/* Protocols with ports, as bits of a byte of the protected-port array. */
+#define PROTO_BIT_TCP 0x01
+#define PROTO_BIT_UDP 0x02
+#define PROTO_BIT_SCTP 0x04
+#define PROTO_BIT_DCCP 0x08
+#define PROTO_BIT_UDPLITE 0x10
+#define PROTO_BITS_ALL 0x1f
+
+/*
+ * Why a packet passed or was dropped: index of stats_v1. The order is the order of the
+ * verdict table; user space has the names (agent/reason.c).
+ */
+enum reason {
+	REASON_NOT_IP = 0,     /* pass: neither IPv4 nor IPv6 */
+	REASON_MALFORMED,      /* drop: IP header or extension chain cut short or impossible */
+	REASON_TOO_DEEP,       /* drop: more VLAN tags or extension headers than are looked through */
+	REASON_LATER_FRAGMENT, /* pass: a fragment that is not the first */
+	REASON_OTHER_PROTO,    /* pass: a protocol without ports */
+	REASON_SHORT_L4,       /* drop: the four port bytes are not in the packet */
+	REASON_UNPROTECTED,    /* pass: (protocol, port) is not protected */
+	REASON_GRANTED,        /* pass: a live grant covers the source */
+	REASON_ESTABLISHED,    /* pass: known flow under a session policy other than cut */
+	REASON_AUDIT,          /* pass: would have been dropped, audit mode */
+	REASON_EXPIRED,        /* drop: an entry covers the source, its deadline is past */
+	REASON_NO_GRANT,       /* drop: nothing covers the source */
+	_REASON_MAX,
+};
+
+#ifdef __clang__
+#pragma GCC diagnostic push
+#pragma GCC diagnostic error "-Wpadded"
+#endif
+
+/*
+ * grants_v1, key. An LPM trie: port, proto and family always match exactly
+ * (prefixlen is never below GATE_KEY_EXACT_BITS), addr is the prefix.
+ */
+struct gate_key {
+	__u32 prefixlen; /* bits: GATE_KEY_EXACT_BITS + length of the address prefix */
+	__u16 port_be;   /* destination port, network order */
+	__u8 proto;      /* IPPROTO_* */
+	__u8 family;     /* JITGATE_IPV4 or JITGATE_IPV6 */
+	__u8 addr[16];   /* source, network order; IPv4 in the first four bytes, rest 0 */
+};
+#define GATE_KEY_EXACT_BITS 32
+
+/* grants_v1, value. */
+struct gate_grant {
+	__u64 expires_boot_ns; /* CLOCK_BOOTTIME; passes while now < this */
+	__u32 slot;            /* index into usage_v1 */
+	__u32 reserved;        /* 0 */
+};
+
+/* stats_v1, per CPU. */
+struct gate_counter {
+	__u64 packets;
+	__u64 bytes; /* whole frames, as the program sees them */
+};
+
+/* ports_v1, key. One entry per protected (port, protocol). */
+struct port_key {
+	__u16 port; /* host order, so that a dump reads well */
+	__u8 proto; /* IPPROTO_* */
+	__u8 reserved;
+};
+
+/* ports_v1, per CPU. */
+struct port_counters {
+	__u64 granted_packets;
+	__u64 granted_bytes;
+	__u64 ungranted_packets; /* dropped; in audit mode passed */
+	__u64 ungranted_bytes;
+};
+
+/* usage_v1, per CPU. */
+struct grant_usage {
+	__u64 packets;
+	__u64 bytes;
+	__u64 last_seen_boot_ns; /* CLOCK_BOOTTIME; 0: never */
+};
+
+/* state_v1: what a reader with only bpftool needs to judge this gate. Written by jitgated. */
+struct gate_state {
+	__u32 mode;              /* JITGATE_ENFORCE or JITGATE_AUDIT; read by the program */
+	__u32 abi_version;       /* JITGATE_ABI_VERSION */
+	__u64 generation;        /* plans applied since the maps were made */
+	__u64 last_sync_wall_s;  /* last good snapshot of a feed, seconds since 1970; 0: never */
+	__u64 last_sync_boot_ns; /* the same, CLOCK_BOOTTIME */
+	__u32 grants;            /* entries of grants_v1 after the last plan */
+	__u32 protected_ports;   /* (port, protocol) pairs */
+};
+
+/*
+ * budget_v1: how many events the program may still send. The program counts
+ * down, jitgated refills, and only after events came: a flood costs nothing.
+ * On a cache line of its own, away from policy.
+ */
+struct event_budget {
+	__s64 left;
+	__u8 reserved[56];
+};
+
+/* events_v1: one denied packet, or the first one that a grant let in (per CPU). */
+struct event {
+	__u64 boot_ns;
+	__u32 ifindex;
+	__u32 slot;     /* of the grant, when reason is GRANTED or would_be is EXPIRED */
+	__u8 reason;    /* enum reason */
+	__u8 would_be;  /* in audit mode the reason enforcement would have had, else = reason */
+	__u8 family;    /* JITGATE_IPV4, JITGATE_IPV6, or 0: no address was read */
+	__u8 proto;     /* IPPROTO_*; 0: not reached */
+	__u16 sport_be; /* 0 when the ports were not in the packet */
+	__u16 dport_be;
+	__u8 saddr[16];
+	__u8 daddr[16];
+};
+
+#ifdef __clang__
+#pragma GCC diagnostic pop
+#endif
+
+_Static_assert(sizeof(struct gate_key) == 24, "gate_key is an ABI");
+_Static_assert(sizeof(struct gate_grant) == 16, "gate_grant is an ABI");
+_Static_assert(sizeof(struct gate_counter) == 16, "gate_counter is an ABI");
+_Static_assert(sizeof(struct port_key) == 4, "port_key is an ABI");
+_Static_assert(sizeof(struct port_counters) == 32, "port_counters is an ABI");
+_Static_assert(sizeof(struct grant_usage) == 24, "grant_usage is an ABI");
+_Static_assert(sizeof(struct gate_state) == 40, "gate_state is an ABI");
+_Static_assert(sizeof(struct event_budget) == 64, "event_budget is an ABI");
+_Static_assert(sizeof(struct event) == 56, "event is an ABI");
+
+#endif
