@@ -9,7 +9,13 @@
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .SUFFIXES:
+.SECONDARY:
 .DEFAULT_GOAL := all
+
+# As many jobs as there are cores, unless told otherwise or started by another make.
+ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
+MAKEFLAGS += -j$(shell nproc)
+endif
 
 VERSION := 0.1.0
 SAN ?=
@@ -19,10 +25,13 @@ V ?= 0
 variant := $(if $(SAN),san,release)
 B := build/$(variant)
 
-CC ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 CLANG ?= clang
-BPFTOOL ?= $(or $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v bpftool),bpftool)
+BPFTOOL ?= bpftool
 PKG_CONFIG ?= pkg-config
+export PATH := $(PATH):/usr/sbin:/sbin
 
 prefix ?= /usr/local
 sbindir ?= $(prefix)/sbin
@@ -52,33 +61,48 @@ pkg_libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 # ---------------------------------------------------------------- sources
 
 # CORE: pure decisions. They sit in one archive; a program pulls in what it uses.
-core := azure_jit azure_json cidr clockmap conf feed_msg grant guard learned pace reconcile report state text timefmt
+core := apply audit azure_jit azure_json azure_url cidr clockmap conf conf_scan control_req enforcer feed_msg grant guard learned pace \
+	reconcile report report_grants report_json show state text timefmt
 
-jitgated_src := jitgated enforcer server datapath netif loop sandbox usock notify files log
-jitgated_pkg := libbpf libconfuse libcap-ng libseccomp libmnl
-jitgate-azure_src := jitgate_azure azure_http usock sandbox notify files log
+jitgated_src := jitgated daemon status report_build feed_server control_server datapath attach netif loop sandbox usock notify sysctl \
+	conf_file files log
+jitgated_pkg := libbpf libconfuse zlib libcap-ng libseccomp libmnl
+jitgate-azure_src := jitgate_azure azure_http azure_poll conf_file feed_link usock sandbox notify files log
 jitgate-azure_pkg := libcurl libcjson libconfuse libcap-ng libseccomp
-jitgate_src := jitgate offline datapath netif usock files log
+jitgate_src := jitgate ask offline report_build datapath attach netif loop usock conf_file files log
 jitgate_pkg := libbpf libconfuse libmnl
 
 programs := jitgated jitgate-azure jitgate
 unit_tests := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
-unit_pkg := cmocka libconfuse libcjson
+unit_pkg := cmocka libconfuse libcjson zlib
 emulator_src := $(patsubst tests/emulator/%.c,%,$(wildcard tests/emulator/*.c))
 emulator_pkg := libmicrohttpd libcjson gnutls
+probe_src := $(patsubst tests/tools/%.c,%,$(wildcard tests/tools/*.c))
 
-include tests/deps.mk
+# ---------------------------------------------------------------- what has to be installed
+
+# Order-only and asked each time (it takes milliseconds): `make` names what is missing, tests and demo install it when root.
+deps := CC='$(CC)' CLANG='$(CLANG)' BPFTOOL='$(BPFTOOL)' PKG_CONFIG='$(PKG_CONFIG)' tests/deps.sh
+deps_do := $(if $(filter test test-% check demo,$(MAKECMDGOALS)),install,check)
+
+.PHONY: deps have-build have-test
+deps: ## install what building and testing need (as root)
+	@$(deps) install build test
+have-build:
+	@$(deps) $(deps_do) build
+have-test: have-build
+	@$(deps) $(deps_do) test
 
 # ---------------------------------------------------------------- building
 
 .PHONY: all
 all: $(programs:%=$(B)/%) ## build the programs
 
-$(B)/%.o: agent/%.c
+$(B)/%.o: agent/%.c | have-build
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(CC) $(all_cflags) -MMD -MP -c $< -o $@
 
-$(B)/tests/%.o: tests/%.c
+$(B)/tests/%.o: tests/%.c | have-test
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(CC) $(all_cflags) -Itests -MMD -MP -c $< -o $@
 
@@ -92,31 +116,45 @@ endef
 $(foreach p,$(programs),$(eval $(call program,$(p))))
 
 # The packet program. UAPI headers only; the multiarch folder holds asm/.
-multiarch := $(shell $(CC) -print-multiarch 2>/dev/null)
-bpf_cflags := -target bpf -mcpu=v2 -O2 -g -Wall -Wextra -Werror -Iinclude -Ibpf \
+multiarch = $(shell $(CC) -print-multiarch 2>/dev/null)
+bpf_cflags = -target bpf -mcpu=v2 -O2 -g -Wall -Wextra -Werror -Iinclude -Ibpf \
 	$(if $(multiarch),-I/usr/include/$(multiarch))
 
-$(B)/gate.bpf.o: bpf/gate.bpf.c
+$(B)/gate.bpf.o: bpf/gate.bpf.c | have-build
 	@mkdir -p $(@D)
 	$(call say,BPF,$@)$(CLANG) $(bpf_cflags) -MMD -MP -c $< -o $@
 
 $(B)/gate.skel.h: $(B)/gate.bpf.o
 	$(call say,SKEL,$@)$(BPFTOOL) gen skeleton $< name gate_bpf > $@
 
-$(B)/datapath.o $(B)/tests/packet/%.o: | $(B)/gate.skel.h
+$(B)/datapath.o $(B)/attach.o $(B)/attach.o: | $(B)/gate.skel.h
 
 # ---------------------------------------------------------------- test programs
 
 $(B)/unit/%: $(B)/tests/unit/%.o $(B)/libcore.a
 	@mkdir -p $(@D)
-	$(call say,LINK,$@)$(CC) $(all_cflags) $(all_ldflags) $^ $(call pkg_libs,$(unit_pkg)) -o $@
+	$(call say,LINK,$@)$(CC) $(all_cflags) $(all_ldflags) $(filter %.o,$^) $(filter %.a,$^) $(call pkg_libs,$(unit_pkg)) -o $@
+
+# test_X of a file that is not CORE has X.o besides.
+edge_tested := $(filter-out $(core),$(patsubst agent/%.c,%,$(wildcard $(unit_tests:test_%=agent/%.c))))
+$(foreach t,$(edge_tested),$(eval $(B)/unit/test_$(t): $(B)/$(t).o))
 
 $(B)/emulator: $(emulator_src:%=$(B)/tests/emulator/%.o) $(B)/libcore.a
 	$(call say,LINK,$@)$(CC) $(all_cflags) $(all_ldflags) $^ $(call pkg_libs,$(emulator_pkg)) -o $@
 
-$(B)/probe: $(B)/tests/tools/probe.o
+$(B)/probe: $(probe_src:%=$(B)/tests/tools/%.o) $(B)/libcore.a
 	$(call say,LINK,$@)$(CC) $(all_cflags) $(all_ldflags) $^ -o $@
 
+# ---------------------------------------------------------------- the rest
+
 include tests/tests.mk
+-include tests/packet.mk packaging/install.mk
+
+.PHONY: help clean
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(filter-out %.d,$(MAKEFILE_LIST))
+
+clean: ## remove everything that was built
+	rm -rf build
 
 -include $(wildcard $(B)/*.d $(B)/tests/*/*.d)

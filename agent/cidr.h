@@ -29,7 +29,7 @@ struct cidr {
  */
 int cidr_parse(const char *text, size_t len, struct cidr *ret, struct parse_error *err);
 
-/* Write the canonical text with its NUL; a full-length prefix is written without "/LEN". Returns the length without NUL. */
+/* Write the canonical text with its NUL; a full-length prefix has no "/LEN". Returns the length without NUL. */
 size_t cidr_format(const struct cidr *cidr, char out[CIDR_TEXT_MAX]);
 
 /* Every address of `inner` is in `outer`. Families differ: false. */

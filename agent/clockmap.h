@@ -23,7 +23,8 @@ struct clock_pair {
 	struct boot_time boot;
 };
 
-/* The boot time at which the wall clock will show `wall`; 0 when that is before boot, saturates at the top. */
+/* The boot time at which the wall clock will show `wall`; 0 when that is before boot. Saturates one below
+ * JITGATE_NO_DEADLINE, so that a far deadline stays a deadline. */
 struct boot_time clock_to_boot(struct clock_pair now, struct wall_time wall);
 
 /* The wall time that belongs to `boot`; saturates. */

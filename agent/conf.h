@@ -10,9 +10,12 @@
 #include "grant.h"
 #include "guard.h"
 
+#ifndef CONF_PATH_DEFAULT /* the Makefile gives the one that belongs to its prefix */
 #define CONF_PATH_DEFAULT "/etc/jitgate/jitgate.conf"
+#endif
 #define CONF_BYTES_MAX (1024 * 1024)
 #define CONF_INTERFACES_MAX 64
+#define CONF_NETWORKS_MAX 1024 /* entries of `allow`, and of `guard.sources` */
 
 enum conf_xdp_mode {
 	CONF_XDP_AUTO = 0, /* native, else generic */

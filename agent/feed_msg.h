@@ -111,10 +111,10 @@ void feed_encode_end(struct feed_end *ret, const struct snapshot *snapshot);
 void feed_encode_trouble(struct feed_trouble *ret, struct wall_time at, const char *text);
 void feed_encode_ask(struct feed_ask *ret);
 
-/* The receiving end of one connection. Starts as {0}, with max_ports and max_grants set; free with feed_receiver_free. */
+/* The receiving end of a connection. Starts as {0} with max_ports and max_grants set; free with feed_receiver_free. */
 struct feed_receiver {
 	size_t max_ports, max_grants;
-	int greeted;                /* HELLO came */
+	int greeted;                /* HELLO came; -1: an error did, nothing counts any more */
 	int open;                   /* between BEGIN and END */
 	uint32_t n_ports, n_grants; /* announced */
 	char name[FEED_NAME_MAX];
@@ -131,9 +131,9 @@ enum feed_got {
 };
 
 /*
- * Take one message in. Returns enum feed_got, or -EINVAL with err->why (wrong type, size, protocol, order, a number out of range, counts that
- * do not match, more than fits, text without end), -ENOMEM. After an error the partial snapshot is gone and the
- * caller closes the connection; what was complete before stays untouched.
+ * Take one message in. Returns enum feed_got, or -EINVAL with err->why (wrong type, size, protocol, order, a number out
+ * of range, counts that do not match, more than fits, text without end), -ENOMEM. After an error the partial snapshot
+ * is gone and the caller closes the connection; what was complete before stays untouched.
  */
 int feed_receive(struct feed_receiver *receiver, const void *message, size_t len, struct parse_error *err);
 void feed_receiver_free(struct feed_receiver *receiver);

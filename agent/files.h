@@ -9,14 +9,18 @@
 
 /*
  * Read a whole regular file of at most `max` bytes; *ret is malloc'ed and NUL-terminated behind `len`.
- * Checked on the open descriptor: regular file, owner root or the effective user, not writable by group or others (FILES_TRUSTED).
+ * Links are followed; what they lead to is checked on the open descriptor: a regular file, and with FILES_TRUSTED owned
+ * by root or the effective user and not writable by group or others.
  * Errors: -EPERM (owner or mode), -EFBIG, -EINVAL (not a regular file), errno of open and read.
  */
 #define FILES_TRUSTED 1
 int files_read(const char *path, size_t max, int flags, char **ret, size_t *ret_len);
 
-/* Replace `name` in the directory `dir_fd`: a temporary file, fsync, rename, fsync of the directory. Mode 0600. 0 or -errno; on
- * error the old file stays. */
+/*
+ * Replace `name` in the directory `dir_fd` (readable, not O_PATH): a temporary file, fsync, rename, fsync of the
+ * directory. Mode 0600. 0 or -errno; on error the old file stays, but for a failed last fsync: then the new one is
+ * there and may not outlive a power cut.
+ */
 int files_replace(int dir_fd, const char *name, const void *bytes, size_t len);
 
 #endif

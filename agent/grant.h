@@ -24,7 +24,7 @@ struct grant {
 	struct cidr source;
 	uint16_t port;  /* host order, never 0 */
 	uint8_t protos; /* PROTO_BIT_*, never 0 */
-	uint8_t reserved;
+	uint8_t mark;   /* the enforcer's note on it, enum grant_mark; 0 from a feed */
 	struct wall_time until;
 	text_ref requestor;
 	text_ref justification;
@@ -39,7 +39,10 @@ struct grant_set {
 	size_t text_len, text_cap;
 };
 
-/* Append a copy of *grant with the three texts (NULL is ""). 0, -ENOMEM, or -EINVAL for port 0, no protocol or a bit beyond PROTO_BITS_ALL. */
+/*
+ * Append a copy of *grant with the three texts (NULL is ""; none may point into set->text, which moves). 0, -ENOMEM,
+ * or -EINVAL for port 0, no protocol or a bit beyond PROTO_BITS_ALL; then the set is as it was.
+ */
 int grant_set_add(struct grant_set *set, const struct grant *grant, const char *requestor, const char *justification,
 		  const char *origin);
 const char *grant_set_text(const struct grant_set *set, text_ref ref);
@@ -64,6 +67,7 @@ struct snapshot {
 	struct grant_set grants;
 };
 
+/* 0, -ENOMEM, or -EINVAL as above. A port that is there already is not looked for. */
 int snapshot_add_port(struct snapshot *snapshot, const struct port_rule *rule);
 void snapshot_free(struct snapshot *snapshot);
 #define _cleanup_snapshot_ __attribute__((cleanup(snapshot_free)))
@@ -77,7 +81,8 @@ int protos_parse(const char *text, size_t len, uint8_t *ret_protos);
 uint8_t proto_number(uint8_t bit);
 uint8_t proto_to_bit(uint8_t number);
 
-/* "22/tcp", "5985/any"; a number alone is TCP. 0, or -EINVAL: port 0, above 65535, unknown protocol, anything trailing. */
+/* "22/tcp", "5985/any"; a number alone is TCP. 0, or -EINVAL: port 0, above 65535, leading zero, unknown protocol,
+ * anything trailing. */
 int port_rule_parse(const char *text, size_t len, struct port_rule *ret, struct parse_error *err);
 
 #endif

@@ -23,7 +23,7 @@ enum guard_verdict {
 	GUARD_TOO_LONG, /* ends later than now + longest_s + GUARD_CLOCK_SLACK_S */
 	GUARD_TOO_WIDE,
 	GUARD_SOURCE_NOT_ALLOWED,
-	GUARD_NOT_A_SOURCE, /* multicast, unspecified as a single address: no packet has it */
+	GUARD_NOT_A_SOURCE, /* multicast, broadcast, IPv4-mapped, unspecified as a single address: no packet has it */
 	_GUARD_MAX,
 };
 

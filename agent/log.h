@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * EDGE. Lines to stderr. Under systemd (JOURNAL_STREAM is set) each begins with its priority, "<5>".
+ * EDGE. Lines to stderr. Under systemd (JOURNAL_STREAM names our stderr) each begins with its priority, "<5>".
  * TOP files log; CORE and EDGE do not, above debug.
  */
 #ifndef LOG_H
@@ -14,10 +14,12 @@ enum log_level {
 	LOG_LEVEL_DEBUG = 7
 };
 
-/* `program` is prefixed when a person reads (a terminal or a file). Level from JITGATE_LOG (err..debug), default info. */
+/* `program` is put in front when a person reads (a terminal or a file). Level from JITGATE_LOG (err, warning, notice,
+ * info, debug), default info. */
 void log_open(const char *program);
 
-/* One line, without its newline. Control characters in the result are replaced, so a line stays a line. */
+/* One line, without its newline, in one write; cut at 1 KiB. Control characters are replaced, so a line stays a line.
+ * Keeps errno. */
 void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #define log_err(...) log_line(LOG_LEVEL_ERR, __VA_ARGS__)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * CORE. What jitgate shows, as text for people (aligned, at most 100 columns) and as JSON (field names are a contract). From a
- * struct that the caller fills: out of the running daemon, or, when that is dead, out of the pins alone.
+ * CORE. What jitgate shows, as text for people (aligned, at most 100 columns) and as JSON (field names are a
+ * contract). From a struct that the caller fills: out of the running daemon, or, when that is dead, out of the pins
+ * alone.
  */
 #ifndef REPORT_H
 #define REPORT_H
@@ -79,6 +80,7 @@ struct report_explain {
 /* The name of a reason, as in JSON and in DESIGN's verdict table: "no_grant". Never NULL. */
 const char *reason_name(unsigned int reason);
 bool reason_passes(unsigned int reason);
+const char *reason_meaning(unsigned int reason);
 
 void report_status_text(const struct report *report, struct text *out);
 void report_status_json(const struct report *report, struct text *out);

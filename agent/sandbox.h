@@ -17,13 +17,16 @@ struct sandbox_user {
 int sandbox_find_user(const char *user, struct sandbox_user *ret_user);
 
 /*
- * Become `user`, without supplementary groups, with an empty bounding set, with no capability, or only CAP_BPF when keep_bpf.
- * Sets no_new_privs. As an ordinary user already: only no_new_privs. 0 or -errno.
+ * Become `user`, without supplementary groups, with an empty bounding set, with no capability, or only CAP_BPF when
+ * keep_bpf. Sets no_new_privs. As an ordinary user already: only no_new_privs. 0 or -errno.
  */
 int sandbox_become(const struct sandbox_user *user, bool keep_bpf);
 
-/* Give up CAP_BPF after all. */
-int sandbox_drop_bpf(void);
+/*
+ * Give CAP_BPF up if `probe` (0: works) works without it; while it is asked, the capability is only put aside. Returns
+ * 0: given up, 1: needed and kept, or -errno.
+ */
+int sandbox_try_without_bpf(int (*probe)(void *ctx), void *ctx);
 
 enum sandbox_profile { SANDBOX_JITGATED, SANDBOX_AZURE };
 

@@ -40,7 +40,7 @@ struct vlan_tag {
 
 struct ext_hdr {
 	__u8 next;
-	__u8 len;           /* in 8 bytes, not counting the first 8; a fragment header has 0 here by definition */
+	__u8 len;           /* see ext_len() */
 	__be16 frag_offset; /* fragment header only */
 	__u8 rest[4];
 };
@@ -139,6 +139,35 @@ GATE_INLINE __u32 ipv6_limit(const struct ipv6hdr *ip6, const void *end)
 	return sizeof(*ip6);
 }
 
+/* The headers that the stack, or its reassembly for connection tracking, walks over. */
+GATE_INLINE int is_ext_hdr(__u8 proto)
+{
+	return proto == IPPROTO_HOPOPTS || proto == IPPROTO_ROUTING || proto == IPPROTO_DSTOPTS ||
+	       proto == IPPROTO_FRAGMENT || proto == IPPROTO_AH;
+}
+
+GATE_INLINE __u32 ext_len(__u8 proto, const struct ext_hdr *ext)
+{
+	if (proto == IPPROTO_FRAGMENT)
+		return 8; /* its length byte is reserved, and may hold anything */
+	if (proto == IPPROTO_AH)
+		return (ext->len + 2U) * 4;
+	return (ext->len + 1U) * 8;
+}
+
+/*
+ * A fragment header has to stand directly behind the fixed header or the hop-by-hop header. With any other
+ * header in front of it, reassembly for connection tracking (any rule with `ct state` turns it on) hands the
+ * stack a packet that it reads in another way than it was sent: it takes the first payload bytes for the header
+ * that was in front, and beyond 255 bytes writes the next header into the wrong place. Seen on 6.18: a SYN to a
+ * closed port gets through behind bytes that look like other ports. Authentication headers are walked over
+ * for this reason too.
+ */
+GATE_INLINE int may_be_fragment(const struct ipv6hdr *ip6, int headers_before)
+{
+	return headers_before == 0 || (headers_before == 1 && ip6->nexthdr == IPPROTO_HOPOPTS);
+}
+
 GATE_INLINE int parse_ipv6(const void *l3, const void *end, struct packet *pkt)
 {
 	const struct ipv6hdr *ip6 = l3;
@@ -158,21 +187,18 @@ GATE_INLINE int parse_ipv6(const void *l3, const void *end, struct packet *pkt)
 #pragma clang loop unroll(disable)
 	for (i = 0; i <= JITGATE_EXT_HDRS_MAX; i++) {
 		const struct ext_hdr *ext = l3 + offset;
-		__u32 len = 8;
 
-		if (proto != IPPROTO_HOPOPTS && proto != IPPROTO_ROUTING && proto != IPPROTO_DSTOPTS &&
-		    proto != IPPROTO_FRAGMENT) {
+		if (!is_ext_hdr(proto))
 			return parse_ports(l3 + offset, end, limit - offset, proto, pkt);
-		}
 		if (i == JITGATE_EXT_HDRS_MAX)
 			return REASON_TOO_DEEP;
 		if ((const void *)(ext + 1) > end || offset + sizeof(*ext) > limit)
 			return REASON_MALFORMED;
-		if (proto != IPPROTO_FRAGMENT)
-			len += ext->len * 8U;
-		else if (ext->frag_offset & GATE_IPV6_OFFSET_MASK)
+		if (proto == IPPROTO_FRAGMENT && !may_be_fragment(ip6, i))
+			return REASON_MALFORMED;
+		if (proto == IPPROTO_FRAGMENT && ext->frag_offset & GATE_IPV6_OFFSET_MASK)
 			return REASON_LATER_FRAGMENT;
-		offset += len;
+		offset += ext_len(proto, ext);
 		if (l3 + offset > end || offset > limit)
 			return REASON_MALFORMED;
 		proto = ext->next;

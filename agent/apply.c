@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * CORE. See apply.h. The order of the steps is what keeps doors from flickering: entries are put, then new ports are
+ * closed, then entries are deleted, then old ports are opened.
+ */
+#include "apply.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "util.h"
+
+/* ------------------------------------------------------------ ports */
+
+/* By port, host order: PROTO_BIT_*. 64 KiB, for the time of one apply. */
+struct port_map {
+	uint8_t protos[65536];
+};
+
+static void add_protect(struct port_map *map, const struct conf *conf)
+{
+	for (size_t i = 0; i < conf->n_protect; i++)
+		map->protos[conf->protect[i].port] |= conf->protect[i].protos;
+}
+
+static void add_learned(struct port_map *map, const struct learned *learned)
+{
+	for (size_t i = 0; i < learned->n; i++)
+		map->protos[learned->ports[i].port] |= learned->ports[i].proto_bit;
+}
+
+static size_t count_pairs(const struct port_map *map)
+{
+	size_t n = 0;
+
+	for (size_t port = 0; port < ARRAY_SIZE(map->protos); port++)
+		n += (size_t)__builtin_popcount(map->protos[port]);
+	return n;
+}
+
+/* ------------------------------------------------------------ what is wanted */
+
+static int want_source(struct entry_set *wanted, const struct cidr *source, uint16_t port, uint8_t protos,
+		       uint64_t expires_boot_ns)
+{
+	for (uint8_t bit = 1; bit & PROTO_BITS_ALL; bit = (uint8_t)(bit << 1)) {
+		struct gate_entry entry = {.grant.expires_boot_ns = expires_boot_ns};
+		int r;
+
+		if (!(protos & bit))
+			continue;
+		entry.key = entry_key(source, port, proto_number(bit));
+		r = entry_set_add(wanted, &entry);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Always-allowed sources: grants without end, one per protected port, so there is still one look-up. */
+static int want_allowed(struct entry_set *wanted, const struct conf *conf, const struct port_map *ports)
+{
+	for (uint32_t port = 1; port < ARRAY_SIZE(ports->protos); port++) {
+		for (size_t i = 0; ports->protos[port] && i < conf->n_allow; i++) {
+			int r = want_source(wanted, &conf->allow[i], (uint16_t)port, ports->protos[port],
+					    JITGATE_NO_DEADLINE);
+			if (r < 0)
+				return r;
+		}
+	}
+	return 0;
+}
+
+enum grant_mark apply_judge(const struct grant *grant, const struct conf *conf, struct wall_time now,
+			    enum guard_verdict *ret_verdict)
+{
+	*ret_verdict = GUARD_OK;
+	if (grant->until.ns <= now.ns)
+		return GRANT_ENDED;
+	*ret_verdict = guard_check(&conf->guard, grant, now);
+	return *ret_verdict == GUARD_OK ? GRANT_LIVE : GRANT_REFUSED;
+}
+
+static bool is_wanted(const struct grant *grant, const struct conf *conf, struct wall_time now)
+{
+	enum guard_verdict verdict;
+	enum grant_mark mark = apply_judge(grant, conf, now, &verdict);
+
+	return mark == GRANT_LIVE || (mark == GRANT_ENDED && now.ns - grant->until.ns < APPLY_KEEP_ENDED_NS);
+}
+
+static int want_grants(struct entry_set *wanted, const struct apply_input *in, const struct port_map *ports)
+{
+	const struct grant_set *set = &in->snapshot->grants;
+
+	for (size_t i = 0; i < set->n; i++) {
+		const struct grant *grant = &set->grants[i];
+		int r;
+
+		if (!is_wanted(grant, in->conf, in->now.wall))
+			continue;
+		r = want_source(wanted, &grant->source, grant->port, grant->protos & ports->protos[grant->port],
+				clock_to_boot(in->base, grant->until).ns);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* ------------------------------------------------------------ apply */
+
+/* A write that fails is counted; the others go on. */
+static size_t run_puts(const struct apply_input *in, const struct plan *plan)
+{
+	size_t failed = 0;
+
+	for (size_t i = 0; i < plan->n_puts; i++) {
+		const struct plan_put *put = &plan->puts[i];
+		int r = put->fresh ? in->gate->reset_usage(in->gate_ctx, put->entry.grant.slot) : 0;
+
+		if (r == 0)
+			r = in->gate->put(in->gate_ctx, &put->entry);
+		failed += r < 0;
+	}
+	return failed;
+}
+
+static size_t run_deletes(const struct apply_input *in, const struct plan *plan)
+{
+	size_t failed = 0;
+
+	for (size_t i = 0; i < plan->n_deletes; i++)
+		failed += in->gate->delete (in->gate_ctx, &plan->deletes[i]) < 0;
+	return failed;
+}
+
+/* Closing adds what has to be protected, and takes nothing away; the other call makes the ports equal. */
+static size_t set_ports(const struct apply_input *in, const struct port_map *ports, bool closing)
+{
+	size_t failed = 0;
+
+	for (uint32_t port = 1; port < ARRAY_SIZE(ports->protos); port++) {
+		uint8_t now = in->gate->get_protected(in->gate_ctx, (uint16_t)port);
+		uint8_t next = closing ? now | ports->protos[port] : ports->protos[port];
+
+		if (now != next)
+			failed += in->gate->set_protected(in->gate_ctx, (uint16_t)port, next) < 0;
+	}
+	return failed;
+}
+
+static void write_state(const struct apply_input *in, size_t entries, size_t pairs)
+{
+	struct wall_time taken = in->snapshot->taken;
+	struct gate_state state;
+
+	in->gate->get_state(in->gate_ctx, &state);
+	state.mode = in->conf->mode;
+	state.abi_version = JITGATE_ABI_VERSION;
+	state.generation++;
+	state.last_sync_wall_s = (uint64_t)(taken.ns / NS_PER_S);
+	state.last_sync_boot_ns = taken.ns ? clock_to_boot(in->base, taken).ns : 0;
+	state.grants = (uint32_t)entries;
+	state.protected_ports = (uint32_t)pairs;
+	in->gate->set_state(in->gate_ctx, &state);
+}
+
+static int make_plan(const struct apply_input *in, const struct port_map *ports, struct entry_set *wanted,
+		     struct plan *ret_plan)
+{
+	_cleanup_entries_ struct entry_set installed = {0};
+	size_t capacity = in->gate->capacity(in->gate_ctx);
+	size_t max = in->conf->max_grants < capacity / 2 ? in->conf->max_grants : capacity / 2;
+	int r = want_grants(wanted, in, ports);
+
+	if (r == 0)
+		r = want_allowed(wanted, in->conf, ports);
+	if (r == 0)
+		r = in->gate->list(in->gate_ctx, &installed);
+	return r < 0 ? r : reconcile_plan(wanted, &installed, max, capacity, ret_plan);
+}
+
+int apply_wanted(const struct apply_input *in, size_t *ret_failed)
+{
+	_cleanup_free_ struct port_map *ports = calloc(1, sizeof(*ports));
+	_cleanup_entries_ struct entry_set wanted = {0};
+	_cleanup_plan_ struct plan plan = {0};
+	size_t pairs, failed;
+	int r;
+
+	if (!ports)
+		return -ENOMEM;
+	add_protect(ports, in->conf);
+	add_learned(ports, in->learned);
+	pairs = count_pairs(ports);
+	r = pairs > JITGATE_PORT_RULES_MAX ? -ENOSPC : make_plan(in, ports, &wanted, &plan);
+	if (r < 0)
+		return r;
+	failed = run_puts(in, &plan);
+	failed += set_ports(in, ports, true);
+	failed += run_deletes(in, &plan);
+	failed += set_ports(in, ports, false);
+	write_state(in, wanted.n, pairs);
+	*ret_failed = failed;
+	return 0;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * CORE. From what is wanted (config, snapshot, learned ports, time) to a data path that holds it. Decides which entries
+ * and ports that means, has reconcile plan the difference, and runs the plan. Tells nobody: the enforcer logs.
+ */
+#ifndef APPLY_H
+#define APPLY_H
+
+#include "conf.h"
+#include "gate.h"
+#include "learned.h"
+
+/* How long an ended entry stays, so that the packets it drops read "expired". */
+#define APPLY_KEEP_ENDED_NS (60 * NS_PER_S)
+
+enum grant_mark {
+	GRANT_NEW = 0,
+	GRANT_LIVE,
+	GRANT_ENDED,
+	GRANT_REFUSED, /* by a guard rail */
+};
+
+/* What a grant is now, by clock and guard rails; *ret_verdict tells which rail. */
+enum grant_mark apply_judge(const struct grant *grant, const struct conf *conf, struct wall_time now,
+			    enum guard_verdict *ret_verdict);
+
+struct apply_input {
+	const struct conf *conf;
+	const struct snapshot *snapshot; /* its grants and `taken`; its ports are in `learned` */
+	const struct learned *learned;
+	struct clock_pair base; /* what deadlines are stamped from: the same from one apply to the next */
+	struct clock_pair now;
+	const struct gate_ops *gate;
+	void *gate_ctx;
+};
+
+/*
+ * Make the data path equal to the input. On error (-ENOSPC: more entries than max_grants or more ports than
+ * JITGATE_PORT_RULES_MAX; -ENOMEM; errno of reading the map) nothing was changed. Otherwise *ret_failed counts the
+ * writes that failed: the rest was done, and the caller runs it again later.
+ */
+int apply_wanted(const struct apply_input *in, size_t *ret_failed);
+
+#endif

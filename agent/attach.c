@@ -1,0 +1,446 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * EDGE. The half of datapath.h that deals with programs and links: what runs on an interface, and how one version of
+ * the filter takes the place of another without a gap.
+ */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_link.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "datapath_internal.h"
+#include "util.h"
+
+#define LINK_PREFIX "link_"
+
+static uint32_t program_id(int fd)
+{
+	struct bpf_prog_info info = {0};
+	__u32 len = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(fd, &info, &len) < 0 ? 0 : info.id;
+}
+
+static uint32_t map_id(int fd)
+{
+	struct bpf_map_info info = {0};
+	__u32 len = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(fd, &info, &len) < 0 ? 0 : info.id;
+}
+
+/* Put a program at a pin's place, whether there was one or not, in one step. */
+static int replace_pin(const struct datapath *dp, int fd, const char *name)
+{
+	char path[DATAPATH_PATH_MAX], fresh[DATAPATH_PATH_MAX], fresh_name[64];
+
+	snprintf(fresh_name, sizeof(fresh_name), "%s_new", name);
+	if (datapath_pin_path(dp->pin_dir, name, path) < 0 || datapath_pin_path(dp->pin_dir, fresh_name, fresh) < 0)
+		return -ENAMETOOLONG;
+	if (unlink(fresh) < 0 && errno != ENOENT)
+		return -errno;
+	if (bpf_obj_pin(fd, fresh) < 0)
+		return -errno;
+	return rename(fresh, path) < 0 ? -errno : 0;
+}
+
+/* A root program is of use only when the slots that it calls are the ones that are pinned. */
+static bool calls_our_slots(const struct datapath *dp, int root_fd)
+{
+	__u32 map_ids[8] = {0};
+	struct bpf_prog_info info = {.map_ids = (uintptr_t)map_ids, .nr_map_ids = ARRAY_SIZE(map_ids)};
+	__u32 len = sizeof(info);
+	uint32_t slots = map_id(dp->fds.slots);
+
+	if (bpf_obj_get_info_by_fd(root_fd, &info, &len) < 0)
+		return false;
+	for (__u32 i = 0; i < info.nr_map_ids && i < ARRAY_SIZE(map_ids); i++) {
+		if (map_ids[i] == slots)
+			return true;
+	}
+	return false;
+}
+
+/* The pinned root program when it is fit, else the one just loaded, which takes its place. */
+static int settle_root(struct datapath *dp, int *ret_fd)
+{
+	char path[DATAPATH_PATH_MAX];
+	_cleanup_close_ int fd = -1;
+	int r = datapath_pin_path(dp->pin_dir, "root", path);
+
+	if (r < 0)
+		return r;
+	fd = bpf_obj_get(path);
+	if (fd < 0 || !calls_our_slots(dp, fd)) {
+		close_fd(&fd);
+		fd = fcntl(bpf_program__fd(dp->skel->progs.root), F_DUPFD_CLOEXEC, 3);
+		if (fd < 0)
+			return -errno;
+		r = replace_pin(dp, fd, "root");
+		if (r < 0)
+			return r;
+	}
+	dp->root_id = program_id(fd);
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}
+
+int datapath_activate(struct datapath *dp, struct failure *failure)
+{
+	const __u32 slot = 0;
+	int gate_fd = bpf_program__fd(dp->skel->progs.gate);
+	int r = replace_pin(dp, gate_fd, "gate");
+
+	if (r < 0)
+		return failure_set(failure, r, "cannot pin %s/gate: %s", dp->pin_dir, strerror(-r));
+	if (bpf_map_update_elem(dp->fds.slots, &slot, &gate_fd, BPF_ANY) < 0)
+		return failure_set(failure, -errno, "cannot put the filter into its slot: %s", strerror(errno));
+	dp->gate_id = program_id(gate_fd);
+	return 0;
+}
+
+static int link_path(const struct datapath *dp, const char *ifname, char out[DATAPATH_PATH_MAX])
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), LINK_PREFIX "%s", ifname);
+	for (char *c = name; *c; c++) {
+		if (*c == '.')
+			*c = '_';
+	}
+	return datapath_pin_path(dp->pin_dir, name, out);
+}
+
+static int link_info(int fd, struct bpf_link_info *ret)
+{
+	__u32 len = sizeof(*ret);
+
+	memset(ret, 0, sizeof(*ret));
+	if (bpf_obj_get_info_by_fd(fd, ret, &len) < 0)
+		return -errno;
+	return ret->type == BPF_LINK_TYPE_XDP ? 0 : -EINVAL;
+}
+
+/*
+ * Keep the link that is pinned at `path` when it sits on this interface. 1: kept, 0: there is none that can be kept.
+ * An interface that was deleted and made anew has another index, and its old link is dead.
+ */
+static int keep_link(struct datapath *dp, const char *path, uint32_t ifindex, int root_fd)
+{
+	_cleanup_close_ int fd = bpf_obj_get(path);
+	struct bpf_link_info info;
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (link_info(fd, &info) < 0 || info.xdp.ifindex != ifindex)
+		return unlink(path) < 0 ? -errno : 0;
+	if (info.prog_id != dp->root_id && bpf_link_update(fd, root_fd, NULL) < 0)
+		return -errno;
+	return 1;
+}
+
+static int make_link(int root_fd, uint32_t ifindex, uint32_t flags, const char *path)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = flags);
+	_cleanup_close_ int fd = bpf_link_create(root_fd, (int)ifindex, BPF_XDP, &opts);
+
+	if (fd < 0)
+		return -errno;
+	return bpf_obj_pin(fd, path) < 0 ? -errno : 0;
+}
+
+static int name_conflict(const struct netif *netif, struct failure *failure)
+{
+	struct netif now = *netif;
+
+	netif_get(netif->ifindex, &now);
+	return failure_set(
+		failure, -EBUSY,
+		"%s already runs another XDP program (id %u, %s); see `bpftool prog show id %u`, take it off "
+		"(ip link set dev %s xdp off) or leave %s out of `interfaces`",
+		netif->name, now.xdp_program, netif_xdp_text(now.xdp_mode), now.xdp_program, netif->name, netif->name);
+}
+
+static int make_best_link(int root_fd, const struct netif *netif, enum conf_xdp_mode wanted, const char *path,
+			  int *ret_refused)
+{
+	int r;
+
+	*ret_refused = 0;
+	if (wanted == CONF_XDP_GENERIC)
+		return make_link(root_fd, netif->ifindex, XDP_FLAGS_SKB_MODE, path);
+	r = make_link(root_fd, netif->ifindex, XDP_FLAGS_DRV_MODE, path);
+	if (r == 0 || r == -EBUSY || r == -EEXIST || wanted == CONF_XDP_NATIVE)
+		return r;
+	*ret_refused = -r;
+	return make_link(root_fd, netif->ifindex, XDP_FLAGS_SKB_MODE, path);
+}
+
+static int note_new_link(struct datapath *dp, uint32_t ifindex)
+{
+	uint32_t *grown = reallocarray(dp->new_links, dp->n_new_links + 1, sizeof(*grown));
+
+	if (!grown)
+		return -ENOMEM;
+	dp->new_links = grown;
+	dp->new_links[dp->n_new_links++] = ifindex;
+	return 0;
+}
+
+int datapath_attach(struct datapath *dp, const struct netif *netif, enum conf_xdp_mode wanted, int *ret_refused,
+		    struct failure *failure)
+{
+	char path[DATAPATH_PATH_MAX];
+	_cleanup_close_ int root_fd = -1;
+	int r = settle_root(dp, &root_fd);
+
+	*ret_refused = 0;
+	if (r == 0)
+		r = link_path(dp, netif->name, path);
+	if (r < 0)
+		return failure_set(failure, r, "cannot pin %s/root: %s", dp->pin_dir, strerror(-r));
+	r = keep_link(dp, path, netif->ifindex, root_fd);
+	if (r > 0)
+		return 0;
+	if (r == 0)
+		r = make_best_link(root_fd, netif, wanted, path, ret_refused);
+	if (r == 0)
+		r = note_new_link(dp, netif->ifindex);
+	if (r == -EBUSY || r == -EEXIST)
+		return name_conflict(netif, failure);
+	if (r < 0)
+		return failure_set(failure, r, "cannot attach to %s%s: %s", netif->name,
+				   wanted == CONF_XDP_NATIVE
+					   ? " in native mode (xdp_mode = \"auto\" would fall back to "
+					     "generic)"
+					   : "",
+				   strerror(-r));
+	return 0;
+}
+
+static uint32_t slot_program(const struct datapath *dp)
+{
+	const __u32 slot = 0;
+	__u32 id = 0;
+
+	return bpf_map_lookup_elem(dp->fds.slots, &slot, &id) < 0 ? 0 : id;
+}
+
+/* For a reader that did not attach: the ids as they are pinned. */
+static void learn_ids(struct datapath *dp)
+{
+	char path[DATAPATH_PATH_MAX];
+	_cleanup_close_ int fd = -1;
+
+	if (dp->root_id || datapath_pin_path(dp->pin_dir, "root", path) < 0)
+		return;
+	fd = bpf_obj_get(path);
+	if (fd >= 0)
+		dp->root_id = program_id(fd);
+}
+
+bool datapath_verify(struct datapath *dp, uint32_t ifindex, struct netif *ret_netif, char why[96])
+{
+	uint32_t in_slot = slot_program(dp);
+	struct netif netif = {.ifindex = ifindex};
+	int r = netif_get(ifindex, &netif);
+
+	learn_ids(dp);
+	why[0] = '\0';
+	if (r < 0)
+		snprintf(why, 96, "the interface is gone");
+	else if (!netif.xdp_program)
+		snprintf(why, 96, "no XDP program is on it; restart jitgated to attach again");
+	else if (netif.xdp_program != dp->root_id)
+		snprintf(why, 96, "another XDP program (id %u) is on it", netif.xdp_program);
+	else if (!in_slot)
+		snprintf(why, 96, "the filter slot is empty, packets pass; restart jitgated");
+	else if (dp->gate_id && in_slot != dp->gate_id)
+		snprintf(why, 96, "another filter (program id %u) is in the slot", in_slot);
+	*ret_netif = netif;
+	return !why[0];
+}
+
+static void close_dir(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+}
+
+/* Calls `visit` for each pinned link. */
+static int for_each_link(const char *pin_dir, void (*visit)(void *ctx, const char *path, uint32_t ifindex), void *ctx)
+{
+	__attribute__((cleanup(close_dir))) DIR *dir = opendir(pin_dir);
+	const struct dirent *entry;
+
+	if (!dir)
+		return -errno;
+	while ((entry = readdir(dir))) {
+		char path[DATAPATH_PATH_MAX];
+		_cleanup_close_ int fd = -1;
+		struct bpf_link_info info = {0};
+
+		if (strncmp(entry->d_name, LINK_PREFIX, strlen(LINK_PREFIX)) != 0 ||
+		    datapath_pin_path(pin_dir, entry->d_name, path) < 0)
+			continue;
+		fd = bpf_obj_get(path);
+		if (fd >= 0 && link_info(fd, &info) == 0)
+			visit(ctx, path, info.xdp.ifindex);
+	}
+	return 0;
+}
+
+struct keep_list {
+	const struct netif *keep;
+	size_t n;
+};
+
+static void detach_unless_kept(void *ctx, const char *path, uint32_t ifindex)
+{
+	const struct keep_list *list = ctx;
+
+	for (size_t i = 0; i < list->n; i++) {
+		if (list->keep[i].ifindex == ifindex)
+			return;
+	}
+	unlink(path);
+}
+
+void datapath_detach_others(struct datapath *dp, const struct netif *keep, size_t n_keep)
+{
+	struct keep_list list = {.keep = keep, .n = n_keep};
+
+	for_each_link(dp->pin_dir, detach_unless_kept, &list);
+}
+
+static void detach_if_new(void *ctx, const char *path, uint32_t ifindex)
+{
+	const struct datapath *dp = ctx;
+
+	for (size_t i = 0; i < dp->n_new_links; i++) {
+		if (dp->new_links[i] == ifindex)
+			unlink(path);
+	}
+}
+
+void datapath_detach_new(struct datapath *dp)
+{
+	for_each_link(dp->pin_dir, detach_if_new, dp);
+}
+
+/* What is there may be ours, by a link that is pinned here: then it is no conflict. */
+static bool is_linked_here(struct datapath *dp, uint32_t ifindex)
+{
+	_cleanup_free_ uint32_t *indexes = NULL;
+	size_t n = 0;
+
+	if (datapath_linked(dp, &indexes, &n) < 0)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (indexes[i] == ifindex)
+			return true;
+	}
+	return false;
+}
+
+int datapath_check_conflicts(struct datapath *dp, const struct netif *netifs, size_t n, struct failure *failure)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (netifs[i].xdp_program && !is_linked_here(dp, netifs[i].ifindex))
+			return name_conflict(&netifs[i], failure);
+	}
+	return 0;
+}
+
+struct index_list {
+	uint32_t *v;
+	size_t n;
+	int error;
+};
+
+static void note_index(void *ctx, const char *path, uint32_t ifindex)
+{
+	struct index_list *list = ctx;
+	uint32_t *grown = reallocarray(list->v, list->n + 1, sizeof(*grown));
+
+	(void)path;
+	if (!grown) {
+		list->error = -ENOMEM;
+		return;
+	}
+	list->v = grown;
+	list->v[list->n++] = ifindex;
+}
+
+int datapath_linked(struct datapath *dp, uint32_t **ret_ifindexes, size_t *ret_n)
+{
+	struct index_list list = {0};
+	int r = for_each_link(dp->pin_dir, note_index, &list);
+
+	if (r == 0)
+		r = list.error;
+	if (r < 0) {
+		free(list.v);
+		return r;
+	}
+	*ret_ifindexes = list.v;
+	*ret_n = list.n;
+	return 0;
+}
+
+/* Only what we make is removed: pin_dir may be a folder that others use too. */
+static bool is_our_pin(const char *name)
+{
+	static const char *const names[] = {"root",      "root_new", "gate",        "gate_new", "slots_v1",
+					    "grants_v1", "ports_v1", "stats_v1",    "usage_v1", "events_v1",
+					    "budget_v1", "state_v1", "protected_v1"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	}
+	return strncmp(name, LINK_PREFIX, strlen(LINK_PREFIX)) == 0;
+}
+
+/* One sweep over the folder: the links, or everything else. */
+static int unlink_pins(const char *pin_dir, bool links, size_t *ret_n, struct failure *failure)
+{
+	__attribute__((cleanup(close_dir))) DIR *dir = opendir(pin_dir);
+	const struct dirent *entry;
+
+	*ret_n = 0;
+	if (!dir)
+		return failure_set(failure, -errno, "cannot read %s: %s", pin_dir, strerror(errno));
+	while ((entry = readdir(dir))) {
+		char path[DATAPATH_PATH_MAX];
+
+		if (!is_our_pin(entry->d_name) ||
+		    links != (strncmp(entry->d_name, LINK_PREFIX, strlen(LINK_PREFIX)) == 0))
+			continue;
+		if (datapath_pin_path(pin_dir, entry->d_name, path) < 0 || unlink(path) < 0)
+			return failure_set(failure, -errno, "cannot remove %s/%s: %s", pin_dir, entry->d_name,
+					   strerror(errno));
+		++*ret_n;
+	}
+	return 0;
+}
+
+int datapath_detach(const char *pin_dir, size_t *ret_links, struct failure *failure)
+{
+	size_t others = 0;
+	int r;
+
+	*ret_links = 0;
+	if (access(pin_dir, F_OK) < 0 && errno == ENOENT)
+		return 0;
+	r = unlink_pins(pin_dir, true, ret_links, failure);
+	if (r == 0)
+		r = unlink_pins(pin_dir, false, &others, failure);
+	if (r == 0 && rmdir(pin_dir) < 0 && errno != ENOTEMPTY)
+		r = failure_set(failure, -errno, "cannot remove %s: %s", pin_dir, strerror(errno));
+	return r;
+}

@@ -1,0 +1,664 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * JSON of IMDS and ARM. Owns cJSON and its traps: the bytes are scanned before cJSON sees them (size, depth, number of values,
+ * NUL written either way, UTF-8), the look-up is case-sensitive, duplicate keys are refused in every object that is
+ * read, numbers are tested as the doubles they are. Judges no value and keeps nothing.
+ */
+#include "azure_json.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+static void delete_tree(cJSON **tree)
+{
+	cJSON_Delete(*tree);
+}
+
+#define _cleanup_tree_ CLEANUP(delete_tree)
+
+/* ---------------------------------------------------------------- before cJSON */
+
+/* Length of the UTF-8 sequence at `p`, 0 when it is none. */
+static size_t utf8_length(const unsigned char *p, size_t left)
+{
+	size_t n = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
+
+	if (!n || n > left)
+		return 0;
+	for (size_t i = 1; i < n; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	}
+	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f)) /* overlong, surrogate */
+		return 0;
+	if ((p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f)) /* overlong, beyond Unicode */
+		return 0;
+	return n;
+}
+
+/*
+ * Walk one string; *at is behind its opening quote, and behind its closing one afterwards. An escaped NUL would cut the
+ * text that cJSON hands out: "vm1\u0000x" would compare equal to "vm1".
+ */
+static int scan_string(const char *bytes, size_t len, size_t *at, struct parse_error *err)
+{
+	size_t i = *at;
+
+	while (i < len) {
+		unsigned char ch = (unsigned char)bytes[i];
+		size_t n = utf8_length((const unsigned char *)bytes + i, len - i);
+
+		if (ch == '"') {
+			*at = i + 1;
+			return 0;
+		}
+		if (ch < 0x20)
+			return parse_fail(err, i, "control character in a string");
+		if (!n)
+			return parse_fail(err, i, "not UTF-8");
+		if (ch == '\\') {
+			if (len - i >= 6 && !memcmp(bytes + i, "\\u0000", 6))
+				return parse_fail(err, i, "NUL in a string");
+			n = 2;
+		}
+		i += n;
+	}
+	return parse_fail(err, len, "a string without end");
+}
+
+/* Everything that has to be known before a recursive parser may touch the bytes. */
+static int scan_bytes(const char *bytes, size_t len, struct parse_error *err)
+{
+	size_t depth = 0, values = 1;
+
+	if (len > AZURE_JSON_BYTES_MAX)
+		return parse_fail(err, AZURE_JSON_BYTES_MAX, "answer too large");
+	for (size_t i = 0; i < len;) {
+		unsigned char ch = (unsigned char)bytes[i++];
+
+		if (ch == '"') {
+			if (scan_string(bytes, len, &i, err))
+				return -EINVAL;
+		} else if (ch == '[' || ch == '{') {
+			if (++depth > AZURE_JSON_DEPTH_MAX)
+				return parse_fail(err, i - 1, "nested too deeply");
+			values++;
+		} else if (ch == ']' || ch == '}') {
+			depth -= depth > 0;
+		} else if (ch == ',') {
+			values++;
+		} else if (ch > 0x7e || (ch < 0x20 && ch != '\t' && ch != '\n' && ch != '\r')) {
+			return parse_fail(err, i - 1, "not JSON");
+		}
+		if (values > AZURE_JSON_VALUES_MAX)
+			return parse_fail(err, i - 1, "too many values");
+	}
+	return 0;
+}
+
+static bool is_space(char ch)
+{
+	return ch == ' ' || ch == '\t' || ch == '\n' || ch == '\r';
+}
+
+/* Scan and parse; only white space may follow the value. */
+static int parse_tree(const char *bytes, size_t len, cJSON **ret, struct parse_error *err)
+{
+	_cleanup_tree_ cJSON *tree = NULL;
+	const char *end = NULL;
+
+	if (scan_bytes(bytes, len, err))
+		return -EINVAL;
+	if (!len)
+		return parse_fail(err, 0, "empty answer");
+	tree = cJSON_ParseWithLengthOpts(bytes, len, &end, false);
+	if (!tree)
+		return parse_fail(err, end ? (size_t)(end - bytes) : 0, "not JSON, or cut short");
+	while (end < bytes + len && is_space(*end))
+		end++;
+	if (end != bytes + len)
+		return parse_fail(err, (size_t)(end - bytes), "something behind the answer");
+	*ret = TAKE_PTR(tree);
+	return 0;
+}
+
+/* ---------------------------------------------------------------- reading the tree */
+
+/* An object without duplicate keys. "Not there" is not an object. */
+static int expect_object(const cJSON *item, const char *why, struct parse_error *err)
+{
+	size_t n = 0;
+
+	if (!cJSON_IsObject(item))
+		return parse_fail(err, 0, why);
+	for (const cJSON *a = item->child; a; a = a->next) {
+		if (++n > AZURE_JSON_MEMBERS_MAX)
+			return parse_fail(err, 0, "an object has too many members");
+		for (const cJSON *b = item->child; b != a; b = b->next) {
+			if (!strcmp(a->string, b->string))
+				return parse_fail(err, 0, "an object has the same key twice");
+		}
+	}
+	return 0;
+}
+
+/* NULL for a member that is not there or null. */
+static const cJSON *member_of(const cJSON *object, const char *key)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
+
+	return cJSON_IsNull(item) ? NULL : item;
+}
+
+static int member_object(const cJSON *object, const char *key, const char *why, const cJSON **ret,
+			 struct parse_error *err)
+{
+	const cJSON *item = member_of(object, key);
+
+	if (expect_object(item, why, err))
+		return -EINVAL;
+	*ret = item;
+	return 0;
+}
+
+static int member_array(const cJSON *object, const char *key, bool required, const char *why, const cJSON **ret,
+			struct parse_error *err)
+{
+	const cJSON *item = member_of(object, key);
+
+	if (item ? !cJSON_IsArray(item) : required)
+		return parse_fail(err, 0, why);
+	*ret = item;
+	return 0;
+}
+
+/* A borrowed text; *ret is NULL when it is not there and not required. */
+static int member_text(const cJSON *object, const char *key, bool required, const char *why, const char **ret,
+		       struct parse_error *err)
+{
+	const cJSON *item = member_of(object, key);
+
+	if (item ? !cJSON_IsString(item) : required)
+		return parse_fail(err, 0, why);
+	*ret = item ? item->valuestring : NULL;
+	return 0;
+}
+
+/* The same as an owned copy. */
+static int copy_text(const cJSON *object, const char *key, bool required, const char *why, char **ret,
+		     struct parse_error *err)
+{
+	const char *text;
+	char *copy;
+
+	if (member_text(object, key, required, why, &text, err))
+		return -EINVAL;
+	if (!text)
+		return 0;
+	copy = strdup(text);
+	if (!copy)
+		return -ENOMEM;
+	*ret = copy;
+	return 0;
+}
+
+/* valueint truncates and saturates, so the double is what is tested. */
+static int member_port(const cJSON *object, const char *why, uint16_t *ret, struct parse_error *err)
+{
+	const cJSON *item = member_of(object, "number");
+
+	if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0 && item->valuedouble <= 65535) ||
+	    item->valuedouble != (double)(uint16_t)item->valuedouble)
+		return parse_fail(err, 0, why);
+	*ret = (uint16_t)item->valuedouble;
+	return 0;
+}
+
+/* Room for one more element of `size` bytes, zeroed; NULL without memory. `*array` doubles at the powers of two. */
+static void *array_grow(void *array_ptr, size_t n, size_t size)
+{
+	void **array = array_ptr;
+	size_t bytes;
+
+	if (!(n & (n - 1))) {
+		void *bigger;
+
+		if (mul_overflows(n ? 2 * n : 1, size, &bytes))
+			return NULL;
+		bigger = realloc(*array, bytes);
+		if (!bigger)
+			return NULL;
+		*array = bigger;
+	}
+	return memset((char *)*array + n * size, 0, size);
+}
+
+/* ---------------------------------------------------------------- policies */
+
+static void free_request(struct azure_request *request)
+{
+	for (size_t i = 0; i < request->n_sources; i++)
+		free(request->sources[i]);
+	free(request->sources);
+	free(request->status);
+	free(request->start);
+	free(request->end);
+	free(request->requestor);
+	free(request->justification);
+}
+
+static void free_policy(struct azure_policy *policy)
+{
+	for (size_t i = 0; i < policy->n_rules; i++) {
+		free(policy->rules[i].protocol);
+		free(policy->rules[i].longest);
+	}
+	for (size_t i = 0; i < policy->n_requests; i++)
+		free_request(&policy->requests[i]);
+	free(policy->rules);
+	free(policy->requests);
+	free(policy->id);
+}
+
+void azure_listing_free(struct azure_listing *listing)
+{
+	for (size_t i = 0; i < listing->n; i++)
+		free_policy(&listing->policies[i]);
+	free(listing->policies);
+	*listing = (struct azure_listing){0};
+}
+
+bool azure_id_equal(const char *a, const char *b)
+{
+	for (;; a++, b++) {
+		unsigned char x = (unsigned char)*a, y = (unsigned char)*b;
+
+		if (x >= 'A' && x <= 'Z')
+			x += 'a' - 'A';
+		if (y >= 'A' && y <= 'Z')
+			y += 'a' - 'A';
+		if (x != y)
+			return false;
+		if (!x)
+			return true;
+	}
+}
+
+/* One element of a virtualMachines array: is it this VM, and its ports. */
+static int read_vm(const cJSON *vm, const char *vm_id, bool *ret_ours, struct parse_error *err)
+{
+	const char *id;
+
+	if (expect_object(vm, "an element of virtualMachines is not an object", err) ||
+	    member_text(vm, "id", true, "virtualMachines[].id is not a text", &id, err))
+		return -EINVAL;
+	*ret_ours = azure_id_equal(id, vm_id);
+	return 0;
+}
+
+static int read_rule(const cJSON *port, struct azure_policy *policy, struct parse_error *err)
+{
+	struct azure_rule *rule = array_grow(&policy->rules, policy->n_rules, sizeof(*rule));
+	int r;
+
+	if (!rule)
+		return -ENOMEM;
+	policy->n_rules++;
+	if (expect_object(port, "an element of ports is not an object", err) ||
+	    member_port(port, "ports[].number is not a whole number from 0 to 65535", &rule->number, err))
+		return -EINVAL;
+	r = copy_text(port, "protocol", true, "ports[].protocol is not a text", &rule->protocol, err);
+	if (r)
+		return r;
+	return copy_text(port, "maxRequestAccessDuration", false, "ports[].maxRequestAccessDuration is not a text",
+			 &rule->longest, err);
+}
+
+static int read_rules(const cJSON *vms, const char *vm_id, struct azure_policy *policy, struct parse_error *err)
+{
+	for (const cJSON *vm = vms->child; vm; vm = vm->next) {
+		const cJSON *ports;
+		bool ours;
+		int r;
+
+		if (read_vm(vm, vm_id, &ours, err))
+			return -EINVAL;
+		if (!ours)
+			continue;
+		if (member_array(vm, "ports", true, "virtualMachines[].ports is not an array", &ports, err))
+			return -EINVAL;
+		for (const cJSON *port = ports->child; port; port = port->next) {
+			r = read_rule(port, policy, err);
+			if (r)
+				return r;
+		}
+	}
+	return 0;
+}
+
+static int add_source(struct azure_request *request, const char *text)
+{
+	char **slot = array_grow(&request->sources, request->n_sources, sizeof(*slot));
+
+	if (!slot)
+		return -ENOMEM;
+	*slot = strdup(text);
+	if (!*slot)
+		return -ENOMEM;
+	request->n_sources++;
+	return 0;
+}
+
+/* Both spellings count; an empty single text beside the array is how .NET writes "not set". */
+static int read_sources(const cJSON *port, struct azure_request *request, struct parse_error *err)
+{
+	const cJSON *array;
+	const char *single;
+	int r;
+
+	if (member_text(port, "allowedSourceAddressPrefix", false, "allowedSourceAddressPrefix is not a text", &single,
+			err) ||
+	    member_array(port, "allowedSourceAddressPrefixes", false, "allowedSourceAddressPrefixes is not an array",
+			 &array, err))
+		return -EINVAL;
+	if (single && *single) {
+		r = add_source(request, single);
+		if (r)
+			return r;
+	}
+	for (const cJSON *item = array ? array->child : NULL; item; item = item->next) {
+		if (!cJSON_IsString(item))
+			return parse_fail(err, 0, "an element of allowedSourceAddressPrefixes is not a text");
+		r = add_source(request, item->valuestring);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+struct text_member {
+	const cJSON *object;
+	const char *key, *why;
+	char **ret;
+};
+
+/* One port of a request; start, requestor and justification stand once on the request, `outer`. */
+static int read_request_port(const cJSON *outer, const cJSON *port, struct azure_policy *policy,
+			     struct parse_error *err)
+{
+	struct azure_request *request = array_grow(&policy->requests, policy->n_requests, sizeof(*request));
+	int r;
+
+	if (!request)
+		return -ENOMEM;
+	policy->n_requests++;
+	if (expect_object(port, "an element of a request's ports is not an object", err) ||
+	    member_port(port, "a request's number is not a whole number from 0 to 65535", &request->number, err))
+		return -EINVAL;
+
+	const struct text_member members[] = {
+		{port, "status", "a request's status is not a text", &request->status},
+		{port, "endTimeUtc", "a request's endTimeUtc is not a text", &request->end},
+		{outer, "startTimeUtc", "a request's startTimeUtc is not a text", &request->start},
+		{outer, "requestor", "a request's requestor is not a text", &request->requestor},
+		{outer, "justification", "a request's justification is not a text", &request->justification},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
+		r = copy_text(members[i].object, members[i].key, false, members[i].why, members[i].ret, err);
+		if (r)
+			return r;
+	}
+	return read_sources(port, request, err);
+}
+
+static int read_request(const cJSON *outer, const char *vm_id, struct azure_policy *policy, struct parse_error *err)
+{
+	const cJSON *vms, *ports;
+
+	if (expect_object(outer, "an element of requests is not an object", err) ||
+	    member_array(outer, "virtualMachines", true, "a request's virtualMachines is not an array", &vms, err))
+		return -EINVAL;
+	for (const cJSON *vm = vms->child; vm; vm = vm->next) {
+		bool ours;
+		int r;
+
+		if (read_vm(vm, vm_id, &ours, err))
+			return -EINVAL;
+		if (!ours)
+			continue;
+		if (member_array(vm, "ports", true, "a request's ports is not an array", &ports, err))
+			return -EINVAL;
+		for (const cJSON *port = ports->child; port; port = port->next) {
+			r = read_request_port(outer, port, policy, err);
+			if (r)
+				return r;
+		}
+	}
+	return 0;
+}
+
+/* Fills *policy as far as it names this VM; the caller frees it, also after an error. */
+static int read_policy(const cJSON *item, const char *vm_id, struct azure_policy *policy, struct parse_error *err)
+{
+	const cJSON *properties, *vms, *requests;
+	int r;
+
+	if (expect_object(item, "a policy is not an object", err) ||
+	    member_object(item, "properties", "a policy's properties is not an object", &properties, err) ||
+	    member_array(properties, "virtualMachines", true, "a policy's virtualMachines is not an array", &vms,
+			 err) ||
+	    member_array(properties, "requests", false, "a policy's requests is not an array", &requests, err))
+		return -EINVAL;
+	r = read_rules(vms, vm_id, policy, err);
+	for (const cJSON *outer = requests ? requests->child : NULL; !r && outer; outer = outer->next)
+		r = read_request(outer, vm_id, policy, err);
+	if (r || (!policy->n_rules && !policy->n_requests))
+		return r;
+	return copy_text(item, "id", true, "a policy's id is not a text", &policy->id, err);
+}
+
+/* Move all policies of `from` behind those of `to`. */
+static int merge_listing(struct azure_listing *to, struct azure_listing *from)
+{
+	size_t bytes;
+	struct azure_policy *all;
+
+	if (from->n) {
+		if (mul_overflows(to->n + from->n, sizeof(*all), &bytes))
+			return -ENOMEM;
+		all = realloc(to->policies, bytes);
+		if (!all)
+			return -ENOMEM;
+		memcpy(all + to->n, from->policies, from->n * sizeof(*all));
+		to->policies = all;
+		to->n += from->n;
+		from->n = 0;
+	}
+	to->n_seen += from->n_seen;
+	return 0;
+}
+
+static int read_policies(const cJSON *value, const char *vm_id, struct azure_listing *page, struct parse_error *err)
+{
+	for (const cJSON *item = value->child; item; item = item->next) {
+		struct azure_policy policy = {0};
+		struct azure_policy *slot;
+		int r = read_policy(item, vm_id, &policy, err);
+
+		if (!r && !(slot = array_grow(&page->policies, page->n, sizeof(*slot))))
+			r = -ENOMEM;
+		if (r) {
+			free_policy(&policy);
+			return r;
+		}
+		page->n_seen++;
+		if (policy.id) {
+			*slot = policy;
+			page->n++;
+		}
+	}
+	return 0;
+}
+
+int azure_json_page(const char *bytes, size_t len, const char *vm_id, struct azure_listing *listing, char **ret_next,
+		    struct parse_error *err)
+{
+	_cleanup_tree_ cJSON *tree = NULL;
+	_cleanup_azure_listing_ struct azure_listing page = {0};
+	_cleanup_free_ char *next = NULL;
+	const cJSON *value;
+	int r = parse_tree(bytes, len, &tree, err);
+
+	if (r)
+		return r;
+	if (expect_object(tree, "the list is not an object", err) ||
+	    member_array(tree, "value", true, "the list's value is not an array", &value, err))
+		return -EINVAL;
+	r = copy_text(tree, "nextLink", false, "nextLink is not a text", &next, err);
+	if (!r)
+		r = read_policies(value, vm_id, &page, err);
+	if (!r)
+		r = merge_listing(listing, &page);
+	if (r)
+		return r;
+	*ret_next = next && *next ? TAKE_PTR(next) : NULL;
+	return 0;
+}
+
+/* ---------------------------------------------------------------- IMDS */
+
+void azure_compute_free(struct azure_compute *compute)
+{
+	free(compute->resource_id);
+	free(compute->environment);
+	*compute = (struct azure_compute){0};
+}
+
+int azure_json_compute(const char *bytes, size_t len, struct azure_compute *ret, struct parse_error *err)
+{
+	_cleanup_tree_ cJSON *tree = NULL;
+	_cleanup_free_ char *id = NULL, *environment = NULL;
+	int r = parse_tree(bytes, len, &tree, err);
+
+	if (r)
+		return r;
+	if (expect_object(tree, "the instance data are not an object", err))
+		return -EINVAL;
+	r = copy_text(tree, "resourceId", true, "resourceId is not a text", &id, err);
+	if (r)
+		return r;
+	if (!*id)
+		return parse_fail(err, 0, "resourceId is empty");
+	r = copy_text(tree, "azEnvironment", false, "azEnvironment is not a text", &environment, err);
+	if (r)
+		return r;
+	if (!environment && !(environment = strdup("")))
+		return -ENOMEM;
+	ret->resource_id = TAKE_PTR(id);
+	ret->environment = TAKE_PTR(environment);
+	return 0;
+}
+
+void azure_token_free(struct azure_token *token)
+{
+	if (token->secret)
+		explicit_bzero(token->secret, strlen(token->secret));
+	free(token->secret);
+	free(token->expires_in);
+	free(token->expires_on);
+	*token = (struct azure_token){0};
+}
+
+/* A header's value: no byte of it may end the line or be lost on the way. */
+static bool is_visible(const char *text)
+{
+	for (const char *p = text; *p; p++) {
+		if (*p < 0x21 || *p > 0x7e)
+			return false;
+	}
+	return *text;
+}
+
+static int read_token(const cJSON *tree, struct azure_token *token, struct parse_error *err)
+{
+	const char *type;
+	int r;
+
+	if (expect_object(tree, "the token is not an object", err) ||
+	    member_text(tree, "token_type", true, "token_type is not a text", &type, err))
+		return -EINVAL;
+	if (!azure_id_equal(type, "Bearer"))
+		return parse_fail(err, 0, "token_type is not Bearer");
+	r = copy_text(tree, "access_token", true, "access_token is not a text", &token->secret, err);
+	if (r)
+		return r;
+	if (!is_visible(token->secret))
+		return parse_fail(err, 0, "access_token is empty or holds a character that no token has");
+	r = copy_text(tree, "expires_in", false, "expires_in is not a text", &token->expires_in, err);
+	if (r)
+		return r;
+	return copy_text(tree, "expires_on", false, "expires_on is not a text", &token->expires_on, err);
+}
+
+int azure_json_token(const char *bytes, size_t len, struct azure_token *ret, struct parse_error *err)
+{
+	_cleanup_tree_ cJSON *tree = NULL;
+	struct azure_token token = {0};
+	int r = parse_tree(bytes, len, &tree, err);
+
+	if (r)
+		return r;
+	r = read_token(tree, &token, err);
+	/* cJSON's own copy is freed as it is: wipe it first. */
+	for (cJSON *item = tree->child; item; item = item->next) {
+		if (cJSON_IsString(item))
+			explicit_bzero(item->valuestring, strlen(item->valuestring));
+	}
+	if (r) {
+		azure_token_free(&token);
+		return r;
+	}
+	*ret = token;
+	return 0;
+}
+
+/* ---------------------------------------------------------------- errors */
+
+/* Cut to fit, at a UTF-8 boundary. */
+static void put_text(char *out, size_t size, const char *text)
+{
+	size_t len = strnlen(text, size);
+
+	if (len == size) {
+		len--;
+		while (len && ((unsigned char)text[len] & 0xc0) == 0x80)
+			len--;
+	}
+	memcpy(out, text, len);
+	out[len] = '\0';
+}
+
+int azure_json_error(const char *bytes, size_t len, struct azure_error *ret)
+{
+	_cleanup_tree_ cJSON *tree = NULL;
+	const cJSON *error, *code, *message;
+
+	if (parse_tree(bytes, len, &tree, NULL))
+		return -EINVAL;
+	error = cJSON_GetObjectItemCaseSensitive(tree, "error");
+	if (cJSON_IsObject(error)) {
+		code = cJSON_GetObjectItemCaseSensitive(error, "code");
+		message = cJSON_GetObjectItemCaseSensitive(error, "message");
+	} else {
+		code = error;
+		message = cJSON_GetObjectItemCaseSensitive(tree, "error_description");
+	}
+	if (!cJSON_IsString(code))
+		return -EINVAL;
+	put_text(ret->code, sizeof(ret->code), code->valuestring);
+	put_text(ret->message, sizeof(ret->message), cJSON_IsString(message) ? message->valuestring : "");
+	return 0;
+}

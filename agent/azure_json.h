@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * CORE. Answers of IMDS and ARM: bytes -> plain C. The only file that knows cJSON. Types and shape are checked here; what a
+ * value means (dates, addresses, status) is judged in azure_jit. Bytes are hostile: nothing here allocates more
+ * than a fixed multiple of the input.
+ *
+ * All parsers: 0, -EINVAL with err filled (may be NULL), or -ENOMEM; *ret untouched on error.
+ */
+#ifndef AZURE_JSON_H
+#define AZURE_JSON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "util.h"
+
+#define AZURE_JSON_BYTES_MAX (4 * 1024 * 1024)
+#define AZURE_JSON_DEPTH_MAX 32      /* arrays and objects inside each other; a policy needs 9 */
+#define AZURE_JSON_VALUES_MAX 400000 /* values in one document: bounds the tree to some 40 MB */
+#define AZURE_JSON_MEMBERS_MAX 256   /* members of an object that is read */
+
+/* One protected port of this VM, as a policy writes it. */
+struct azure_rule {
+	uint16_t number; /* 0..65535 */
+	char *protocol;  /* "TCP", "UDP", "*", or something new */
+	char *longest;   /* maxRequestAccessDuration; NULL: not there */
+};
+
+/* One port of one request for this VM, as a policy writes it. NULL: not there. */
+struct azure_request {
+	uint16_t number; /* 0..65535 */
+	char *status;
+	char *start, *end; /* startTimeUtc, endTimeUtc */
+	char **sources;    /* allowedSourceAddressPrefix, then allowedSourceAddressPrefixes */
+	size_t n_sources;
+	char *requestor, *justification;
+};
+
+/* What one policy says about this VM. */
+struct azure_policy {
+	char *id;
+	struct azure_rule *rules;
+	size_t n_rules;
+	struct azure_request *requests;
+	size_t n_requests;
+};
+
+/* The policies that name this VM, of all pages so far. Starts as {0}. */
+struct azure_listing {
+	struct azure_policy *policies;
+	size_t n;
+	size_t n_seen; /* policies in the answer, with those that do not name this VM */
+};
+
+/*
+ * Add one page of a list of policies to *listing. A policy that names `vm_id` in its rules or requests is read whole, and
+ * an error of shape in it is an error of the page; of others only the VM ids are read. Unknown members and values are no
+ * errors. *ret_next: the next page's address, or NULL; the caller frees it.
+ */
+int azure_json_page(const char *bytes, size_t len, const char *vm_id, struct azure_listing *listing, char **ret_next,
+		    struct parse_error *err);
+void azure_listing_free(struct azure_listing *listing);
+#define _cleanup_azure_listing_ __attribute__((cleanup(azure_listing_free)))
+
+/* IMDS compute: who this VM is. */
+struct azure_compute {
+	char *resource_id; /* never "" */
+	char *environment; /* azEnvironment; "" when not said */
+};
+
+int azure_json_compute(const char *bytes, size_t len, struct azure_compute *ret, struct parse_error *err);
+void azure_compute_free(struct azure_compute *compute);
+
+/* IMDS token. */
+struct azure_token {
+	char *secret;     /* visible ASCII only: it becomes a header. Wiped when freed */
+	char *expires_in; /* seconds from now, as text; NULL: not there */
+	char *expires_on; /* seconds since 1970, as text; NULL: not there */
+};
+
+int azure_json_token(const char *bytes, size_t len, struct azure_token *ret, struct parse_error *err);
+void azure_token_free(struct azure_token *token);
+
+/* ARM {"error":{"code","message"}} or IMDS {"error","error_description"}; for people, cut to fit, not escaped. */
+struct azure_error {
+	char code[64];
+	char message[192];
+};
+
+/* 0 when there was at least a code, else -EINVAL: HTML from a proxy, nothing, half an answer. */
+int azure_json_error(const char *bytes, size_t len, struct azure_error *ret);
+
+/* Resource ids compare without ASCII case, as whole texts. */
+bool azure_id_equal(const char *a, const char *b);
+
+#endif

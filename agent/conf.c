@@ -1,0 +1,746 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * CORE. Config text -> struct conf: what each value means and which ones are allowed. The only file that knows
+ * libconfuse, which here does no more than take the text apart: conf_scan.c has refused what it would let pass, and
+ * every value is read as a string, so none of its number parsing (octal, silent overflow) is in play. Reads no file.
+ */
+#include "conf.h"
+
+#include <confuse.h>
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/un.h>
+
+#include "conf_scan.h"
+#include "jitgate_abi.h"
+
+#define MINUTE_S 60
+#define HOUR_S 3600
+#define DAY_S 86400
+
+#define MAX_GRANTS_MIN 16
+#define PATH_BYTES_MAX 1024
+#define USER_BYTES_MAX 32
+#define IDENTITY_BYTES_MAX 512
+#define URL_BYTES_MAX 512
+#define INTERFACE_BYTES_MAX 15 /* IFNAMSIZ - 1 */
+#define VALUE_SHOWN 64         /* bytes of a value in a message */
+
+/* The longest name that is put into run_dir. */
+#define LONGEST_SOCKET "/control.sock"
+
+struct reader {
+	cfg_t *root;
+	struct conf_scan scan;
+	const char *name;
+	struct conf_error *err;
+};
+
+/* ---- values, as text */
+
+static cfg_t *section_of(const struct reader *r, enum conf_key key)
+{
+	enum conf_section section = conf_keys[key].section;
+
+	return section == CONF_TOP ? r->root : cfg_getsec(r->root, conf_section_names[section]);
+}
+
+static const char *value_at(const struct reader *r, enum conf_key key, size_t nth)
+{
+	const char *value = cfg_getnstr(section_of(r, key), conf_keys[key].name, nth);
+
+	return value ? value : "";
+}
+
+static const char *value_of(const struct reader *r, enum conf_key key)
+{
+	return value_at(r, key, 0);
+}
+
+static size_t count_of(const struct reader *r, enum conf_key key)
+{
+	return cfg_size(section_of(r, key), conf_keys[key].name);
+}
+
+/* "FILE:LINE: key: "VALUE" why". */
+static int refuse_value(const struct reader *r, enum conf_key key, size_t nth, const char *why)
+{
+	const char *value = value_at(r, key, nth);
+
+	return conf_refuse(r->err, r->name, conf_scan_line(&r->scan, key, nth), "%s: \"%.*s\"%s %s",
+			   conf_keys[key].full_name, VALUE_SHOWN, value, strlen(value) > VALUE_SHOWN ? "..." : "", why);
+}
+
+static int refuse_key(const struct reader *r, enum conf_key key, const char *why)
+{
+	return conf_refuse(r->err, r->name, conf_scan_line(&r->scan, key, 0), "%s: %s", conf_keys[key].full_name, why);
+}
+
+static int no_memory(const struct reader *r)
+{
+	conf_refuse(r->err, r->name, 0, "out of memory");
+	return -ENOMEM;
+}
+
+static int copy_value(const struct reader *r, enum conf_key key, char **ret)
+{
+	char *copy = strdup(value_of(r, key));
+
+	if (!copy)
+		return no_memory(r);
+	*ret = copy;
+	return 0;
+}
+
+/* ---- numbers, durations, words */
+
+/* Decimal digits only, no sign, nothing behind. */
+static int parse_number(const char *text, size_t len, uint32_t max, uint32_t *ret)
+{
+	uint64_t n = 0;
+
+	if (len == 0 || len > 10)
+		return -EINVAL;
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] < '0' || text[i] > '9')
+			return -EINVAL;
+		n = n * 10 + (uint64_t)(text[i] - '0');
+	}
+	if (n > max)
+		return -EINVAL;
+	*ret = (uint32_t)n;
+	return 0;
+}
+
+int duration_parse(const char *text, size_t len, uint32_t *ret_s)
+{
+	static const struct {
+		char unit;
+		uint32_t seconds;
+	} units[] = {{'s', 1}, {'m', MINUTE_S}, {'h', HOUR_S}, {'d', DAY_S}};
+	uint32_t n;
+
+	if (len < 2)
+		return -EINVAL;
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+		if (text[len - 1] != units[i].unit)
+			continue;
+		if (parse_number(text, len - 1, UINT32_MAX / units[i].seconds, &n) < 0)
+			return -EINVAL;
+		*ret_s = n * units[i].seconds;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+struct duration_range {
+	uint32_t min_s, max_s;
+	const char *text;
+};
+
+static int read_duration(const struct reader *r, enum conf_key key, struct duration_range range, uint32_t *ret)
+{
+	const char *value = value_of(r, key);
+	uint32_t s;
+
+	if (duration_parse(value, strlen(value), &s) < 0)
+		return refuse_value(
+			r, key, 0, "is not a duration; write a whole number and s, m, h or d, like \"90s\" or \"24h\"");
+	if (s < range.min_s || s > range.max_s)
+		return refuse_value(r, key, 0, range.text);
+	*ret = s;
+	return 0;
+}
+
+static int read_number(const struct reader *r, enum conf_key key, uint32_t min, uint32_t max, const char *why,
+		       uint32_t *ret)
+{
+	const char *value = value_of(r, key);
+	uint32_t n;
+
+	if (parse_number(value, strlen(value), max, &n) < 0 || n < min)
+		return refuse_value(r, key, 0, why);
+	*ret = n;
+	return 0;
+}
+
+/* Which of the words; -EINVAL with the error filled when it is none. */
+static int read_word(const struct reader *r, enum conf_key key, const char *const words[], size_t n_words,
+		     const char *why)
+{
+	for (size_t i = 0; i < n_words; i++)
+		if (strcmp(value_of(r, key), words[i]) == 0)
+			return (int)i;
+	return refuse_value(r, key, 0, why);
+}
+
+/* ---- names and paths */
+
+static bool is_interface_name(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len >= 1 && len <= INTERFACE_BYTES_MAX && !strpbrk(name, "/: \t") && strcmp(name, ".") != 0 &&
+	       strcmp(name, "..") != 0;
+}
+
+static int read_interfaces(const struct reader *r, struct conf *conf)
+{
+	size_t n = count_of(r, CONF_KEY_INTERFACES);
+
+	if (n == 1 && strcmp(value_of(r, CONF_KEY_INTERFACES), "auto") == 0) {
+		conf->interfaces_auto = true;
+		return 0;
+	}
+	if (n == 0 || n > CONF_INTERFACES_MAX)
+		return refuse_key(r, CONF_KEY_INTERFACES, "1 to 64 names are needed, or {\"auto\"} for every uplink");
+	conf->interfaces = calloc(n, sizeof(*conf->interfaces));
+	if (!conf->interfaces)
+		return no_memory(r);
+	for (size_t i = 0; i < n; i++) {
+		const char *name = value_at(r, CONF_KEY_INTERFACES, i);
+
+		if (strcmp(name, "auto") == 0)
+			return refuse_value(r, CONF_KEY_INTERFACES, i, "stands alone; drop it or the other names");
+		if (!is_interface_name(name))
+			return refuse_value(r, CONF_KEY_INTERFACES, i,
+					    "is no interface name; 1 to 15 characters without / : and blanks");
+		for (size_t j = 0; j < i; j++)
+			if (strcmp(name, conf->interfaces[j]) == 0)
+				return refuse_value(r, CONF_KEY_INTERFACES, i, "is listed twice; drop one");
+		conf->interfaces[i] = strdup(name);
+		if (!conf->interfaces[i])
+			return no_memory(r);
+		conf->n_interfaces++;
+	}
+	return 0;
+}
+
+/* Absolute, not "/" alone, and no ".." that would make it mean another place than it seems to. */
+static bool is_plain_path(const char *path)
+{
+	bool named = false;
+
+	if (path[0] != '/' || strlen(path) > PATH_BYTES_MAX)
+		return false;
+	for (const char *p = path; *p; p += strcspn(p, "/")) {
+		p += strspn(p, "/");
+		if (strncmp(p, "..", 2) == 0 && (p[2] == '/' || p[2] == 0))
+			return false;
+		named |= *p != 0;
+	}
+	return named;
+}
+
+static int read_path(const struct reader *r, enum conf_key key, char **ret)
+{
+	if (!is_plain_path(value_of(r, key)))
+		return refuse_value(r, key, 0,
+				    "is no path to use; it must begin with /, have no \"..\" and at most 1024 bytes");
+	return copy_value(r, key, ret);
+}
+
+static int read_run_dir(const struct reader *r, char **ret)
+{
+	const size_t room = sizeof(((struct sockaddr_un *)NULL)->sun_path);
+	size_t len = strlen(value_of(r, CONF_KEY_RUN_DIR));
+
+	if (len + sizeof(LONGEST_SOCKET) > room)
+		return conf_refuse(r->err, r->name, conf_scan_line(&r->scan, CONF_KEY_RUN_DIR, 0),
+				   "run_dir: %zu bytes are too long, the socket path with \"%s\" must fit %zu; use at "
+				   "most %zu",
+				   len, LONGEST_SOCKET, room - 1, room - sizeof(LONGEST_SOCKET));
+	return read_path(r, CONF_KEY_RUN_DIR, ret);
+}
+
+static bool is_user_name(const char *user)
+{
+	size_t len = strlen(user);
+	bool first = (user[0] >= 'a' && user[0] <= 'z') || (user[0] >= 'A' && user[0] <= 'Z') || user[0] == '_';
+
+	if (!first || len > USER_BYTES_MAX)
+		return false;
+	return strspn(user, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") == len;
+}
+
+static int read_user(const struct reader *r, enum conf_key key, char **ret)
+{
+	const char *user = value_of(r, key);
+	uint32_t uid;
+	bool is_number = parse_number(user, strlen(user), UINT32_MAX, &uid) == 0;
+
+	if (strcmp(user, "root") == 0 || (is_number && uid == 0))
+		return refuse_value(r, key, 0, "is the superuser; name an ordinary user, made for this program alone");
+	/* (uid_t)-1 means "leave it" to the kernel; a leading 0 would make two spellings of one user. */
+	if (is_number ? uid == UINT32_MAX || user[0] == '0' : !is_user_name(user))
+		return refuse_value(r, key, 0,
+				    "is no user name or number; letters, digits, _ . - and at most 32 of them");
+	return copy_value(r, key, ret);
+}
+
+static int read_users(const struct reader *r, struct conf *conf)
+{
+	int e = read_user(r, CONF_KEY_USER, &conf->user);
+
+	if (e == 0)
+		e = read_user(r, CONF_KEY_AZURE_USER, &conf->azure.user);
+	if (e < 0 || strcmp(conf->user, conf->azure.user) != 0)
+		return e;
+	return refuse_value(r, r->scan.key_line[CONF_KEY_AZURE_USER] ? CONF_KEY_AZURE_USER : CONF_KEY_USER, 0,
+			    "is both user and azure.user; they must differ, so that neither can reach into the other");
+}
+
+/* ---- ports and networks */
+
+static size_t count_pairs(const struct port_rule *rules, size_t n)
+{
+	size_t pairs = 0;
+
+	for (size_t i = 0; i < n; i++)
+		pairs += (size_t)__builtin_popcount(rules[i].protos);
+	return pairs;
+}
+
+static void merge_rule(struct conf *conf, const struct port_rule *rule)
+{
+	for (size_t i = 0; i < conf->n_protect; i++) {
+		if (conf->protect[i].port == rule->port) {
+			conf->protect[i].protos |= rule->protos;
+			return;
+		}
+	}
+	conf->protect[conf->n_protect++] = *rule;
+}
+
+static int read_protect(const struct reader *r, struct conf *conf)
+{
+	size_t n = count_of(r, CONF_KEY_PROTECT);
+
+	if (n == 0)
+		return 0;
+	/* One slot for each pair that may be, and one for the rule that is too many. */
+	conf->protect = calloc(JITGATE_PORT_RULES_MAX + 1, sizeof(*conf->protect));
+	if (!conf->protect)
+		return no_memory(r);
+	for (size_t i = 0; i < n; i++) {
+		const char *value = value_at(r, CONF_KEY_PROTECT, i);
+		struct port_rule rule = {0};
+
+		if (port_rule_parse(value, strlen(value), &rule, NULL) < 0)
+			return refuse_value(r, CONF_KEY_PROTECT, i,
+					    "is no port; write PORT/PROTO, like \"22/tcp\" or \"5985/any\"");
+		merge_rule(conf, &rule);
+		if (count_pairs(conf->protect, conf->n_protect) > JITGATE_PORT_RULES_MAX)
+			return refuse_value(
+				r, CONF_KEY_PROTECT, i,
+				"is one too many; at most 1024 pairs of port and protocol (any counts as 5)");
+	}
+	return 0;
+}
+
+static bool add_network(struct cidr *networks, size_t *n, const struct cidr *network)
+{
+	for (size_t i = 0; i < *n; i++)
+		if (cidr_compare(&networks[i], network) == 0)
+			return false;
+	networks[(*n)++] = *network;
+	return true;
+}
+
+/* `spare` more slots are allocated than the text asks for. */
+static int read_networks(const struct reader *r, enum conf_key key, size_t spare, struct cidr **ret, size_t *ret_n)
+{
+	size_t n = count_of(r, key), used = 0;
+	_cleanup_free_ struct cidr *networks = NULL;
+
+	if (n > CONF_NETWORKS_MAX)
+		return refuse_key(r, key, "more than 1024 networks; join neighbours to wider prefixes");
+	if (n + spare == 0)
+		return 0;
+	networks = calloc(n + spare, sizeof(*networks));
+	if (!networks)
+		return no_memory(r);
+	for (size_t i = 0; i < n; i++) {
+		const char *value = value_at(r, key, i);
+		struct parse_error why = {0, "is no address"};
+		struct cidr network;
+
+		if (cidr_parse(value, strlen(value), &network, &why) < 0)
+			return conf_refuse(r->err, r->name, conf_scan_line(&r->scan, key, i),
+					   "%s: \"%.*s\": %s; write an address or prefix, like \"10.0.1.0/26\"",
+					   conf_keys[key].full_name, VALUE_SHOWN, value, why.why);
+		add_network(networks, &used, &network);
+	}
+	*ret = TAKE_PTR(networks);
+	*ret_n = used;
+	return 0;
+}
+
+/* The platform itself: health probes, DNS and DHCP answers, instance metadata. Without them the machine is lost. */
+static const struct cidr always_allowed[] = {
+	{.family = JITGATE_IPV4, .prefix_len = 32, .addr = {168, 63, 129, 16}},
+	{.family = JITGATE_IPV4, .prefix_len = 32, .addr = {169, 254, 169, 254}},
+};
+
+static int read_allow(const struct reader *r, struct conf *conf)
+{
+	int e = read_networks(r, CONF_KEY_ALLOW, ARRAY_SIZE(always_allowed), &conf->allow, &conf->n_allow);
+
+	if (e < 0)
+		return e;
+	for (size_t i = 0; i < ARRAY_SIZE(always_allowed); i++)
+		add_network(conf->allow, &conf->n_allow, &always_allowed[i]);
+	return 0;
+}
+
+/* ---- Azure */
+
+static bool has_prefix(const char *text, const char *prefix)
+{
+	return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+struct url {
+	bool tls;
+	const char *host; /* without the brackets of an IPv6 literal */
+	size_t host_len;
+};
+
+static bool is_host(const struct url *url, bool literal6)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-";
+	struct cidr address;
+
+	if (literal6) /* '/' would make it a prefix */
+		return !memchr(url->host, '/', url->host_len) &&
+		       cidr_parse(url->host, url->host_len, &address, NULL) == 0 && address.family == JITGATE_IPV6;
+	return url->host_len > 0 && url->host[0] != '-' && url->host[0] != '.' &&
+	       strspn(url->host, letters) >= url->host_len;
+}
+
+/* "http[s]://HOST[:PORT]" and nothing else. */
+static int parse_url(const char *text, struct url *ret)
+{
+	struct url url = {.tls = has_prefix(text, "https://")};
+	const char *end, *rest;
+	uint32_t port;
+
+	if (strlen(text) > URL_BYTES_MAX || (!url.tls && !has_prefix(text, "http://")))
+		return -EINVAL;
+	url.host = text + (url.tls ? strlen("https://") : strlen("http://"));
+	if (url.host[0] == '[') {
+		url.host++;
+		end = strchr(url.host, ']');
+		rest = end ? end + 1 : NULL;
+	} else {
+		end = url.host + strcspn(url.host, ":");
+		rest = end;
+	}
+	if (!end)
+		return -EINVAL;
+	url.host_len = (size_t)(end - url.host);
+	if (!is_host(&url, url.host[-1] == '['))
+		return -EINVAL;
+	if (*rest && (*rest != ':' || parse_number(rest + 1, strlen(rest + 1), 65535, &port) < 0 || port == 0))
+		return -EINVAL;
+	*ret = url;
+	return 0;
+}
+
+static bool is_loopback(const struct url *url)
+{
+	static const struct cidr loopback4 = {.family = JITGATE_IPV4, .prefix_len = 8, .addr = {127}};
+	static const struct cidr loopback6 = {.family = JITGATE_IPV6, .prefix_len = 128, .addr = {[15] = 1}};
+	struct cidr host;
+
+	if (url->host_len == strlen("localhost") && strncasecmp(url->host, "localhost", url->host_len) == 0)
+		return true;
+	if (cidr_parse(url->host, url->host_len, &host, NULL) < 0)
+		return false;
+	return cidr_covers(&loopback4, &host) || cidr_covers(&loopback6, &host);
+}
+
+enum url_policy { URL_TLS_UNLESS_LOOPBACK, URL_PLAIN, URL_EITHER };
+
+static int read_url(const struct reader *r, enum conf_key key, enum url_policy policy, char **ret)
+{
+	const char *value = value_of(r, key);
+	struct url url;
+
+	if (value[0] && parse_url(value, &url) < 0)
+		return refuse_value(r, key, 0, "must be SCHEME://HOST[:PORT], without user, path or query");
+	if (value[0] && policy == URL_TLS_UNLESS_LOOPBACK && !url.tls && !is_loopback(&url))
+		return refuse_value(r, key, 0, "must be https; plain http is for a loopback address only");
+	if (value[0] && policy == URL_PLAIN && url.tls)
+		return refuse_value(r, key, 0, "must be http; the instance metadata service has no TLS");
+	return copy_value(r, key, ret);
+}
+
+static int read_identity(const struct reader *r, char **ret)
+{
+	static const char *const kinds[] = {"client_id=", "object_id=", "resource_id=/"};
+	const char *value = value_of(r, CONF_KEY_IDENTITY);
+	bool known = value[0] == 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		const char *behind = has_prefix(value, kinds[i]) ? value + strlen(kinds[i]) : "";
+
+		known |= behind[0] != 0 && !strpbrk(behind, " \"'") && strlen(value) <= IDENTITY_BYTES_MAX;
+	}
+	if (!known)
+		return refuse_value(r, CONF_KEY_IDENTITY, 0,
+				    "must be empty, or client_id=ID, object_id=ID or resource_id=/subscriptions/...");
+	return copy_value(r, CONF_KEY_IDENTITY, ret);
+}
+
+static int read_ca_file(const struct reader *r, char **ret)
+{
+	if (value_of(r, CONF_KEY_CA_FILE)[0])
+		return read_path(r, CONF_KEY_CA_FILE, ret);
+	return copy_value(r, CONF_KEY_CA_FILE, ret);
+}
+
+/* Keys that are spoken for. To ignore them would be to promise what is not done. */
+static int refuse_later_keys(const struct reader *r)
+{
+	static const enum conf_key later[] = {CONF_KEY_POLICIES, CONF_KEY_TRANSLATE};
+
+	for (size_t i = 0; i < ARRAY_SIZE(later); i++)
+		if (count_of(r, later[i]) > 0)
+			return refuse_key(r, later[i], "not supported by this version; leave it empty, {}");
+	return 0;
+}
+
+static int read_azure(const struct reader *r, struct conf_azure *azure)
+{
+	static const char *const clouds[] = {"auto", "public", "usgov", "china"};
+	int e = read_word(r, CONF_KEY_CLOUD, clouds, ARRAY_SIZE(clouds), "must be auto, public, usgov or china");
+
+	if (e >= 0)
+		e = copy_value(r, CONF_KEY_CLOUD, &azure->cloud);
+	if (e == 0)
+		e = read_identity(r, &azure->identity);
+	if (e == 0)
+		e = read_duration(r, CONF_KEY_POLL_IDLE,
+				  (struct duration_range){10, DAY_S, "is out of range; 10s to 1d"},
+				  &azure->poll_idle_s);
+	if (e == 0)
+		e = read_duration(r, CONF_KEY_POLL_LIVE,
+				  (struct duration_range){5, HOUR_S, "is out of range; 5s to 1h"}, &azure->poll_live_s);
+	if (e == 0)
+		e = read_url(r, CONF_KEY_ARM_ENDPOINT, URL_TLS_UNLESS_LOOPBACK, &azure->arm_endpoint);
+	if (e == 0)
+		e = read_url(r, CONF_KEY_IMDS_ENDPOINT, URL_PLAIN, &azure->imds_endpoint);
+	if (e == 0)
+		e = read_url(r, CONF_KEY_PROXY, URL_EITHER, &azure->proxy);
+	if (e == 0)
+		e = read_ca_file(r, &azure->ca_file);
+	return e < 0 ? e : refuse_later_keys(r);
+}
+
+/* ---- the rest, and all together */
+
+static int read_guard(const struct reader *r, struct guard *guard)
+{
+	uint32_t widest_ipv4 = 0, widest_ipv6 = 0;
+	int e = read_duration(r, CONF_KEY_LONGEST,
+			      (struct duration_range){MINUTE_S, 7 * DAY_S, "is out of range; 1m to 7d"},
+			      &guard->longest_s);
+
+	if (e == 0)
+		e = read_number(r, CONF_KEY_WIDEST_IPV4, 0, 32, "must be a prefix length, 0 to 32", &widest_ipv4);
+	if (e == 0)
+		e = read_number(r, CONF_KEY_WIDEST_IPV6, 0, 128, "must be a prefix length, 0 to 128", &widest_ipv6);
+	guard->widest_ipv4 = (uint8_t)widest_ipv4;
+	guard->widest_ipv6 = (uint8_t)widest_ipv6;
+	return e < 0 ? e : read_networks(r, CONF_KEY_SOURCES, 0, &guard->sources, &guard->n_sources);
+}
+
+static int check_session(const struct reader *r)
+{
+	const char *value = value_of(r, CONF_KEY_SESSION);
+
+	if (strcmp(value, "cut") == 0)
+		return 0;
+	if (strcmp(value, "keep") == 0 || has_prefix(value, "drain="))
+		return refuse_value(r, CONF_KEY_SESSION, 0,
+				    "is not in this version, it cuts every session at its grant's end; write \"cut\"");
+	return refuse_value(r, CONF_KEY_SESSION, 0, "must be \"cut\"");
+}
+
+static int read_modes(const struct reader *r, struct conf *conf)
+{
+	static const char *const modes[] = {"enforce", "audit"}, *const xdp_modes[] = {"auto", "native", "generic"};
+	_Static_assert(JITGATE_ENFORCE == 0 && JITGATE_AUDIT == 1 && CONF_XDP_NATIVE == 1 && CONF_XDP_GENERIC == 2,
+		       "the words are in the order of their values");
+	int mode = read_word(r, CONF_KEY_MODE, modes, ARRAY_SIZE(modes), "must be enforce or audit"), xdp;
+
+	if (mode < 0)
+		return mode;
+	xdp = read_word(r, CONF_KEY_XDP_MODE, xdp_modes, ARRAY_SIZE(xdp_modes), "must be auto, native or generic");
+	if (xdp < 0)
+		return xdp;
+	conf->mode = (uint32_t)mode;
+	conf->xdp_mode = (enum conf_xdp_mode)xdp;
+	return check_session(r);
+}
+
+/* Every always-allowed network takes one entry per protected port: see at once when that alone cannot fit. */
+static int check_room(const struct reader *r, const struct conf *conf)
+{
+	size_t entries = conf->n_allow * count_pairs(conf->protect, conf->n_protect);
+
+	if (entries <= conf->max_grants)
+		return 0;
+	return conf_refuse(
+		r->err, r->name,
+		conf_scan_line(&r->scan, r->scan.key_line[CONF_KEY_MAX_GRANTS] ? CONF_KEY_MAX_GRANTS : CONF_KEY_PROTECT,
+			       0),
+		"max_grants: %u is too few, `allow` (%zu networks) times `protect` takes %zu; raise it",
+		conf->max_grants, conf->n_allow, entries);
+}
+
+static int read_all(const struct reader *r, struct conf *conf)
+{
+	int e = read_interfaces(r, conf);
+
+	if (e == 0)
+		e = read_modes(r, conf);
+	if (e == 0)
+		e = read_protect(r, conf);
+	if (e == 0)
+		e = read_allow(r, conf);
+	if (e == 0)
+		e = read_guard(r, &conf->guard);
+	if (e == 0)
+		e = read_number(r, CONF_KEY_MAX_GRANTS, MAX_GRANTS_MIN, JITGATE_GRANTS_MAX,
+				"must be a number from 16 to 131072", &conf->max_grants);
+	if (e == 0)
+		e = check_room(r, conf);
+	if (e == 0)
+		e = read_azure(r, &conf->azure);
+	if (e == 0)
+		e = read_users(r, conf);
+	if (e == 0)
+		e = read_path(r, CONF_KEY_PIN_DIR, &conf->pin_dir);
+	if (e == 0)
+		e = read_run_dir(r, &conf->run_dir);
+	if (e == 0)
+		e = read_path(r, CONF_KEY_STATE_DIR, &conf->state_dir);
+	return e;
+}
+
+/* ---- libconfuse */
+
+static void free_cfg(cfg_t **cfg)
+{
+	if (*cfg)
+		cfg_free(*cfg);
+}
+
+/* libconfuse's own way is to print. */
+static void keep_quiet(cfg_t *cfg, const char *format, va_list args)
+{
+	(void)cfg;
+	(void)format;
+	(void)args;
+}
+
+/* libconfuse copies what the options point at. */
+static size_t fill_options(enum conf_section section, cfg_opt_t options[_CONF_KEY_MAX + 1])
+{
+	size_t n = 0;
+
+	for (int i = 0; i < _CONF_KEY_MAX; i++) {
+		const struct conf_key_info *info = &conf_keys[i];
+
+		if (info->section != section)
+			continue;
+		options[n++] = info->is_list ? (cfg_opt_t)CFG_STR_LIST(info->name, (char *)info->fallback, CFGF_NONE)
+					     : (cfg_opt_t)CFG_STR(info->name, info->fallback, CFGF_NONE);
+	}
+	return n;
+}
+
+static cfg_t *make_cfg(void)
+{
+	cfg_opt_t top[_CONF_KEY_MAX + _CONF_SECTION_MAX] = {0}, guard[_CONF_KEY_MAX + 1] = {0},
+				      azure[_CONF_KEY_MAX + 1] = {0};
+	size_t n = fill_options(CONF_TOP, top);
+	cfg_t *cfg;
+
+	fill_options(CONF_GUARD, guard);
+	fill_options(CONF_AZURE, azure);
+	top[n++] = (cfg_opt_t)CFG_SEC(conf_section_names[CONF_GUARD], guard, CFGF_NONE);
+	top[n++] = (cfg_opt_t)CFG_SEC(conf_section_names[CONF_AZURE], azure, CFGF_NONE);
+	cfg = cfg_init(top, CFGF_NONE);
+	if (cfg)
+		cfg_set_error_function(cfg, keep_quiet);
+	return cfg;
+}
+
+/* conf_scan and libconfuse must have seen the same text; if ever they have not, nothing of it counts. */
+static int compare_views(const struct reader *r)
+{
+	for (int i = 0; i < _CONF_KEY_MAX; i++)
+		if (r->scan.key_line[i] && conf_scan_count(&r->scan, i) != count_of(r, i))
+			return refuse_key(r, i, "cannot be read for certain; put each value in quotes");
+	return 0;
+}
+
+int conf_parse(const char *text, size_t len, const char *name, struct conf *ret, struct conf_error *err)
+{
+	_cleanup_conf_scan_ struct conf_scan scan = {0};
+	_cleanup_conf_ struct conf conf = {0};
+	CLEANUP(free_cfg) cfg_t *cfg = NULL;
+	struct reader r = {.name = name, .err = err};
+	int e = conf_scan(text, len, name, &scan, err);
+
+	if (e < 0)
+		return e;
+	cfg = make_cfg();
+	if (!cfg)
+		return no_memory(&r);
+	if (cfg_parse_buf(cfg, scan.text) != CFG_SUCCESS)
+		return conf_refuse(err, name, cfg->line, "cannot be parsed; see jitgate.conf(5)");
+	r.root = cfg;
+	r.scan = scan;
+	e = compare_views(&r);
+	if (e == 0)
+		e = read_all(&r, &conf);
+	if (e < 0)
+		return e;
+	*ret = conf;
+	conf = (struct conf){0};
+	return 0;
+}
+
+static void free_strings(char **strings, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		free(strings[i]);
+	free(strings);
+}
+
+void conf_free(struct conf *conf)
+{
+	free_strings(conf->interfaces, conf->n_interfaces);
+	free_strings(conf->azure.policies, conf->azure.n_policies);
+	free(conf->protect);
+	free(conf->allow);
+	free(conf->guard.sources);
+	free(conf->azure.cloud);
+	free(conf->azure.identity);
+	free(conf->azure.arm_endpoint);
+	free(conf->azure.imds_endpoint);
+	free(conf->azure.ca_file);
+	free(conf->azure.proxy);
+	free(conf->azure.translate);
+	free(conf->azure.user);
+	free(conf->user);
+	free(conf->pin_dir);
+	free(conf->run_dir);
+	free(conf->state_dir);
+	*conf = (struct conf){0};
+}

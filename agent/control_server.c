@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * TOP. See control_server.h. A client has CLIENT_SECONDS from its connection to the last byte of its answer.
+ */
+#include "control_server.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "log.h"
+#include "usock.h"
+#include "util.h"
+
+#define CLIENTS_MAX 8
+#define CLIENT_SECONDS 5
+
+struct client {
+	struct control_server *server;
+	int fd; /* -1: the place is free */
+	struct loop_source *source, *timer;
+	char line[CONTROL_LINE_MAX];
+	size_t line_len;
+	struct text answer;
+	size_t sent;
+	bool answering;
+};
+
+struct control_server {
+	struct loop *loop;
+	int listen_fd;
+	struct loop_source *listen_source;
+	control_answer answer;
+	void *ctx;
+	struct client clients[CLIENTS_MAX];
+};
+
+static void drop_client(struct client *client)
+{
+	if (client->fd < 0)
+		return;
+	loop_remove(client->source);
+	loop_remove(client->timer);
+	close_fd(&client->fd);
+	text_free(&client->answer);
+	*client = (struct client){.server = client->server, .fd = -1};
+}
+
+static void on_timeout(void *ctx, uint32_t events)
+{
+	(void)events;
+	drop_client(ctx);
+}
+
+/* Answer what is said; "OK <bytes>" lets the client see when it was cut short. */
+static void make_answer(struct client *client, size_t line_len)
+{
+	_cleanup_text_ struct text body = {0};
+	struct control_request request;
+	struct parse_error error = {0};
+
+	client->answering = true;
+	if (control_req_parse(client->line, line_len, &request, &error) < 0) {
+		text_printf(&client->answer, "ERR %s\n", error.why);
+		return;
+	}
+	client->server->answer(client->server->ctx, &request, &body);
+	if (body.failed) {
+		text_printf(&client->answer, "ERR out of memory\n");
+		return;
+	}
+	text_printf(&client->answer, "OK %zu\n", body.len);
+	text_append(&client->answer, body.data ? body.data : "", body.len);
+}
+
+static void send_answer(struct client *client)
+{
+	while (client->sent < client->answer.len) {
+		ssize_t n = send(client->fd, client->answer.data + client->sent, client->answer.len - client->sent,
+				 MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n < 0 && errno == EAGAIN) {
+			loop_modify(client->source, EPOLLOUT);
+			return;
+		}
+		if (n <= 0)
+			break;
+		client->sent += (size_t)n;
+	}
+	drop_client(client);
+}
+
+static void read_line(struct client *client)
+{
+	const char *newline;
+	ssize_t n = recv(client->fd, client->line + client->line_len, sizeof(client->line) - client->line_len, 0);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		drop_client(client);
+		return;
+	}
+	client->line_len += (size_t)n;
+	newline = memchr(client->line, '\n', client->line_len);
+	if (!newline && client->line_len < sizeof(client->line))
+		return;
+	make_answer(client, newline ? (size_t)(newline - client->line) : client->line_len);
+	send_answer(client);
+}
+
+static void on_client(void *ctx, uint32_t events)
+{
+	struct client *client = ctx;
+
+	if (client->answering)
+		send_answer(client);
+	else if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+		read_line(client);
+}
+
+static struct client *free_place(struct control_server *server)
+{
+	for (size_t i = 0; i < CLIENTS_MAX; i++) {
+		if (server->clients[i].fd < 0)
+			return &server->clients[i];
+	}
+	return NULL;
+}
+
+static void on_listen(void *ctx, uint32_t events)
+{
+	struct control_server *server = ctx;
+	_cleanup_close_ int fd = usock_accept(server->listen_fd);
+	struct client *client = free_place(server);
+	struct boot_time end = loop_now().boot;
+
+	(void)events;
+	if (fd < 0 || !client)
+		return; /* with all places taken the newcomer is turned away, the others go on */
+	end.ns += CLIENT_SECONDS * NS_PER_S;
+	if (loop_add_timer(server->loop, on_timeout, client, &client->timer) < 0)
+		return;
+	if (loop_add(server->loop, fd, EPOLLIN, on_client, client, &client->source) < 0) {
+		loop_remove(client->timer);
+		return;
+	}
+	loop_arm_at(client->timer, end);
+	client->fd = TAKE_FD(fd);
+}
+
+int control_server_new(struct loop *loop, int listen_fd, control_answer answer, void *ctx, struct control_server **ret)
+{
+	struct control_server *server = calloc(1, sizeof(*server));
+	int r;
+
+	if (!server)
+		return -ENOMEM;
+	*server = (struct control_server){.loop = loop, .listen_fd = listen_fd, .answer = answer, .ctx = ctx};
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		server->clients[i] = (struct client){.server = server, .fd = -1};
+	r = loop_add(loop, listen_fd, EPOLLIN, on_listen, server, &server->listen_source);
+	if (r < 0) {
+		free(server);
+		return r;
+	}
+	*ret = server;
+	return 0;
+}
+
+void control_server_free(struct control_server **server)
+{
+	if (!*server)
+		return;
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		drop_client(&(*server)->clients[i]);
+	loop_remove((*server)->listen_source);
+	close_fd(&(*server)->listen_fd);
+	free(*server);
+	*server = NULL;
+}

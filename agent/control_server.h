@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * TOP. The control socket: one line in, one answer out, at most a few clients, none of which can hold the daemon up.
+ * Who may connect is the file mode's business; nothing here changes anything.
+ */
+#ifndef CONTROL_SERVER_H
+#define CONTROL_SERVER_H
+
+#include "control_req.h"
+#include "loop.h"
+#include "text.h"
+
+struct control_server;
+
+/* Write the answer to one request into *out. */
+typedef void (*control_answer)(void *ctx, const struct control_request *request, struct text *out);
+
+/* Takes listen_fd over. */
+int control_server_new(struct loop *loop, int listen_fd, control_answer answer, void *ctx, struct control_server **ret);
+void control_server_free(struct control_server **server);
+
+#endif

@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * TOP. See daemon.h. Everything here runs without root; what needs root happened before, or needs a restart.
+ */
+#include "daemon.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+
+#include "conf_file.h"
+#include "files.h"
+#include "notify.h"
+#include "state.h"
+#include "status.h"
+#include "util.h"
+
+#define STATE_BYTES_MAX (256U * 1024 * 1024)
+
+/* ------------------------------------------------------------ hooks */
+
+static struct clock_pair hook_now(void *ctx)
+{
+	(void)ctx;
+	return loop_now();
+}
+
+static void hook_log(void *ctx, enum log_level level, const char *line)
+{
+	(void)ctx;
+	log_line(level, "%s", line);
+}
+
+static int hook_save(void *ctx, const struct snapshot *snapshot)
+{
+	struct daemon *d = ctx;
+	_cleanup_free_ void *bytes = NULL;
+	size_t len = 0;
+	int r = state_encode(snapshot, &bytes, &len);
+
+	return r < 0 ? r : files_replace(d->state_dir_fd, STATE_FILE_NAME, bytes, len);
+}
+
+static void hook_ask(void *ctx)
+{
+	struct daemon *d = ctx;
+
+	if (d->feed)
+		feed_server_ask(d->feed);
+}
+
+const struct enforcer_hooks daemon_hooks = {
+	.now = hook_now,
+	.log = hook_log,
+	.save = hook_save,
+	.ask = hook_ask,
+};
+
+/* ------------------------------------------------------------ state file */
+
+int daemon_read_state(struct daemon *d, struct snapshot *ret)
+{
+	_cleanup_free_ char *bytes = NULL;
+	struct parse_error error = {0};
+	char path[4096];
+	size_t len = 0;
+	int r;
+
+	snprintf(path, sizeof(path), "%s/" STATE_FILE_NAME, d->conf.state_dir);
+	r = files_read(path, STATE_BYTES_MAX, 0, &bytes, &len);
+	if (r == -ENOENT)
+		return 0;
+	if (r == 0)
+		r = state_decode(bytes, len, JITGATE_PORT_RULES_MAX, d->conf.max_grants, ret, &error);
+	if (r == 0)
+		return 1;
+	log_err("state file %s: %s; it is not used, what the running filter holds stays until a feed answers; to "
+		"silence "
+		"this, remove the file",
+		path, error.why ? error.why : strerror(-r));
+	return 0;
+}
+
+/* ------------------------------------------------------------ time */
+
+static void arm_deadline(struct daemon *d)
+{
+	struct boot_time next = enforcer_next(&d->enforcer);
+
+	if (next.ns == UINT64_MAX)
+		loop_disarm(d->deadline_timer);
+	else
+		loop_arm_at(d->deadline_timer, next);
+}
+
+static void on_deadline(void *ctx, uint32_t events)
+{
+	struct daemon *d = ctx;
+
+	(void)events;
+	enforcer_tick(&d->enforcer);
+	arm_deadline(d);
+}
+
+static void on_clock_set(void *ctx, uint32_t events)
+{
+	on_deadline(ctx, events);
+}
+
+static void arm_in(struct loop_source *timer, uint64_t ns)
+{
+	struct boot_time at = loop_now().boot;
+
+	at.ns += ns;
+	loop_arm_at(timer, at);
+}
+
+static void on_watchdog(void *ctx, uint32_t events)
+{
+	struct daemon *d = ctx;
+
+	(void)events;
+	notify_send(d->notify_fd, "WATCHDOG=1");
+	arm_in(d->watchdog_timer, (uint64_t)d->watchdog_ms * NS_PER_MS);
+}
+
+/* ------------------------------------------------------------ packets */
+
+static void on_event(void *ctx, const struct event *event)
+{
+	struct daemon *d = ctx;
+
+	enforcer_take_event(&d->enforcer, event);
+}
+
+static void on_refill(void *ctx, uint32_t events)
+{
+	struct daemon *d = ctx;
+
+	(void)events;
+	datapath_set_budget(d->dp, DAEMON_EVENT_BUDGET);
+}
+
+/* The budget is refilled only after events came: without packets to tell of, nothing wakes up. */
+static void on_events_ready(void *ctx, uint32_t events)
+{
+	struct daemon *d = ctx;
+
+	(void)events;
+	if (datapath_consume_events(d->dp) > 0)
+		arm_in(d->refill_timer, DAEMON_REFILL_NS);
+}
+
+/* ------------------------------------------------------------ questions and answers */
+
+static void on_feed_changed(void *ctx)
+{
+	struct daemon *d = ctx;
+
+	arm_deadline(d);
+}
+
+static void on_request(void *ctx, const struct control_request *request, struct text *out)
+{
+	status_answer(ctx, request, out);
+}
+
+/* ------------------------------------------------------------ signals */
+
+static bool same_strings(char *const *a, size_t n_a, char *const *b, size_t n_b)
+{
+	for (size_t i = 0; n_a == n_b && i < n_a; i++) {
+		if (strcmp(a[i], b[i]) != 0)
+			return false;
+	}
+	return n_a == n_b;
+}
+
+/* Keys that take a restart: they name what was set up as root. */
+static void name_deferred_keys(const struct conf *old, const struct conf *new)
+{
+	const struct {
+		const char *key;
+		bool changed;
+	} keys[] = {
+		{"interfaces",
+		 old->interfaces_auto != new->interfaces_auto ||
+			 !same_strings(old->interfaces, old->n_interfaces, new->interfaces, new->n_interfaces)},
+		{"xdp_mode", old->xdp_mode != new->xdp_mode},
+		{"max_grants", old->max_grants != new->max_grants},
+		{"user", strcmp(old->user, new->user) != 0},
+		{"azure.user", strcmp(old->azure.user, new->azure.user) != 0},
+		{"pin_dir", strcmp(old->pin_dir, new->pin_dir) != 0},
+		{"run_dir", strcmp(old->run_dir, new->run_dir) != 0},
+		{"state_dir", strcmp(old->state_dir, new->state_dir) != 0},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		if (keys[i].changed)
+			log_warning("%s has changed in the config; that takes effect after a restart of jitgated",
+				    keys[i].key);
+	}
+}
+
+static void reload(struct daemon *d)
+{
+	_cleanup_conf_ struct conf fresh = {0};
+	struct failure failure = {0};
+	struct conf old;
+	int r = conf_file_load(d->conf_path, &fresh, &failure);
+
+	if (r < 0) {
+		log_err("%s; the config in force stays", failure.text);
+		return;
+	}
+	r = enforcer_reload(&d->enforcer, &fresh);
+	if (r < 0) {
+		log_err("%s: cannot be applied: %s; the config in force stays", d->conf_path, strerror(-r));
+		return;
+	}
+	name_deferred_keys(&d->conf, &fresh);
+	old = d->conf;
+	d->conf = fresh;
+	fresh = old;
+	d->enforcer.conf = &d->conf;
+	log_notice("config %s is in force, mode %s", d->conf_path, d->conf.mode == JITGATE_AUDIT ? "audit" : "enforce");
+}
+
+static void on_signal(void *ctx, uint32_t number)
+{
+	struct daemon *d = ctx;
+
+	if (number == SIGHUP) {
+		notify_send(d->notify_fd, "RELOADING=1");
+		reload(d);
+		arm_deadline(d);
+		notify_send(d->notify_fd, "READY=1");
+		return;
+	}
+	log_notice("stopping; enforcement stays in place (take it off with jitgated --detach)");
+	notify_send(d->notify_fd, "STOPPING=1");
+	loop_stop(d->loop);
+}
+
+/* ------------------------------------------------------------ life */
+
+static int open_timers(struct daemon *d)
+{
+	static const int signals[] = {SIGHUP, SIGTERM, SIGINT};
+	int r = loop_add_signals(d->loop, signals, ARRAY_SIZE(signals), on_signal, d, NULL);
+
+	if (r == 0)
+		r = loop_add_timer(d->loop, on_deadline, d, &d->deadline_timer);
+	if (r == 0)
+		r = loop_add_timer(d->loop, on_refill, d, &d->refill_timer);
+	if (r == 0)
+		r = loop_add_timer(d->loop, on_watchdog, d, &d->watchdog_timer);
+	if (r == 0)
+		r = loop_add_clock_watch(d->loop, on_clock_set, d, NULL);
+	return r;
+}
+
+static int open_events(struct daemon *d)
+{
+	int r = datapath_open_events(d->dp, on_event, d);
+
+	if (r == 0)
+		r = loop_add(d->loop, datapath_events_fd(d->dp), EPOLLIN, on_events_ready, d, NULL);
+	if (r == 0)
+		datapath_set_budget(d->dp, DAEMON_EVENT_BUDGET);
+	return r;
+}
+
+int daemon_open(struct daemon *d, int feed_listen_fd, int control_listen_fd, uid_t feed_uid)
+{
+	_cleanup_close_ int feed_fd = feed_listen_fd;
+	_cleanup_close_ int control_fd = control_listen_fd;
+	int r = loop_new(&d->loop);
+
+	if (r == 0)
+		r = open_timers(d);
+	if (r == 0)
+		r = open_events(d);
+	if (r == 0)
+		r = feed_server_new(d->loop, feed_fd, feed_uid, d->conf.max_grants, &d->enforcer, on_feed_changed, d,
+				    &d->feed);
+	if (r == 0) {
+		(void)TAKE_FD(feed_fd);
+		r = control_server_new(d->loop, control_fd, on_request, d, &d->control);
+	}
+	if (r == 0)
+		(void)TAKE_FD(control_fd);
+	return r;
+}
+
+int daemon_run(struct daemon *d)
+{
+	int r;
+
+	d->watchdog_ms = notify_watchdog_ms();
+	if (d->watchdog_ms)
+		on_watchdog(d, 0);
+	arm_deadline(d);
+	notify_send(d->notify_fd, "READY=1");
+	r = loop_run(d->loop);
+	if (r < 0)
+		log_err("the event loop failed: %s", strerror(-r));
+	return r < 0 ? 1 : 0;
+}
+
+void daemon_free(struct daemon *d)
+{
+	feed_server_free(&d->feed);
+	control_server_free(&d->control);
+	loop_free(&d->loop);
+	enforcer_free(&d->enforcer);
+	datapath_free(&d->dp);
+	free(d->interfaces);
+	close_fd(&d->state_dir_fd);
+	close_fd(&d->notify_fd);
+	conf_free(&d->conf);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * TOP. The running enforcer: one struct that ties the enforcer's decisions to loop, maps, sockets, state file and log.
+ * jitgated.c makes it ready while it is still root; daemon_run does the rest of its life.
+ */
+#ifndef DAEMON_H
+#define DAEMON_H
+
+#include "control_server.h"
+#include "datapath.h"
+#include "enforcer.h"
+#include "feed_server.h"
+#include "loop.h"
+#include "report.h"
+
+/* Events that the packet program may send between two refills, and how often it is refilled. */
+#define DAEMON_EVENT_BUDGET 64
+#define DAEMON_REFILL_NS (250 * NS_PER_MS)
+
+struct daemon {
+	const char *conf_path;
+	struct conf conf;
+	struct netif *interfaces; /* that are guarded */
+	size_t n_interfaces;
+	struct datapath *dp;
+	struct enforcer enforcer;
+	int state_dir_fd;
+	int notify_fd;
+
+	struct loop *loop;
+	struct feed_server *feed;
+	struct control_server *control;
+	struct loop_source *deadline_timer, *refill_timer, *watchdog_timer;
+	uint32_t watchdog_ms;
+	int exit_code;
+};
+
+/* The hooks that enforcer_init gets, with ctx = struct daemon. */
+extern const struct enforcer_hooks daemon_hooks;
+
+/* The state file's snapshot: 1 and *ret filled, 0 when there is none that can be used (said in the log). */
+int daemon_read_state(struct daemon *d, struct snapshot *ret);
+
+/* Loop, timers, signals, events, and the two servers; takes the listening sockets over. 0 or -errno. */
+int daemon_open(struct daemon *d, int feed_listen_fd, int control_listen_fd, uid_t feed_uid);
+
+/* Until SIGTERM or SIGINT. Enforcement stays when it returns. Returns the exit code. */
+int daemon_run(struct daemon *d);
+void daemon_free(struct daemon *d);
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * EDGE. The packet program and its maps, through libbpf: load, pin, take over, attach, put, iterate, count. The only
+ * file that knows libbpf. Decides nothing about grants.
+ *
+ * Pins, under pin_dir: root, slots_v1, gate, link_<ifname>, grants_v1, protected_v1, ports_v1, stats_v1, usage_v1,
+ * events_v1, budget_v1, state_v1. In link names a '.' of the interface becomes '_', since bpffs has no dots.
+ *
+ * Whoever holds a datapath holds a lock on pin_dir: there is one owner at a time.
+ */
+#ifndef DATAPATH_H
+#define DATAPATH_H
+
+#include <stdbool.h>
+
+#include "conf.h"
+#include "failure.h"
+#include "gate.h"
+#include "netif.h"
+
+struct datapath;
+
+/*
+ * Lock pin_dir, take over the maps that are pinned there or make and pin new ones, load the filter against
+ * them. Nothing is switched or attached yet. *ret_taken_over: maps with policy in them were there before.
+ * -EBUSY: another owner; -EPROTO: pins of another ABI version or layout; -EINVAL: no BPF file system.
+ */
+int datapath_open(const char *pin_dir, uint32_t max_grants, struct datapath **ret, bool *ret_taken_over,
+		  struct failure *failure);
+/* Open the pinned maps for reading only, without the lock: for `jitgate` when jitgated does not run. */
+int datapath_open_readonly(const char *pin_dir, struct datapath **ret, struct failure *failure);
+void datapath_free(struct datapath **dp);
+
+extern const struct gate_ops datapath_gate_ops; /* ctx: struct datapath * */
+
+/* Put the loaded filter into the slot that the root program calls, and pin it as `gate`. Atomic for packets. */
+int datapath_activate(struct datapath *dp, struct failure *failure);
+
+/*
+ * Attach the root program to an interface and pin the link, or keep the pinned link when it already does that. -EBUSY:
+ * another XDP program is there (named, with its id). With CONF_XDP_AUTO a driver's refusal leads to generic mode, and
+ * *ret_refused holds the driver's errno (0: it did not refuse).
+ */
+int datapath_attach(struct datapath *dp, const struct netif *netif, enum conf_xdp_mode wanted, int *ret_refused,
+		    struct failure *failure);
+
+/* Before anything is changed: is there room on every interface? -EBUSY with the name and id of what is there. */
+int datapath_check_conflicts(struct datapath *dp, const struct netif *netifs, size_t n, struct failure *failure);
+
+/* Undo the attachments that this datapath made itself; those that it found stay. */
+void datapath_detach_new(struct datapath *dp);
+
+/* What is on the interface now, asked of the kernel: our root program, with the slot filled? `why` takes 96 bytes. */
+bool datapath_verify(struct datapath *dp, uint32_t ifindex, struct netif *ret_netif, char why[96]);
+
+/* Links that are pinned for interfaces other than `keep` are taken off. */
+void datapath_detach_others(struct datapath *dp, const struct netif *keep, size_t n_keep);
+
+/*
+ * Take enforcement off: links first, then every other pin of pin_dir, then the folder. Needs no lock and no loadable
+ * program: it must work when nothing else does. *ret_links: how many links were taken off.
+ */
+int datapath_detach(const char *pin_dir, size_t *ret_links, struct failure *failure);
+
+/* Names of the interfaces with a pinned link, as the kernel knows them now (index 0: gone). Caller frees. */
+int datapath_linked(struct datapath *dp, uint32_t **ret_ifindexes, size_t *ret_n);
+
+/* Counters, summed over CPUs. */
+int datapath_read_stats(struct datapath *dp, struct gate_counter ret[_REASON_MAX]);
+int datapath_read_port(struct datapath *dp, uint16_t port, uint8_t proto_bit, struct port_counters *ret);
+int datapath_read_usage(struct datapath *dp, uint32_t slot, struct grant_usage *ret);
+
+/* Events: a descriptor to wait on, and a call that hands out what is there. */
+typedef void (*datapath_event_handler)(void *ctx, const struct event *event);
+int datapath_open_events(struct datapath *dp, datapath_event_handler handler, void *ctx);
+int datapath_events_fd(struct datapath *dp);
+int datapath_consume_events(struct datapath *dp); /* how many */
+void datapath_set_budget(struct datapath *dp, int64_t events);
+
+/* Whether a map can be read with the capabilities that are left: 0, or -EPERM on kernels before 5.19. ctx: struct
+ * datapath *. */
+int datapath_probe_hook(void *ctx);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * EDGE. What datapath.c (maps) and attach.c (programs, links, pins) share. Nobody else includes it.
+ */
+#ifndef DATAPATH_INTERNAL_H
+#define DATAPATH_INTERNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "datapath.h"
+#include "gate.skel.h"
+
+#define DATAPATH_PATH_MAX 512
+
+struct datapath_fds {
+	int slots, grants, ports, stats, usage, events, budget, state, protected;
+};
+
+struct datapath {
+	char *pin_dir;
+	int dir_fd; /* the lock */
+	int n_cpus;
+	struct gate_bpf *skel; /* NULL when opened for reading */
+	struct datapath_fds fds;
+	bool owns_fds;    /* else they are the skeleton's */
+	uint32_t root_id; /* of the root program that our links run; 0: not known yet */
+	uint32_t gate_id; /* of the filter in the slot */
+	size_t capacity;
+	size_t page;
+	volatile uint8_t *protected; /* shared memory: by port in network order */
+	volatile struct gate_state *state;
+	volatile struct event_budget *budget;
+	uint32_t *new_links; /* interfaces that were attached by this process */
+	size_t n_new_links;
+	struct ring_buffer *ring;
+	datapath_event_handler on_event;
+	void *on_event_ctx;
+};
+
+int datapath_pin_path(const char *pin_dir, const char *name, char out[DATAPATH_PATH_MAX]);
+
+#endif

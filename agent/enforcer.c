@@ -1,0 +1,531 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * CORE. See enforcer.h. The order inside one apply is what keeps doors from flickering: entries are put, then new ports
+ * are closed, then entries are deleted, then old ports are opened.
+ */
+#include "enforcer.h"
+
+#include <errno.h>
+#include <arpa/inet.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "audit.h"
+#include "util.h"
+
+void enforcer_init(struct enforcer *e, const struct conf *conf, const struct gate_ops *gate, void *gate_ctx,
+		   const struct enforcer_hooks *hooks, void *hooks_ctx)
+{
+	*e = (struct enforcer){
+		.conf = conf, .gate = gate, .gate_ctx = gate_ctx, .hooks = hooks, .hooks_ctx = hooks_ctx};
+	e->clock = hooks->now(hooks_ctx);
+}
+
+void enforcer_free(struct enforcer *e)
+{
+	snapshot_free(&e->current);
+	learned_free(&e->learned);
+}
+
+static void say(struct enforcer *e, enum log_level level, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void say(struct enforcer *e, enum log_level level, const char *format, ...)
+{
+	char line[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	e->hooks->log(e->hooks_ctx, level, line);
+}
+
+uint8_t enforcer_wanted_protos(const struct enforcer *e, uint16_t port, uint8_t *ret_by_config)
+{
+	uint8_t by_config = 0, all;
+
+	for (size_t i = 0; i < e->conf->n_protect; i++) {
+		if (e->conf->protect[i].port == port)
+			by_config |= e->conf->protect[i].protos;
+	}
+	all = by_config;
+	for (size_t i = 0; i < e->learned.n; i++) {
+		if (e->learned.ports[i].port == port)
+			all |= e->learned.ports[i].proto_bit;
+	}
+	*ret_by_config = by_config;
+	return all;
+}
+
+/* ------------------------------------------------------------ clock */
+
+static void follow_clock(struct enforcer *e, struct clock_pair now)
+{
+	int64_t step = clock_step(e->clock, now);
+
+	if (step < CLOCK_STEP_MIN_NS && step > -CLOCK_STEP_MIN_NS)
+		return;
+	say(e, LOG_LEVEL_WARNING, "the wall clock was set %s by %lld ms; deadlines are stamped anew",
+	    step > 0 ? "forward" : "back", (long long)(step > 0 ? step : -step) / NS_PER_MS);
+	e->clock = now;
+}
+
+/* Now. The wall time is that of the base, so that a grant ends by its mark at the very moment it ends in the program.
+ */
+static struct clock_pair sample_clock(struct enforcer *e)
+{
+	struct clock_pair now = e->hooks->now(e->hooks_ctx);
+
+	follow_clock(e, now);
+	now.wall = clock_to_wall(e->clock, now.boot);
+	return now;
+}
+
+static int apply(struct enforcer *e, const struct conf *conf, const struct snapshot *snapshot,
+		 const struct learned *learned)
+{
+	struct apply_input in = {.conf = conf,
+				 .snapshot = snapshot,
+				 .learned = learned,
+				 .now = sample_clock(e),
+				 .gate = e->gate,
+				 .gate_ctx = e->gate_ctx};
+	size_t failed = 0;
+	int r;
+
+	in.base = e->clock;
+	r = apply_wanted(&in, &failed);
+	if (r < 0)
+		return r;
+	e->retry_at.ns = failed ? in.now.boot.ns + ENFORCER_RETRY_NS : 0;
+	if (failed)
+		say(e, LOG_LEVEL_ERR, "%zu map writes failed; trying again in %lld s", failed,
+		    ENFORCER_RETRY_NS / NS_PER_S);
+	return 0;
+}
+
+/* ------------------------------------------------------------ marks and the audit trail */
+
+static void audit(struct enforcer *e, const char *what, const struct grant_set *set, const struct grant *grant,
+		  const char *why)
+{
+	_cleanup_text_ struct text line = {0};
+
+	audit_line(&line, what, set, grant, why);
+	if (!line.failed)
+		e->hooks->log(e->hooks_ctx, LOG_LEVEL_NOTICE, line.data);
+}
+
+/* Say what is news about each grant, and forget those that ended a while ago. */
+static void update_marks(struct enforcer *e, struct grant_set *set, struct wall_time now)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < set->n; i++) {
+		struct grant *grant = &set->grants[i];
+		enum guard_verdict verdict;
+		enum grant_mark mark = apply_judge(grant, e->conf, now, &verdict);
+
+		if (mark != grant->mark) {
+			if (mark == GRANT_LIVE)
+				audit(e, "granted", set, grant, NULL);
+			else if (mark == GRANT_REFUSED)
+				audit(e, "refused", set, grant, guard_text(verdict));
+			else if (grant->mark == GRANT_LIVE)
+				audit(e, "expired", set, grant, NULL);
+		}
+		grant->mark = (uint8_t)mark;
+		if (mark != GRANT_ENDED || now.ns - grant->until.ns < APPLY_KEEP_ENDED_NS)
+			set->grants[kept++] = *grant;
+	}
+	set->n = kept;
+}
+
+static int compare_for_merge(const void *a, const void *b)
+{
+	const struct grant *x = a, *y = b;
+	int r = grant_compare(x, y);
+
+	/* The latest end first, so that it is the one that stays. */
+	return r ? r : (x->until.ns < y->until.ns) - (x->until.ns > y->until.ns);
+}
+
+/* One grant a key, the latest end; sorted. */
+static void sort_grants(struct grant_set *set)
+{
+	size_t kept = 0;
+
+	if (set->n > 1)
+		qsort(set->grants, set->n, sizeof(set->grants[0]), compare_for_merge);
+	for (size_t i = 0; i < set->n; i++) {
+		if (!kept || grant_compare(&set->grants[kept - 1], &set->grants[i]) != 0)
+			set->grants[kept++] = set->grants[i];
+	}
+	set->n = kept;
+}
+
+static int compare_grants(const void *a, const void *b)
+{
+	return grant_compare(a, b);
+}
+
+static struct grant *find_grant(const struct grant_set *set, const struct grant *like)
+{
+	return set->n ? bsearch(like, set->grants, set->n, sizeof(*like), compare_grants) : NULL;
+}
+
+/* Grants that have ended are no longer in the feed's answer, yet their entries stay a little while. */
+static int carry_ended(const struct grant_set *from, struct grant_set *to, struct wall_time now)
+{
+	size_t n = to->n;
+
+	for (size_t i = 0; i < from->n; i++) {
+		const struct grant *grant = &from->grants[i];
+		struct grant_set sorted = {.grants = to->grants, .n = n};
+		int r;
+
+		if (grant->until.ns > now.ns || find_grant(&sorted, grant))
+			continue;
+		r = grant_set_add(to, grant, grant_set_text(from, grant->requestor),
+				  grant_set_text(from, grant->justification), grant_set_text(from, grant->origin));
+		if (r < 0)
+			return r;
+	}
+	sort_grants(to);
+	return 0;
+}
+
+static void carry_marks(const struct grant_set *from, struct grant_set *to)
+{
+	for (size_t i = 0; i < to->n; i++) {
+		const struct grant *old = find_grant(from, &to->grants[i]);
+
+		to->grants[i].mark = old ? old->mark : GRANT_NEW;
+	}
+}
+
+/* The changes that marks do not show: a live grant with another end, or gone before its end. */
+static void audit_changes(struct enforcer *e, const struct grant_set *old, const struct grant_set *new,
+			  struct wall_time now)
+{
+	for (size_t i = 0; i < old->n; i++) {
+		const struct grant *before = &old->grants[i];
+		const struct grant *after = find_grant(new, before);
+
+		if (before->mark != GRANT_LIVE)
+			continue;
+		if (!after && before->until.ns > now.ns)
+			audit(e, "revoked", old, before, NULL);
+		else if (after && after->until.ns > before->until.ns)
+			audit(e, "renewed", new, after, NULL);
+		else if (after && after->until.ns < before->until.ns)
+			audit(e, "shortened", new, after, NULL);
+	}
+}
+
+/* ------------------------------------------------------------ start, snapshots */
+
+/* What a former run left in the maps becomes grants of unknown requestor, each to its own end. */
+static int adopt_entries(struct enforcer *e, struct grant_set *set)
+{
+	_cleanup_entries_ struct entry_set installed = {0};
+	int r = e->gate->list(e->gate_ctx, &installed);
+
+	for (size_t i = 0; r == 0 && i < installed.n; i++) {
+		const struct gate_entry *entry = &installed.entries[i];
+		struct boot_time end = {.ns = entry->grant.expires_boot_ns};
+		struct grant grant = {.port = ntohs(entry->key.port_be), .protos = proto_to_bit(entry->key.proto)};
+
+		if (end.ns == JITGATE_NO_DEADLINE || !entry_source(&entry->key, &grant.source))
+			continue;
+		grant.until = clock_to_wall(e->clock, end);
+		r = grant_set_add(set, &grant, NULL, NULL, "found in the running filter");
+	}
+	sort_grants(set);
+	return r;
+}
+
+static int adopt_ports(struct enforcer *e, struct learned *learned)
+{
+	_cleanup_free_ struct port_rule *rules = calloc(65536, sizeof(*rules));
+	size_t n = 0;
+
+	if (!rules)
+		return -ENOMEM;
+	for (uint32_t port = 1; port < 65536; port++) {
+		uint8_t protos = e->gate->get_protected(e->gate_ctx, (uint16_t)port);
+
+		if (protos)
+			rules[n++] = (struct port_rule){.port = (uint16_t)port, .protos = protos};
+	}
+	return learned_update(learned, rules, n, e->clock.boot, JITGATE_PORT_RULES_MAX);
+}
+
+int enforcer_start(struct enforcer *e, struct snapshot *saved)
+{
+	int r;
+
+	if (saved) {
+		r = learned_update(&e->learned, saved->ports, saved->n_ports, e->clock.boot, JITGATE_PORT_RULES_MAX);
+		e->current = *saved;
+		*saved = (struct snapshot){0};
+		sort_grants(&e->current.grants);
+	} else {
+		r = adopt_ports(e, &e->learned);
+		if (r == 0)
+			r = adopt_entries(e, &e->current.grants);
+	}
+	e->restored = saved || e->learned.n;
+	if (r == 0)
+		r = apply(e, e->conf, &e->current, &e->learned);
+	if (r == 0)
+		update_marks(e, &e->current.grants, sample_clock(e).wall);
+	return r;
+}
+
+static int copy_learned(const struct learned *from, struct learned *to)
+{
+	to->ports = calloc(from->n + 1, sizeof(*to->ports));
+	if (!to->ports)
+		return -ENOMEM;
+	if (from->n)
+		memcpy(to->ports, from->ports, from->n * sizeof(*to->ports));
+	to->n = from->n;
+	return 0;
+}
+
+/* The state file is written before the maps, so that a crash in between leaves the newer truth. */
+static void save(struct enforcer *e, struct snapshot *snapshot, const struct learned *learned)
+{
+	struct snapshot out = *snapshot;
+	int r = 0;
+
+	out.ports = NULL;
+	out.n_ports = 0;
+	for (size_t i = 0; r == 0 && i < learned->n; i++) {
+		struct port_rule rule = {.port = learned->ports[i].port, .protos = learned->ports[i].proto_bit};
+
+		/* One rule a port: they are sorted, so equal ports are neighbours. */
+		if (out.n_ports && out.ports[out.n_ports - 1].port == rule.port)
+			out.ports[out.n_ports - 1].protos |= rule.protos;
+		else
+			r = snapshot_add_port(&out, &rule);
+	}
+	if (r == 0)
+		r = e->hooks->save(e->hooks_ctx, &out);
+	free(out.ports);
+	if (r < 0)
+		say(e, LOG_LEVEL_ERR,
+		    "cannot save the state: %s; enforcement goes on, but a reboot now would start without these grants",
+		    strerror(-r));
+}
+
+static void refuse_snapshot(struct enforcer *e, int error)
+{
+	if (error == -ENOSPC)
+		say(e, LOG_LEVEL_ERR,
+		    "snapshot refused: it needs more entries than max_grants = %u, or more than %d protected ports; "
+		    "what was in force stays",
+		    e->conf->max_grants, JITGATE_PORT_RULES_MAX);
+	else
+		say(e, LOG_LEVEL_ERR, "snapshot refused: %s; what was in force stays", strerror(-error));
+}
+
+static void note_answer(struct enforcer *e, struct clock_pair now)
+{
+	e->answered = true;
+	e->stale_said = false;
+	e->trouble_at.ns = 0;
+	e->trouble[0] = '\0';
+	e->fresh_until.ns = now.boot.ns + (uint64_t)e->current.fresh_for_s * NS_PER_S;
+}
+
+int enforcer_take_snapshot(struct enforcer *e, struct snapshot *snapshot)
+{
+	__attribute__((cleanup(learned_free))) struct learned learned = {0};
+	struct clock_pair now = e->hooks->now(e->hooks_ctx);
+	struct snapshot old;
+	int r;
+
+	sort_grants(&snapshot->grants);
+	r = carry_ended(&e->current.grants, &snapshot->grants, now.wall);
+	if (r == 0)
+		r = copy_learned(&e->learned, &learned);
+	if (r == 0)
+		r = learned_update(&learned, snapshot->ports, snapshot->n_ports, now.boot, JITGATE_PORT_RULES_MAX);
+	if (r == 0) {
+		carry_marks(&e->current.grants, &snapshot->grants);
+		save(e, snapshot, &learned);
+		r = apply(e, e->conf, snapshot, &learned);
+	}
+	if (r < 0) {
+		refuse_snapshot(e, r);
+		return r;
+	}
+	old = e->current;
+	e->current = *snapshot;
+	*snapshot = (struct snapshot){0};
+	learned_free(&e->learned);
+	e->learned = learned;
+	learned = (struct learned){0};
+	note_answer(e, now);
+	audit_changes(e, &old.grants, &e->current.grants, now.wall);
+	update_marks(e, &e->current.grants, now.wall);
+	snapshot_free(&old);
+	return 0;
+}
+
+void enforcer_take_trouble(struct enforcer *e, struct wall_time at, const char *text)
+{
+	e->trouble_at = at;
+	snprintf(e->trouble, sizeof(e->trouble), "%s", text);
+}
+
+int enforcer_reload(struct enforcer *e, const struct conf *conf)
+{
+	int r = apply(e, conf, &e->current, &e->learned);
+
+	if (r < 0)
+		return r;
+	e->conf = conf;
+	update_marks(e, &e->current.grants, sample_clock(e).wall);
+	return 0;
+}
+
+/* ------------------------------------------------------------ time */
+
+static void notice_staleness(struct enforcer *e, struct boot_time now)
+{
+	if (!e->answered || e->stale_said || now.ns < e->fresh_until.ns)
+		return;
+	e->stale_said = true;
+	say(e, LOG_LEVEL_WARNING,
+	    "no good answer from feed %s in time; %zu grants go on to their own end, none is added",
+	    e->feed_name[0] ? e->feed_name : "(none)", e->current.grants.n);
+}
+
+void enforcer_tick(struct enforcer *e)
+{
+	struct clock_pair now = sample_clock(e);
+	int r;
+
+	notice_staleness(e, now.boot);
+	update_marks(e, &e->current.grants, now.wall);
+	r = apply(e, e->conf, &e->current, &e->learned);
+	if (r < 0) {
+		e->retry_at.ns = now.boot.ns + ENFORCER_RETRY_NS;
+		say(e, LOG_LEVEL_ERR, "cannot bring the maps up to date: %s; trying again", strerror(-r));
+	}
+}
+
+static void earlier(struct boot_time *best, uint64_t ns)
+{
+	if (ns < best->ns)
+		best->ns = ns;
+}
+
+struct boot_time enforcer_next(const struct enforcer *e)
+{
+	struct boot_time next = {.ns = UINT64_MAX};
+
+	for (size_t i = 0; i < e->current.grants.n; i++) {
+		const struct grant *grant = &e->current.grants.grants[i];
+		struct wall_time forget = {.ns = grant->until.ns + APPLY_KEEP_ENDED_NS};
+
+		if (grant->mark == GRANT_LIVE || grant->mark == GRANT_REFUSED)
+			earlier(&next, clock_to_boot(e->clock, grant->until).ns);
+		else if (grant->mark == GRANT_ENDED)
+			earlier(&next, clock_to_boot(e->clock, forget).ns);
+	}
+	if (e->retry_at.ns)
+		earlier(&next, e->retry_at.ns);
+	if (e->answered && !e->stale_said)
+		earlier(&next, e->fresh_until.ns);
+	return next;
+}
+
+/* ------------------------------------------------------------ events, questions */
+
+/* Whether one more line about packets may be written now. */
+static bool take_event_line(struct enforcer *e, struct boot_time now)
+{
+	if (now.ns - e->event_window.ns >= ENFORCER_EVENT_WINDOW_NS) {
+		if (e->event_unsaid)
+			say(e, LOG_LEVEL_INFO, "%u more packet events were not logged", e->event_unsaid);
+		e->event_window = now;
+		e->event_lines = 0;
+		e->event_unsaid = 0;
+	}
+	if (e->event_lines < ENFORCER_EVENT_LINES) {
+		e->event_lines++;
+		return true;
+	}
+	e->event_unsaid++;
+	return false;
+}
+
+static bool is_knock(const struct event *event)
+{
+	return event->would_be == REASON_NO_GRANT || event->would_be == REASON_EXPIRED;
+}
+
+void enforcer_take_event(struct enforcer *e, const struct event *event)
+{
+	struct boot_time now = e->hooks->now(e->hooks_ctx).boot;
+
+	if (is_knock(event) && (!e->asked_at.ns || now.ns - e->asked_at.ns >= ENFORCER_ASK_NS)) {
+		e->asked_at = now;
+		e->hooks->ask(e->hooks_ctx);
+	}
+	if (take_event_line(e, now)) {
+		_cleanup_text_ struct text line = {0};
+
+		audit_event(&line, event);
+		if (!line.failed)
+			e->hooks->log(e->hooks_ctx, LOG_LEVEL_INFO, line.data);
+	}
+}
+
+static const struct grant *latest_cover(const struct enforcer *e, const struct cidr *source, uint16_t port,
+					uint8_t proto_bit)
+{
+	const struct grant *best = NULL;
+
+	for (size_t i = 0; i < e->current.grants.n; i++) {
+		const struct grant *grant = &e->current.grants.grants[i];
+
+		if (grant->mark == GRANT_REFUSED || grant->port != port || !(grant->protos & proto_bit) ||
+		    !cidr_covers(&grant->source, source))
+			continue;
+		if (!best || grant->until.ns > best->until.ns)
+			best = grant;
+	}
+	return best;
+}
+
+struct enforcer_verdict enforcer_explain(struct enforcer *e, const struct cidr *source, uint16_t port,
+					 uint8_t proto_bit)
+{
+	struct enforcer_verdict verdict = {.reason = REASON_NO_GRANT};
+	struct gate_key key = entry_key(source, port, proto_number(proto_bit));
+	struct clock_pair now = e->hooks->now(e->hooks_ctx);
+	struct gate_state state;
+
+	if (!(e->gate->get_protected(e->gate_ctx, port) & proto_bit)) {
+		verdict.reason = verdict.would_be = REASON_UNPROTECTED;
+		return verdict;
+	}
+	if (e->gate->lookup(e->gate_ctx, &key, &verdict.entry) == 0) {
+		verdict.has_entry = true;
+		verdict.reason = now.boot.ns < verdict.entry.expires_boot_ns ? REASON_GRANTED : REASON_EXPIRED;
+		if (verdict.entry.expires_boot_ns != JITGATE_NO_DEADLINE)
+			verdict.grant = latest_cover(e, source, port, proto_bit);
+	}
+	verdict.would_be = verdict.reason;
+	e->gate->get_state(e->gate_ctx, &state);
+	if (state.mode == JITGATE_AUDIT && verdict.reason != REASON_GRANTED)
+		verdict.reason = REASON_AUDIT;
+	return verdict;
+}

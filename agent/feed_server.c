@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * TOP. See feed_server.h.
+ */
+#include "feed_server.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "usock.h"
+#include "util.h"
+
+struct feed_server {
+	struct loop *loop;
+	int listen_fd;
+	uid_t feed_uid;
+	size_t max_grants;
+	struct enforcer *enforcer;
+	void (*changed)(void *ctx);
+	void *ctx;
+	struct loop_source *listen_source;
+
+	int fd; /* the feed that is connected, or -1 */
+	struct loop_source *source;
+	struct feed_receiver receiver;
+};
+
+/* How many messages one wake-up may take in: the rest comes with the next round, after the other handlers. */
+#define MESSAGES_PER_ROUND 4096
+
+static void drop_feed(struct feed_server *server)
+{
+	loop_remove(server->source);
+	server->source = NULL;
+	close_fd(&server->fd);
+	server->fd = -1;
+	feed_receiver_free(&server->receiver);
+}
+
+static void note_name(struct feed_server *server)
+{
+	struct enforcer *e = server->enforcer;
+
+	if (server->receiver.greeted && strcmp(e->feed_name, server->receiver.name) != 0) {
+		snprintf(e->feed_name, sizeof(e->feed_name), "%s", server->receiver.name);
+		log_info("feed %s connected", e->feed_name);
+	}
+}
+
+/* -ECONNABORTED: the feed is to be dropped. */
+static int take_message(struct feed_server *server, const void *message, size_t len)
+{
+	struct parse_error error = {0};
+	int got = feed_receive(&server->receiver, message, len, &error);
+
+	if (got < 0) {
+		log_err("feed %s: bad message: %s; the connection is closed, what was in force stays",
+			server->receiver.greeted ? server->receiver.name : "(unnamed)",
+			error.why ? error.why : strerror(-got));
+		return -ECONNABORTED;
+	}
+	note_name(server);
+	if (got == FEED_GOT_TROUBLE) {
+		enforcer_take_trouble(server->enforcer, server->receiver.trouble_at, server->receiver.trouble);
+		server->changed(server->ctx);
+	}
+	if (got == FEED_GOT_SNAPSHOT) {
+		enforcer_take_snapshot(server->enforcer, &server->receiver.complete);
+		server->changed(server->ctx);
+	}
+	return 0;
+}
+
+static void on_feed(void *ctx, uint32_t events)
+{
+	struct feed_server *server = ctx;
+
+	(void)events;
+	for (int i = 0; i < MESSAGES_PER_ROUND; i++) {
+		union feed_any message;
+		struct iovec iov = {.iov_base = &message, .iov_len = sizeof(message)};
+		struct msghdr header = {.msg_iov = &iov, .msg_iovlen = 1};
+		ssize_t n = recvmsg(server->fd, &header, 0);
+
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return;
+		if (n <= 0) {
+			if (server->receiver.open)
+				log_err("feed %s stopped half way through a snapshot; what was in force stays",
+					server->receiver.name);
+			drop_feed(server);
+			server->changed(server->ctx);
+			return;
+		}
+		/* A longer packet than any message is cut by the kernel; its length must not look right. */
+		if (take_message(server, &message, header.msg_flags & MSG_TRUNC ? SIZE_MAX : (size_t)n) < 0) {
+			drop_feed(server);
+			server->changed(server->ctx);
+			return;
+		}
+	}
+}
+
+static bool is_welcome(const struct feed_server *server, int fd)
+{
+	struct usock_peer peer;
+
+	if (usock_peer_of(fd, &peer) < 0)
+		return false;
+	if (peer.uid != 0 && peer.uid != server->feed_uid) {
+		log_err("feed refused: uid %u (pid %d) is neither root nor azure.user (uid %u)", peer.uid, peer.pid,
+			server->feed_uid);
+		return false;
+	}
+	if (server->fd >= 0) {
+		log_err("feed refused: pid %d, since another feed is connected; stop that one first", peer.pid);
+		return false;
+	}
+	return true;
+}
+
+static void on_listen(void *ctx, uint32_t events)
+{
+	struct feed_server *server = ctx;
+	_cleanup_close_ int fd = usock_accept(server->listen_fd);
+
+	(void)events;
+	if (fd < 0 || !is_welcome(server, fd))
+		return;
+	server->receiver =
+		(struct feed_receiver){.max_ports = JITGATE_PORT_RULES_MAX, .max_grants = server->max_grants};
+	if (loop_add(server->loop, fd, EPOLLIN, on_feed, server, &server->source) < 0) {
+		log_err("cannot watch the feed's connection");
+		return;
+	}
+	server->fd = TAKE_FD(fd);
+}
+
+int feed_server_new(struct loop *loop, int listen_fd, uid_t feed_uid, size_t max_grants, struct enforcer *enforcer,
+		    void (*changed)(void *ctx), void *ctx, struct feed_server **ret)
+{
+	struct feed_server *server = calloc(1, sizeof(*server));
+	int r;
+
+	if (!server)
+		return -ENOMEM;
+	*server = (struct feed_server){.loop = loop,
+				       .listen_fd = listen_fd,
+				       .feed_uid = feed_uid,
+				       .max_grants = max_grants,
+				       .enforcer = enforcer,
+				       .changed = changed,
+				       .ctx = ctx,
+				       .fd = -1};
+	r = loop_add(loop, listen_fd, EPOLLIN, on_listen, server, &server->listen_source);
+	if (r < 0) {
+		free(server);
+		return r;
+	}
+	*ret = server;
+	return 0;
+}
+
+void feed_server_free(struct feed_server **server)
+{
+	if (!*server)
+		return;
+	drop_feed(*server);
+	loop_remove((*server)->listen_source);
+	close_fd(&(*server)->listen_fd);
+	free(*server);
+	*server = NULL;
+}
+
+bool feed_server_connected(const struct feed_server *server)
+{
+	return server->fd >= 0;
+}
+
+void feed_server_ask(struct feed_server *server)
+{
+	struct feed_ask ask;
+
+	if (server->fd < 0)
+		return;
+	feed_encode_ask(&ask);
+	/* A feed that does not read has its own schedule all the same. */
+	(void)!send(server->fd, &ask, sizeof(ask), MSG_NOSIGNAL | MSG_DONTWAIT);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * CORE. What the enforcer needs of a data path, as a table of calls: the real one is datapath.c, the simulation
+ * has one of its own. All return 0 or a negative errno unless said otherwise.
+ */
+#ifndef GATE_H
+#define GATE_H
+
+#include "reconcile.h"
+
+struct gate_ops {
+	/* All entries of grants_v1, appended to *ret. */
+	int (*list)(void *ctx, struct entry_set *ret);
+	/* The entry that the program would find for `key` (longest match); -ENOENT. */
+	int (*lookup)(void *ctx, const struct gate_key *key, struct gate_grant *ret);
+	int (*put)(void *ctx, const struct gate_entry *entry);
+	int (*delete)(void *ctx, const struct gate_key *key);
+	int (*reset_usage)(void *ctx, uint32_t slot);
+	/* Which protocols of a port (host order) are protected: read, and set. Setting makes and removes the port's counters. */
+	uint8_t (*get_protected)(void *ctx, uint16_t port);
+	int (*set_protected)(void *ctx, uint16_t port, uint8_t protos);
+	void (*get_state)(void *ctx, struct gate_state *ret);
+	void (*set_state)(void *ctx, const struct gate_state *state);
+	/* How many entries the trie may hold between a plan's puts and its deletes, and how many usage slots there are. */
+	size_t (*capacity)(void *ctx);
+};
+
+#endif

@@ -1,0 +1,528 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * TOP. The Azure feed: asks Azure by its schedule and when jitgated says so, sends jitgated the snapshot. Holds no
+ * power over packets: at worst it says nothing, and grants run out at their own ends. Decides and logs; asking is
+ * azure_poll's.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+#include <time.h>
+
+#include "azure_http.h"
+#include "azure_poll.h"
+#include "conf_file.h"
+#include "feed_link.h"
+#include "feed_msg.h"
+#include "log.h"
+#include "notify.h"
+#include "pace.h"
+#include "sandbox.h"
+
+enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_CONFIG = 78 };
+
+#define CONNECT_WAIT_MIN_MS 500
+#define CONNECT_WAIT_MAX_MS 10000
+#define CONNECT_STABLE_S 10    /* a link that lived so long was a good one */
+#define POLL_WAIT_MAX_MS 60000 /* poll(2) sleeps on another clock, which stands still in a suspended VM */
+#define CLOCK_SKEW_MAX_S 30    /* worth a line: grants end by our clock */
+#define CLOCK_SKEW_AGAIN_S 10  /* and another one when it has changed by so much */
+
+static const char usage_text[] = "usage: jitgate-azure [-c FILE]\n"
+				 "       jitgate-azure [-c FILE] --once\n"
+				 "       jitgate-azure --help | --version\n"
+				 "\n"
+				 "Tells jitgated which just-in-time grants Azure has given to this VM.\n"
+				 "\n"
+				 "  -c, --config FILE  the config, default " CONF_PATH_DEFAULT "\n"
+				 "      --once         ask Azure once, print what it says as JSON, send nothing\n"
+				 "\n"
+				 "Exit codes: 0, 1 failed, 2 usage, 78 config. See jitgate-azure(8).\n";
+
+struct options {
+	const char *conf_path;
+	bool once;
+};
+
+struct agent {
+	const struct conf *conf;
+	int stop_fd, notify_fd;
+	struct azure_asker asker;
+	struct pace pace;
+	struct azure_jit good;          /* the last good answer */
+	bool has_good, silent;          /* silent: Azure does not answer as it should */
+	size_t n_policies;              /* in the answer before, to log what changed */
+	char trouble[FEED_TROUBLE_MAX]; /* "" when the last poll was good */
+	struct wall_time trouble_at;
+	int64_t skew_s; /* as last logged */
+
+	char *feed_path;
+	int feed_fd; /* -1: not connected */
+	bool away_said;
+	struct boot_time connect_at, connected_at;
+	uint32_t connect_wait_ms;
+};
+
+/* ---------------------------------------------------------------- clocks and chance */
+
+static int64_t clock_ns(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t); /* cannot fail for these clocks */
+	return t.tv_sec * NS_PER_S + t.tv_nsec;
+}
+
+static struct clock_pair clocks_now(void)
+{
+	return (struct clock_pair){
+		.wall = {clock_ns(CLOCK_REALTIME)},
+		.boot = {(uint64_t)clock_ns(CLOCK_BOOTTIME)},
+	};
+}
+
+/* From 0 to 1, so that many VMs do not ask in step. */
+static double draw_chance(void)
+{
+	uint32_t n;
+
+	if (getrandom(&n, sizeof(n), GRND_NONBLOCK) != sizeof(n))
+		return 0.5;
+	return n / (double)UINT32_MAX;
+}
+
+static uint32_t seconds_until(struct boot_time at, struct boot_time now)
+{
+	return at.ns > now.ns ? (uint32_t)((at.ns - now.ns + NS_PER_S - 1) / NS_PER_S) : 0;
+}
+
+/* ---------------------------------------------------------------- the feed socket */
+
+static void drop_feed(struct agent *a, const char *why)
+{
+	struct boot_time now = clocks_now().boot;
+	bool was_good = now.ns >= a->connected_at.ns + CONNECT_STABLE_S * (uint64_t)NS_PER_S;
+
+	close(a->feed_fd);
+	a->feed_fd = -1;
+	if (was_good)
+		a->connect_wait_ms = CONNECT_WAIT_MIN_MS;
+	a->connect_at.ns = now.ns + a->connect_wait_ms * (uint64_t)NS_PER_MS;
+	if (!was_good && a->connect_wait_ms < CONNECT_WAIT_MAX_MS)
+		a->connect_wait_ms *= 2;
+	log_warning("jitgated: %s; connecting again", why);
+}
+
+static void send_failed(struct agent *a, int r)
+{
+	if (r == -ETIMEDOUT)
+		drop_feed(a, "takes no messages");
+	else if (r != -ECANCELED)
+		drop_feed(a, "connection lost");
+}
+
+static void send_trouble(struct agent *a)
+{
+	int r;
+
+	if (a->feed_fd < 0 || !*a->trouble)
+		return;
+	r = feed_link_send_trouble(a->feed_fd, a->trouble_at, a->trouble, a->stop_fd);
+	if (r)
+		send_failed(a, r);
+}
+
+static void send_snapshot(struct agent *a)
+{
+	int r;
+
+	if (a->feed_fd < 0 || !a->has_good)
+		return;
+	r = feed_link_send_snapshot(a->feed_fd, &a->good.snapshot, a->stop_fd);
+	if (r)
+		send_failed(a, r);
+}
+
+/* A new jitgated knows nothing: it gets the last good snapshot, with the time it was taken at, and the trouble since.
+ */
+static void connect_feed(struct agent *a, struct boot_time now)
+{
+	int fd = feed_link_open(a->feed_path, "azure");
+
+	if (fd < 0) {
+		a->connect_at.ns = now.ns + a->connect_wait_ms * (uint64_t)NS_PER_MS;
+		if (a->connect_wait_ms < CONNECT_WAIT_MAX_MS)
+			a->connect_wait_ms *= 2;
+		if (!a->away_said)
+			log_warning("cannot reach jitgated at %s: %s; asking Azure all the same, connecting when it is "
+				    "there",
+				    a->feed_path, strerror(-fd));
+		a->away_said = true;
+		return;
+	}
+	a->feed_fd = fd;
+	a->connected_at = now;
+	a->away_said = false;
+	log_info("connected to jitgated at %s", a->feed_path);
+	send_snapshot(a);
+	send_trouble(a);
+}
+
+static void read_feed(struct agent *a)
+{
+	bool asked = false;
+	int r = feed_link_read(a->feed_fd, &asked);
+
+	if (asked) {
+		log_debug("jitgated asks now");
+		pace_ask(&a->pace);
+	}
+	if (r == -EPROTO)
+		drop_feed(a, "sends what is no message for a feed");
+	else if (r)
+		drop_feed(a, "connection closed");
+}
+
+/* ---------------------------------------------------------------- what Azure said */
+
+static bool was_refused(const struct azure_jit *jit, const struct azure_refused *refused)
+{
+	for (size_t i = 0; i < jit->n_refused; i++) {
+		if (azure_refused_equal(&jit->refused[i], refused))
+			return true;
+	}
+	return false;
+}
+
+static void log_refused(const struct azure_refused *refused)
+{
+	_cleanup_text_ struct text line = {0};
+
+	text_printf(&line, "refused port=%u source=", refused->port);
+	text_quoted(&line, refused->source);
+	text_printf(&line, " until=");
+	text_quoted(&line, refused->until);
+	text_printf(&line, " requestor=");
+	text_quoted(&line, refused->requestor);
+	text_printf(&line, " policy=");
+	text_quoted(&line, refused->policy);
+	text_printf(&line, " reason=");
+	text_quoted(&line, refused->why);
+	if (!line.failed)
+		log_notice("%s", line.data);
+}
+
+/* One line when there is something new, one for each refusal that was not there before. */
+static void log_answer(const struct agent *a, const struct azure_answer *answer)
+{
+	const struct azure_jit *jit = &answer->jit, *before = &a->good;
+	bool same = a->has_good && !a->silent && jit->n_policies == before->n_policies &&
+		    jit->snapshot.n_ports == before->snapshot.n_ports &&
+		    jit->snapshot.grants.n == before->snapshot.grants.n && jit->n_refused == before->n_refused;
+
+	if (!same)
+		log_info("Azure lists policies=%zu for_this_vm=%zu ports=%zu grants=%zu refused=%zu%s",
+			 answer->n_policies, jit->n_policies, jit->snapshot.n_ports, jit->snapshot.grants.n,
+			 jit->n_refused, jit->n_policies ? "" : "; no policy names this VM");
+	for (size_t i = 0; i < jit->n_refused; i++) {
+		if (!was_refused(before, &jit->refused[i]))
+			log_refused(&jit->refused[i]);
+	}
+}
+
+/* Grants end by this machine's clock. */
+static void log_skew(struct agent *a, struct wall_time azure)
+{
+	int64_t skew_s, change_s;
+
+	if (!azure.ns)
+		return;
+	skew_s = (clocks_now().wall.ns - azure.ns) / NS_PER_S;
+	change_s = skew_s > a->skew_s ? skew_s - a->skew_s : a->skew_s - skew_s;
+	if (skew_s <= CLOCK_SKEW_MAX_S && skew_s >= -CLOCK_SKEW_MAX_S) {
+		a->skew_s = 0;
+		return;
+	}
+	if (change_s < CLOCK_SKEW_AGAIN_S)
+		return;
+	log_warning("this machine's clock is %" PRId64 " s %s Azure's, so grants end too %s; set it right",
+		    skew_s > 0 ? skew_s : -skew_s, skew_s > 0 ? "ahead of" : "behind", skew_s > 0 ? "early" : "late");
+	a->skew_s = skew_s;
+}
+
+static void show_status(const struct agent *a, struct boot_time now)
+{
+	char line[512];
+	uint32_t next_s = seconds_until(pace_next(&a->pace), now);
+
+	if (*a->trouble)
+		snprintf(line, sizeof(line), "STATUS=%s", a->trouble);
+	else
+		snprintf(line, sizeof(line), "STATUS=%zu ports, %zu grants, asking again in %" PRIu32 " s",
+			 a->good.snapshot.n_ports, a->good.snapshot.grants.n, next_s);
+	notify_send(a->notify_fd, line);
+}
+
+static void take_good(struct agent *a, struct azure_answer *answer)
+{
+	log_answer(a, answer);
+	log_skew(a, answer->date);
+	azure_jit_free(&a->good);
+	a->good = answer->jit;
+	answer->jit = (struct azure_jit){0};
+	a->good.snapshot.fresh_for_s = pace_fresh_for_s(&a->pace);
+	a->has_good = true;
+	a->silent = false;
+	a->trouble[0] = '\0';
+	send_snapshot(a);
+}
+
+/* Nothing is granted, extended or taken away by this; jitgated is told, so that status can say it. */
+static void take_trouble(struct agent *a, const struct azure_answer *answer, struct clock_pair now)
+{
+	const char *why = answer->why.data && !answer->why.failed ? answer->why.data : "out of memory";
+	const char *detail = answer->detail.data && !answer->detail.failed ? answer->detail.data : "";
+
+	snprintf(a->trouble, sizeof(a->trouble), "%s", why);
+	a->trouble_at = now.wall;
+	a->silent = true;
+	log_warning("%s; what is granted goes on to its own end, asking again in %" PRIu32 " s%s", why,
+		    seconds_until(pace_next(&a->pace), now.boot), detail);
+	send_trouble(a);
+}
+
+static void poll_azure(struct agent *a)
+{
+	_cleanup_azure_answer_ struct azure_answer answer = {0};
+	struct clock_pair now = clocks_now();
+	struct pace_result result = {0};
+	int r;
+
+	pace_begin(&a->pace, now.boot);
+	r = azure_poll(&a->asker, now, &answer);
+	if (r == -ECANCELED)
+		return;
+	result = (struct pace_result){
+		.good = !r,
+		.live = answer.jit.snapshot.grants.n > 0,
+		.initiating = answer.jit.initiating,
+		.retry_after_s = answer.retry_after_s,
+	};
+	now = clocks_now();
+	pace_end(&a->pace, now.boot, &result, draw_chance());
+	if (r)
+		take_trouble(a, &answer, now);
+	else
+		take_good(a, &answer);
+	log_debug("reads left: %" PRId64 ", next in %" PRIu32 " s", answer.remaining,
+		  seconds_until(pace_next(&a->pace), now.boot));
+	show_status(a, now.boot);
+}
+
+/* ---------------------------------------------------------------- the service */
+
+static int wait_ms(const struct agent *a, struct boot_time now)
+{
+	struct boot_time at = pace_next(&a->pace);
+	uint64_t ms;
+
+	if (a->feed_fd < 0 && a->connect_at.ns < at.ns)
+		at = a->connect_at;
+	ms = at.ns > now.ns ? (at.ns - now.ns + NS_PER_MS - 1) / NS_PER_MS : 0;
+	return ms < POLL_WAIT_MAX_MS ? (int)ms : POLL_WAIT_MAX_MS;
+}
+
+/* Until SIGTERM or SIGINT. */
+static int serve(struct agent *a)
+{
+	for (;;) {
+		struct pollfd fds[] = {{.fd = a->stop_fd, .events = POLLIN}, {.fd = a->feed_fd, .events = POLLIN}};
+		struct boot_time now = clocks_now().boot;
+
+		if (poll(fds, ARRAY_SIZE(fds), wait_ms(a, now)) < 0 && errno != EINTR) {
+			log_err("poll: %s", strerror(errno));
+			return EXIT_FAILED;
+		}
+		if (fds[0].revents)
+			return EXIT_OK;
+		if (fds[1].revents)
+			read_feed(a);
+		now = clocks_now().boot;
+		if (a->feed_fd < 0 && now.ns >= a->connect_at.ns)
+			connect_feed(a, now);
+		if (now.ns >= pace_next(&a->pace).ns)
+			poll_azure(a);
+	}
+}
+
+static void free_agent(struct agent *a)
+{
+	azure_asker_free(&a->asker);
+	azure_jit_free(&a->good);
+	close_fd(&a->feed_fd);
+	free(a->feed_path);
+}
+
+static int run_service(const struct conf *conf, int stop_fd, int notify_fd)
+{
+	CLEANUP(free_agent)
+	struct agent a = {
+		.conf = conf,
+		.stop_fd = stop_fd,
+		.notify_fd = notify_fd,
+		.asker = {.conf = &conf->azure, .stop_fd = stop_fd},
+		.feed_fd = -1,
+		.connect_wait_ms = CONNECT_WAIT_MIN_MS,
+	};
+	int code;
+
+	if (asprintf(&a.feed_path, "%s/feed.sock", conf->run_dir) < 0) {
+		a.feed_path = NULL;
+		log_err("out of memory");
+		return EXIT_FAILED;
+	}
+	pace_init(&a.pace, conf->azure.poll_idle_s, conf->azure.poll_live_s, clocks_now().boot);
+	notify_send(notify_fd, "READY=1\nSTATUS=asking Azure for the first time");
+	code = serve(&a);
+	notify_send(notify_fd, "STOPPING=1");
+	log_info("stopped; what is granted goes on to its own end");
+	return code;
+}
+
+/* ---------------------------------------------------------------- --once */
+
+static int run_once(const struct conf *conf, int stop_fd)
+{
+	_cleanup_azure_asker_ struct azure_asker asker = {.conf = &conf->azure, .stop_fd = stop_fd};
+	_cleanup_azure_answer_ struct azure_answer answer = {0};
+	_cleanup_text_ struct text out = {0};
+	int r = azure_poll(&asker, clocks_now(), &answer);
+
+	if (r) {
+		log_err("%s%s", r == -ECANCELED || !answer.why.data ? "stopped" : answer.why.data,
+			answer.detail.data ? answer.detail.data : "");
+		return EXIT_FAILED;
+	}
+	azure_jit_report(&answer.jit, asker.vm.id, &out);
+	if (out.failed || fwrite(out.data, 1, out.len, stdout) != out.len || fflush(stdout)) {
+		log_err("cannot write the answer: %s", out.failed ? "out of memory" : strerror(errno));
+		return EXIT_FAILED;
+	}
+	return EXIT_OK;
+}
+
+/* ---------------------------------------------------------------- start */
+
+/* An ordinary user stays who it is. 0 or the exit code. */
+static int give_up_powers(const char *name)
+{
+	struct sandbox_user user = {.uid = geteuid(), .gid = getegid()};
+	int r;
+
+	if (user.uid == 0) {
+		r = sandbox_find_user(name, &user);
+		if (r) {
+			log_err("azure.user %s: %s", name,
+				r == -ENOENT ? "no such user; create it, or name another in the config"
+					     : "must not be root; name another user in the config");
+			return EXIT_CONFIG;
+		}
+	}
+	r = sandbox_become(&user, false);
+	if (!r)
+		r = sandbox_seccomp(SANDBOX_AZURE);
+	if (!r)
+		return EXIT_OK;
+	log_err("cannot give up powers: %s; not starting with them", strerror(-r));
+	return EXIT_FAILED;
+}
+
+/* Readable when it is time to go. SIGPIPE: a reader that went away is an error to handle, not an end. */
+static int open_stop_fd(void)
+{
+	sigset_t stop;
+	int fd;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&stop);
+	sigaddset(&stop, SIGTERM);
+	sigaddset(&stop, SIGINT);
+	if (sigprocmask(SIG_BLOCK, &stop, NULL))
+		return -errno;
+	fd = signalfd(-1, &stop, SFD_CLOEXEC | SFD_NONBLOCK);
+	return fd < 0 ? -errno : fd;
+}
+
+static int start(const struct options *options, const struct conf *conf)
+{
+	_cleanup_close_ int notify_fd = options->once ? -1 : notify_open();
+	_cleanup_close_ int stop_fd = open_stop_fd();
+	int code;
+
+	if (stop_fd < 0 || azure_http_open()) {
+		log_err("cannot start: %s", stop_fd < 0 ? strerror(-stop_fd) : "libcurl does not");
+		return EXIT_FAILED;
+	}
+	code = give_up_powers(conf->azure.user);
+	if (!code)
+		code = options->once ? run_once(conf, stop_fd) : run_service(conf, stop_fd, notify_fd);
+	azure_http_close();
+	return code;
+}
+
+/* Whether to go on; if not, *ret_code is the exit code. */
+static bool parse_options(int argc, char **argv, struct options *ret, int *ret_code)
+{
+	enum { OPTION_ONCE = 256, OPTION_VERSION };
+	static const struct option longs[] = {
+		{"config", required_argument, NULL, 'c'},
+		{"once", no_argument, NULL, OPTION_ONCE},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, OPTION_VERSION},
+		{0},
+	};
+	int option;
+
+	*ret = (struct options){.conf_path = CONF_PATH_DEFAULT};
+	while ((option = getopt_long(argc, argv, "c:h", longs, NULL)) != -1) {
+		if (option == 'c') {
+			ret->conf_path = optarg;
+		} else if (option == OPTION_ONCE) {
+			ret->once = true;
+		} else {
+			*ret_code = option == '?' ? EXIT_USAGE : EXIT_OK;
+			if (option == OPTION_VERSION)
+				puts("jitgate-azure " JITGATE_VERSION);
+			else
+				fputs(usage_text, option == 'h' ? stdout : stderr);
+			return false;
+		}
+	}
+	if (optind == argc)
+		return true;
+	fprintf(stderr, "jitgate-azure: %s: no arguments are taken; see jitgate-azure --help\n", argv[optind]);
+	*ret_code = EXIT_USAGE;
+	return false;
+}
+
+int main(int argc, char **argv)
+{
+	_cleanup_conf_ struct conf conf = {0};
+	struct failure failure = {0};
+	struct options options;
+	int code = EXIT_OK;
+
+	log_open("jitgate-azure");
+	if (!parse_options(argc, argv, &options, &code))
+		return code;
+	if (conf_file_load(options.conf_path, &conf, &failure)) {
+		log_err("%s", failure.text);
+		return EXIT_CONFIG;
+	}
+	return start(&options, &conf);
+}

@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * TOP. main of the enforcer: arguments, the order of the start, exit codes.
+ *
+ * The order matters. What can fail without consequence comes first (config, users, interfaces, sockets); then the maps
+ * are brought up to date; only then the filter is switched and attached, so that it never runs with maps that are not
+ * ready; root is given up last. Whatever fails on the way leaves what was enforced before as it was.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "conf_file.h"
+#include "daemon.h"
+#include "log.h"
+#include "notify.h"
+#include "sandbox.h"
+#include "sysctl.h"
+#include "usock.h"
+#include "util.h"
+
+enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_CONFIG = 78 };
+
+static const char usage_text[] =
+	"usage: jitgated [-c FILE]\n"
+	"       jitgated [-c FILE] --detach [--pin-dir DIR]\n"
+	"       jitgated --help | --version\n"
+	"\n"
+	"Closes the protected ports of this machine to whoever has no live grant. Runs in the foreground.\n"
+	"\n"
+	"  -c, --config FILE   the config, " CONF_PATH_DEFAULT " if not given\n"
+	"      --detach        take enforcement off (links and pins) and exit\n"
+	"      --pin-dir DIR   with --detach: where the pins are, whatever the config says\n"
+	"  -h, --help          this text\n"
+	"  -V, --version       the version\n"
+	"\n"
+	"SIGHUP reads the config again. SIGTERM ends the daemon and leaves enforcement in place.\n";
+
+struct options {
+	const char *conf_path;
+	const char *pin_dir;
+	bool detach;
+};
+
+/* -1: go on; else the exit code. */
+static int parse_options(int argc, char **argv, struct options *ret)
+{
+	enum { OPT_DETACH = 256, OPT_PIN_DIR };
+	static const struct option options[] = {
+		{"config", required_argument, NULL, 'c'},
+		{"detach", no_argument, NULL, OPT_DETACH},
+		{"pin-dir", required_argument, NULL, OPT_PIN_DIR},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},
+		{0},
+	};
+	int c;
+
+	*ret = (struct options){.conf_path = CONF_PATH_DEFAULT};
+	while ((c = getopt_long(argc, argv, "c:hV", options, NULL)) != -1) {
+		switch (c) {
+		case 'c':
+			ret->conf_path = optarg;
+			break;
+		case OPT_DETACH:
+			ret->detach = true;
+			break;
+		case OPT_PIN_DIR:
+			ret->pin_dir = optarg;
+			break;
+		case 'h':
+			fputs(usage_text, stdout);
+			return EXIT_OK;
+		case 'V':
+			puts("jitgated " JITGATE_VERSION);
+			return EXIT_OK;
+		default:
+			fputs(usage_text, stderr);
+			return EXIT_USAGE;
+		}
+	}
+	if (optind < argc || (ret->pin_dir && !ret->detach)) {
+		fprintf(stderr, "jitgated: %s\n%s",
+			optind < argc ? "unexpected argument" : "--pin-dir goes with --detach", usage_text);
+		return EXIT_USAGE;
+	}
+	return -1;
+}
+
+/* ------------------------------------------------------------ --detach */
+
+/* Must work in any state of the rest: a locked-out owner runs this from the serial console. */
+static int run_detach(const struct options *options)
+{
+	_cleanup_conf_ struct conf conf = {0};
+	struct failure failure = {0};
+	const char *pin_dir = options->pin_dir;
+	size_t links = 0;
+
+	if (!pin_dir) {
+		if (conf_file_load(options->conf_path, &conf, &failure) < 0) {
+			log_err("%s", failure.text);
+			log_err("to take enforcement off all the same: jitgated --detach --pin-dir "
+				"/sys/fs/bpf/jitgate");
+			return EXIT_CONFIG;
+		}
+		pin_dir = conf.pin_dir;
+	}
+	if (datapath_detach(pin_dir, &links, &failure) < 0) {
+		log_err("%s", failure.text);
+		return EXIT_FAILED;
+	}
+	log_notice("enforcement is off: %zu interface(s) detached, pins in %s removed; a jitgated that still runs has "
+		   "nothing to enforce until it is restarted",
+		   links, pin_dir);
+	return EXIT_OK;
+}
+
+/* ------------------------------------------------------------ start */
+
+struct start {
+	struct sandbox_user user, feed_user;
+	int feed_fd, control_fd;
+	bool taken_over;
+};
+
+static void close_start(struct start *start)
+{
+	close_fd(&start->feed_fd);
+	close_fd(&start->control_fd);
+}
+
+static int find_users(const struct conf *conf, struct start *start, struct failure *failure)
+{
+	int r = sandbox_find_user(conf->user, &start->user);
+
+	if (r < 0)
+		return failure_set(failure, r,
+				   "user \"%s\": no such user, or it is root; make it (systemd-sysusers) or "
+				   "name another in the config",
+				   conf->user);
+	r = sandbox_find_user(conf->azure.user, &start->feed_user);
+	if (r < 0)
+		return failure_set(failure, r,
+				   "azure.user \"%s\": no such user, or it is root; make it "
+				   "(systemd-sysusers) or name another in the config",
+				   conf->azure.user);
+	return 0;
+}
+
+/* A folder of ours: made when missing, handed to the user that jitgated becomes. *ret_fd is readable. */
+static int open_dir(const char *path, mode_t mode, const struct sandbox_user *user, int *ret_fd,
+		    struct failure *failure)
+{
+	_cleanup_close_ int fd = -1;
+	struct stat st;
+
+	if (mkdir(path, mode) < 0 && errno != EEXIST)
+		return failure_set(failure, -errno, "cannot make %s: %s", path, strerror(errno));
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return failure_set(failure, -errno, "cannot open %s: %s", path, strerror(errno));
+	if (st.st_mode & S_IWOTH)
+		return failure_set(failure, -EPERM,
+				   "%s can be written by everybody; chmod o-w %s, or name another folder in the config",
+				   path, path);
+	if (fchown(fd, user->uid, user->gid) < 0)
+		return failure_set(failure, -errno, "cannot hand %s to uid %u: %s", path, user->uid, strerror(errno));
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}
+
+static int listen_at(const struct conf *conf, const char *name, int type, gid_t gid, int *ret_fd,
+		     struct failure *failure)
+{
+	char path[4096];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", conf->run_dir, name);
+	fd = usock_listen(path, type, 0660, gid);
+	if (fd == -EADDRINUSE)
+		return failure_set(failure, fd,
+				   "%s is taken: another jitgated runs, or the file is not a socket; stop that one, "
+				   "remove the file, or set another run_dir",
+				   path);
+	if (fd < 0)
+		return failure_set(
+			failure, fd, "cannot listen on %s: %s%s", path, strerror(-fd),
+			fd == -ENAMETOOLONG ? "; a socket's path has at most 107 bytes, set a shorter run_dir" : "");
+	*ret_fd = fd;
+	return 0;
+}
+
+static int open_places(struct daemon *d, struct start *start, struct failure *failure)
+{
+	_cleanup_close_ int run_fd = -1;
+	int r = open_dir(d->conf.run_dir, 0755, &start->user, &run_fd, failure);
+
+	if (r == 0)
+		r = open_dir(d->conf.state_dir, 0700, &start->user, &d->state_dir_fd, failure);
+	if (r == 0)
+		r = listen_at(&d->conf, "feed.sock", SOCK_SEQPACKET, start->feed_user.gid, &start->feed_fd, failure);
+	if (r == 0)
+		r = listen_at(&d->conf, "control.sock", SOCK_STREAM, start->user.gid, &start->control_fd, failure);
+	return r;
+}
+
+/* Bring the maps up to date with config and state, before anything runs against them. */
+static int fill_maps(struct daemon *d, struct failure *failure)
+{
+	_cleanup_snapshot_ struct snapshot saved = {0};
+	int have_state = daemon_read_state(d, &saved);
+	int r;
+
+	enforcer_init(&d->enforcer, &d->conf, &datapath_gate_ops, d->dp, &daemon_hooks, d);
+	r = enforcer_start(&d->enforcer, have_state ? &saved : NULL);
+	if (r == -ENOSPC)
+		return failure_set(failure, r,
+				   "config and state need more entries than max_grants = %u, or more than %d protected "
+				   "ports; raise max_grants or protect less",
+				   d->conf.max_grants, JITGATE_PORT_RULES_MAX);
+	if (r < 0)
+		return failure_set(failure, r, "cannot fill the maps: %s", strerror(-r));
+	return 0;
+}
+
+static void say_attached(struct daemon *d, const struct netif *netif, int refused)
+{
+	char why[96];
+	struct netif now = *netif;
+
+	if (!datapath_verify(d->dp, netif->ifindex, &now, why)) {
+		log_err("%s: NOT PROTECTED: %s", netif->name, why);
+		return;
+	}
+	if (refused)
+		log_notice("%s: the driver refused native mode (%s), attached in %s mode, program id %u", netif->name,
+			   strerror(refused), netif_xdp_text(now.xdp_mode), now.xdp_program);
+	else
+		log_notice("%s: attached in %s mode, program id %u", netif->name, netif_xdp_text(now.xdp_mode),
+			   now.xdp_program);
+}
+
+/* Either all interfaces are attached, or those that this start attached are let go again. */
+static int attach_all(struct daemon *d, struct failure *failure)
+{
+	int r = datapath_activate(d->dp, failure);
+
+	for (size_t i = 0; r == 0 && i < d->n_interfaces; i++) {
+		int refused = 0;
+
+		r = datapath_attach(d->dp, &d->interfaces[i], d->conf.xdp_mode, &refused, failure);
+		if (r == 0)
+			say_attached(d, &d->interfaces[i], refused);
+	}
+	if (r < 0)
+		datapath_detach_new(d->dp);
+	else
+		datapath_detach_others(d->dp, d->interfaces, d->n_interfaces);
+	return r;
+}
+
+/* Not fatal: it costs an own connection from such a port its answers, it opens nothing. */
+static void reserve_ports(struct daemon *d)
+{
+	_cleanup_free_ uint16_t *ports = calloc(65536, sizeof(*ports));
+	size_t n = 0, reserved = 0;
+	int r;
+
+	for (uint32_t port = 1; ports && port < 65536; port++) {
+		if (datapath_gate_ops.get_protected(d->dp, (uint16_t)port))
+			ports[n++] = (uint16_t)port;
+	}
+	r = ports ? sysctl_reserve_ports(ports, n, &reserved) : -ENOMEM;
+	if (r < 0)
+		log_warning(
+			"cannot reserve protected ports in net.ipv4.ip_local_reserved_ports: %s; own connections that "
+			"happen to start from one of them get no answers",
+			strerror(-r));
+	else if (reserved)
+		log_info("%zu protected ports lie in the ephemeral range and are reserved", reserved);
+}
+
+static int give_up_root(struct daemon *d, const struct start *start, struct failure *failure)
+{
+	int r = sandbox_become(&start->user, true);
+
+	if (r < 0)
+		return failure_set(failure, r, "cannot become user %s: %s", d->conf.user, strerror(-r));
+	/* Since 5.19 a map that is held by descriptor needs no capability; asked of the kernel, not of its version. */
+	r = sandbox_try_without_bpf(datapath_probe_hook, d->dp);
+	if (r < 0)
+		return failure_set(failure, r, "cannot give capabilities up: %s", strerror(-r));
+	if (r > 0)
+		log_notice("this kernel lets maps be written only with CAP_BPF, which is kept");
+	r = sandbox_seccomp(SANDBOX_JITGATED);
+	if (r < 0)
+		return failure_set(failure, r, "cannot install the system-call filter: %s", strerror(-r));
+	return 0;
+}
+
+static int prepare(struct daemon *d, struct start *start, struct failure *failure)
+{
+	int r = find_users(&d->conf, start, failure);
+
+	if (r == 0)
+		r = netif_select(d->conf.interfaces, d->conf.n_interfaces, d->conf.interfaces_auto, &d->interfaces,
+				 &d->n_interfaces, failure);
+	if (r == 0)
+		r = open_places(d, start, failure);
+	if (r == 0)
+		r = datapath_open(d->conf.pin_dir, d->conf.max_grants, &d->dp, &start->taken_over, failure);
+	if (r == 0)
+		r = datapath_check_conflicts(d->dp, d->interfaces, d->n_interfaces, failure);
+	if (r == 0)
+		r = fill_maps(d, failure);
+	if (r == 0)
+		r = attach_all(d, failure);
+	return r;
+}
+
+static int run_daemon(const struct options *options)
+{
+	__attribute__((cleanup(daemon_free))) struct daemon d = {
+		.conf_path = options->conf_path, .state_dir_fd = -1, .notify_fd = -1};
+	__attribute__((cleanup(close_start))) struct start start = {.feed_fd = -1, .control_fd = -1};
+	struct failure failure = {0};
+	int r = conf_file_load(options->conf_path, &d.conf, &failure);
+
+	if (r < 0) {
+		log_err("%s", failure.text);
+		return EXIT_CONFIG;
+	}
+	if (geteuid() != 0) {
+		log_err("must be started as root, to attach the filter; it becomes user %s right after (systemctl "
+			"start "
+			"jitgated, or sudo)",
+			d.conf.user);
+		return EXIT_FAILED;
+	}
+	tzset(); /* before /etc/localtime can be out of reach */
+	d.notify_fd = notify_open();
+	r = prepare(&d, &start, &failure);
+	if (r < 0) {
+		log_err("%s", failure.text);
+		return EXIT_FAILED;
+	}
+	log_notice("%s %s, mode %s, %zu interface(s)", start.taken_over ? "took over" : "started on", d.conf.pin_dir,
+		   d.conf.mode == JITGATE_AUDIT ? "audit" : "enforce", d.n_interfaces);
+	reserve_ports(&d);
+	r = daemon_open(&d, TAKE_FD(start.feed_fd), TAKE_FD(start.control_fd), start.feed_user.uid);
+	if (r < 0) {
+		log_err("cannot set the event loop up: %s; what is attached goes on", strerror(-r));
+		return EXIT_FAILED;
+	}
+	if (give_up_root(&d, &start, &failure) < 0) {
+		log_err("%s", failure.text);
+		return EXIT_FAILED;
+	}
+	return daemon_run(&d);
+}
+
+int main(int argc, char **argv)
+{
+	struct options options;
+	int r = parse_options(argc, argv, &options);
+
+	if (r >= 0)
+		return r;
+	log_open("jitgated");
+	return options.detach ? run_detach(&options) : run_daemon(&options);
+}

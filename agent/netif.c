@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * EDGE. rtnetlink through libmnl. One question, one socket: it is asked a few times a day.
+ */
+#include "netif.h"
+
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/if.h>
+#include <linux/if_arp.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "util.h"
+
+#define DUMP_BYTES 32768 /* what the kernel fills at most per message of a dump */
+
+struct netif_array {
+	struct netif *v;
+	size_t n, cap;
+	int error;
+};
+
+static void close_mnl(struct mnl_socket **socket)
+{
+	if (*socket)
+		mnl_socket_close(*socket);
+}
+
+static void read_xdp(const struct nlattr *nested, struct netif *netif)
+{
+	const struct nlattr *attr;
+
+	mnl_attr_for_each_nested(attr, nested)
+	{
+		switch (mnl_attr_get_type(attr)) {
+		case IFLA_XDP_ATTACHED:
+			/* XDP_ATTACHED_*: none, driver, skb, hardware, several */
+			if (mnl_attr_get_u8(attr) <= XDP_ATTACHED_MULTI) {
+				static const enum netif_xdp modes[] = {NETIF_XDP_NONE, NETIF_XDP_NATIVE,
+								       NETIF_XDP_GENERIC, NETIF_XDP_OFFLOADED,
+								       NETIF_XDP_SEVERAL};
+				netif->xdp_mode = modes[mnl_attr_get_u8(attr)];
+			}
+			break;
+		case IFLA_XDP_PROG_ID:
+			netif->xdp_program = mnl_attr_get_u32(attr);
+			break;
+		default:
+			break;
+		}
+	}
+}
+
+static bool has_kind(const struct nlattr *linkinfo)
+{
+	const struct nlattr *attr;
+
+	mnl_attr_for_each_nested(attr, linkinfo)
+	{
+		if (mnl_attr_get_type(attr) == IFLA_INFO_KIND)
+			return true;
+	}
+	return false;
+}
+
+static void read_link(const struct nlmsghdr *message, struct netif *netif)
+{
+	const struct ifinfomsg *info = mnl_nlmsg_get_payload(message);
+	const struct nlattr *attr;
+
+	*netif = (struct netif){.ifindex = (uint32_t)info->ifi_index,
+				.ethernet = info->ifi_type == ARPHRD_ETHER,
+				.loopback = info->ifi_flags & IFF_LOOPBACK,
+				.physical = !(info->ifi_flags & IFF_LOOPBACK)};
+	mnl_attr_for_each(attr, message, sizeof(*info))
+	{
+		switch (mnl_attr_get_type(attr)) {
+		case IFLA_IFNAME:
+			snprintf(netif->name, sizeof(netif->name), "%s", mnl_attr_get_str(attr));
+			break;
+		case IFLA_MASTER:
+			netif->has_master = true;
+			break;
+		case IFLA_LINKINFO:
+			if (has_kind(attr))
+				netif->physical = false;
+			break;
+		case IFLA_XDP:
+			read_xdp(attr, netif);
+			break;
+		default:
+			break;
+		}
+	}
+}
+
+static int take_link(const struct nlmsghdr *message, void *ctx)
+{
+	struct netif_array *array = ctx;
+
+	if (message->nlmsg_type != RTM_NEWLINK)
+		return MNL_CB_OK;
+	if (array->n == array->cap) {
+		size_t cap = array->cap ? array->cap * 2 : 16;
+		struct netif *grown = reallocarray(array->v, cap, sizeof(*grown));
+
+		if (!grown) {
+			array->error = -ENOMEM;
+			return MNL_CB_ERROR;
+		}
+		array->v = grown;
+		array->cap = cap;
+	}
+	read_link(message, &array->v[array->n++]);
+	return MNL_CB_OK;
+}
+
+/* Marks the interfaces that a default route leaves through, also with several next hops. */
+static void mark_default(struct netif_array *array, uint32_t ifindex)
+{
+	for (size_t i = 0; i < array->n; i++) {
+		if (array->v[i].ifindex == ifindex)
+			array->v[i].default_route = true;
+	}
+}
+
+static void mark_next_hops(struct netif_array *array, const struct nlattr *attr)
+{
+	const struct rtnexthop *hop = mnl_attr_get_payload(attr);
+	int left = mnl_attr_get_payload_len(attr);
+
+	for (; RTNH_OK(hop, left); left -= NLMSG_ALIGN(hop->rtnh_len), hop = RTNH_NEXT(hop))
+		mark_default(array, (uint32_t)hop->rtnh_ifindex);
+}
+
+static int take_route(const struct nlmsghdr *message, void *ctx)
+{
+	const struct rtmsg *route = mnl_nlmsg_get_payload(message);
+	const struct nlattr *attr;
+
+	if (message->nlmsg_type != RTM_NEWROUTE || route->rtm_dst_len != 0 || route->rtm_type != RTN_UNICAST)
+		return MNL_CB_OK;
+	mnl_attr_for_each(attr, message, sizeof(*route))
+	{
+		if (mnl_attr_get_type(attr) == RTA_OIF)
+			mark_default(ctx, mnl_attr_get_u32(attr));
+		else if (mnl_attr_get_type(attr) == RTA_MULTIPATH)
+			mark_next_hops(ctx, attr);
+	}
+	return MNL_CB_OK;
+}
+
+/* One question and its answers, each given to `take`. */
+static int ask_kernel(struct nlmsghdr *question, mnl_cb_t take, struct netif_array *array)
+{
+	__attribute__((cleanup(close_mnl))) struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	_cleanup_free_ char *buffer = malloc(DUMP_BYTES);
+	uint32_t sequence = (uint32_t)time(NULL);
+	int r = 1;
+
+	if (!socket || !buffer)
+		return socket ? -ENOMEM : -errno;
+	question->nlmsg_seq = sequence;
+	if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0 ||
+	    mnl_socket_sendto(socket, question, question->nlmsg_len) < 0)
+		return -errno;
+	while (r > 0) {
+		ssize_t n = mnl_socket_recvfrom(socket, buffer, DUMP_BYTES);
+
+		if (n < 0)
+			return -errno;
+		r = mnl_cb_run(buffer, (size_t)n, sequence, mnl_socket_get_portid(socket), take, array);
+		if (r < 0)
+			return array->error ? array->error : -errno;
+		/* The answer to a question for one link has no end marker. */
+		if (!(question->nlmsg_flags & NLM_F_DUMP))
+			break;
+	}
+	return 0;
+}
+
+static int list_links(struct netif_array *array)
+{
+	char buffer[256];
+	struct nlmsghdr *question = mnl_nlmsg_put_header(buffer);
+	struct ifinfomsg *info;
+
+	question->nlmsg_type = RTM_GETLINK;
+	question->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	info = mnl_nlmsg_put_extra_header(question, sizeof(*info));
+	info->ifi_family = AF_UNSPEC;
+	return ask_kernel(question, take_link, array);
+}
+
+static int list_routes(struct netif_array *array, uint8_t family)
+{
+	char buffer[256];
+	struct nlmsghdr *question = mnl_nlmsg_put_header(buffer);
+	struct rtmsg *route;
+
+	question->nlmsg_type = RTM_GETROUTE;
+	question->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	route = mnl_nlmsg_put_extra_header(question, sizeof(*route));
+	route->rtm_family = family;
+	return ask_kernel(question, take_route, array);
+}
+
+int netif_list(struct netif **ret, size_t *ret_n)
+{
+	struct netif_array array = {0};
+	int r = list_links(&array);
+
+	if (r == 0)
+		r = list_routes(&array, AF_INET);
+	if (r == 0)
+		r = list_routes(&array, AF_INET6);
+	if (r < 0) {
+		free(array.v);
+		return r;
+	}
+	*ret = array.v;
+	*ret_n = array.n;
+	return 0;
+}
+
+int netif_get(uint32_t ifindex, struct netif *ret)
+{
+	char buffer[256];
+	struct nlmsghdr *question = mnl_nlmsg_put_header(buffer);
+	struct netif_array array = {0};
+	struct ifinfomsg *info;
+	int r;
+
+	question->nlmsg_type = RTM_GETLINK;
+	question->nlmsg_flags = NLM_F_REQUEST;
+	info = mnl_nlmsg_put_extra_header(question, sizeof(*info));
+	info->ifi_family = AF_UNSPEC;
+	info->ifi_index = (int)ifindex;
+	r = ask_kernel(question, take_link, &array);
+	if (r == 0 && array.n != 1)
+		r = -ENODEV;
+	if (r == 0)
+		*ret = array.v[0];
+	free(array.v);
+	return r;
+}
+
+const char *netif_xdp_text(enum netif_xdp mode)
+{
+	switch (mode) {
+	case NETIF_XDP_NATIVE:
+		return "native";
+	case NETIF_XDP_GENERIC:
+		return "generic";
+	case NETIF_XDP_OFFLOADED:
+		return "offloaded";
+	case NETIF_XDP_SEVERAL:
+		return "several";
+	default:
+		return "none";
+	}
+}
+
+static const struct netif *find_name(const struct netif *all, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(all[i].name, name) == 0)
+			return &all[i];
+	}
+	return NULL;
+}
+
+static bool is_uplink(const struct netif *netif)
+{
+	return netif->ethernet && !netif->has_master && (netif->physical || netif->default_route);
+}
+
+static int select_named(const struct netif *all, size_t n, char *const *names, size_t n_names, struct netif *out,
+			struct failure *failure)
+{
+	for (size_t i = 0; i < n_names; i++) {
+		const struct netif *netif = find_name(all, n, names[i]);
+
+		if (!netif)
+			return failure_set(failure, -ENODEV,
+					   "%s: no such interface; see `ip link`, then correct `interfaces`", names[i]);
+		if (!netif->ethernet)
+			return failure_set(failure, -EOPNOTSUPP,
+					   "%s is not an Ethernet interface: its packets have no Ethernet header, and "
+					   "only Ethernet is filtered; take it out of `interfaces`",
+					   names[i]);
+		out[i] = *netif;
+	}
+	return 0;
+}
+
+int netif_select(char *const *names, size_t n_names, bool uplinks, struct netif **ret, size_t *ret_n,
+		 struct failure *failure)
+{
+	_cleanup_free_ struct netif *all = NULL;
+	_cleanup_free_ struct netif *chosen = NULL;
+	size_t n = 0, n_chosen = 0;
+	int r = netif_list(&all, &n);
+
+	if (r < 0)
+		return failure_set(failure, r, "cannot list the network interfaces: %s", strerror(-r));
+	chosen = calloc(n + n_names + 1, sizeof(*chosen));
+	if (!chosen)
+		return failure_set(failure, -ENOMEM, "out of memory");
+	if (!uplinks) {
+		r = select_named(all, n, names, n_names, chosen, failure);
+		n_chosen = n_names;
+	}
+	for (size_t i = 0; uplinks && i < n; i++) {
+		if (is_uplink(&all[i]))
+			chosen[n_chosen++] = all[i];
+	}
+	if (r == 0 && n_chosen == 0)
+		r = failure_set(failure, -ENODEV,
+				"interfaces = {\"auto\"} found no uplink; name the interfaces in the config");
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(chosen);
+	*ret_n = n_chosen;
+	return 0;
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * EDGE. sd_notify's protocol: datagrams to the socket that $NOTIFY_SOCKET names.
+ */
+#include "notify.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "util.h"
+
+int notify_open(void)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	_cleanup_close_ int fd = -1;
+	size_t len;
+
+	if (!path || (path[0] != '/' && path[0] != '@'))
+		return -1;
+	len = strlen(path);
+	if (len >= sizeof(addr.sun_path))
+		return -1;
+	memcpy(addr.sun_path, path, len);
+	if (path[0] == '@')
+		addr.sun_path[0] = '\0'; /* the abstract name space */
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 ||
+	    connect(fd, (struct sockaddr *)&addr, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) < 0)
+		return -1;
+	return TAKE_FD(fd);
+}
+
+void notify_send(int fd, const char *message)
+{
+	if (fd >= 0)
+		(void)!send(fd, message, strlen(message), MSG_NOSIGNAL);
+}
+
+/* Digits of an environment variable; 0 when absent or anything else. */
+static uint64_t env_number(const char *name)
+{
+	const char *text = getenv(name);
+	uint64_t number = 0;
+
+	if (!text || !*text)
+		return 0;
+	for (; *text; text++) {
+		if (*text < '0' || *text > '9' || number > UINT64_MAX / 16)
+			return 0;
+		number = number * 10 + (uint64_t)(*text - '0');
+	}
+	return number;
+}
+
+uint32_t notify_watchdog_ms(void)
+{
+	uint64_t usec = env_number("WATCHDOG_USEC");
+	uint64_t pid = env_number("WATCHDOG_PID");
+
+	if (!usec || (pid && pid != (uint64_t)getpid()))
+		return 0;
+	usec /= 2000;
+	return usec > UINT32_MAX ? UINT32_MAX : (uint32_t)usec;
+}

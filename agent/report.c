@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * CORE. The status as people read it, and the names of the reasons. Owns the wording; the worst news comes first.
+ * Strings from a feed are hostile: they reach the output only through show_*. Grants are in report_grants.c, JSON in
+ * report_json.c.
+ */
+#include "report.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "show.h"
+#include "util.h"
+
+#define REPORT_NAMES_MAX 3 /* interfaces named in the first line */
+
+static const struct {
+	const char *name;
+	bool passes;
+	const char *meaning; /* ends the sentence "…, because" */
+} reasons[] = {
+	[REASON_NOT_IP] = {"not_ip", true, "neither IPv4 nor IPv6"},
+	[REASON_MALFORMED] = {"malformed", false, "IP header cut short or impossible"},
+	[REASON_TOO_DEEP] = {"too_deep", false, "too many VLAN tags or extension headers"},
+	[REASON_LATER_FRAGMENT] = {"later_fragment", true, "a fragment that is not the first"},
+	[REASON_OTHER_PROTO] = {"other_proto", true, "a protocol without ports"},
+	[REASON_SHORT_L4] = {"short_l4", false, "the ports are not in the packet"},
+	[REASON_UNPROTECTED] = {"unprotected", true, "the port is not protected"},
+	[REASON_GRANTED] = {"granted", true, "a live grant covers the source"},
+	[REASON_ESTABLISHED] = {"established", true, "a known flow, under the port's session policy"},
+	[REASON_AUDIT] = {"audit", true, "enforcing would drop it"},
+	[REASON_EXPIRED] = {"expired", false, "the grant has ended"},
+	[REASON_NO_GRANT] = {"no_grant", false, "no grant covers the source"},
+};
+_Static_assert(ARRAY_SIZE(reasons) == _REASON_MAX, "every reason has a name");
+
+const char *reason_name(unsigned int reason)
+{
+	return reason < _REASON_MAX ? reasons[reason].name : "unknown";
+}
+
+bool reason_passes(unsigned int reason)
+{
+	return reason < _REASON_MAX && reasons[reason].passes;
+}
+
+const char *reason_meaning(unsigned int reason)
+{
+	return reason < _REASON_MAX ? reasons[reason].meaning : "not known to this version";
+}
+
+/* ---------------------------------------------------------------- status: bad news */
+
+static void begin_clause(struct text *line)
+{
+	if (line->len)
+		text_append(line, "; ", 2);
+}
+
+static size_t count_verified(const struct report *report)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < report->n_interfaces; i++)
+		n += report->interfaces[i].verified;
+	return n;
+}
+
+static void warn_interfaces(const struct report *report, struct text *line)
+{
+	size_t bad = report->n_interfaces - count_verified(report), named = 0;
+
+	if (report->n_interfaces && !bad)
+		return;
+	begin_clause(line);
+	if (report->n_interfaces == 0)
+		text_printf(line, "NOTHING IS FILTERED: no interface");
+	for (size_t i = 0; i < report->n_interfaces && named < REPORT_NAMES_MAX; i++) {
+		const struct report_interface *interface = &report->interfaces[i];
+
+		if (interface->verified)
+			continue;
+		text_printf(line, "%s%s (%s)", named++ ? ", " : "NOT VERIFIED: ", interface->name,
+			    *interface->why ? interface->why : "reason not known");
+	}
+	if (bad > named)
+		text_printf(line, " and %zu more", bad - named);
+}
+
+static void say_no_answer(const struct report *report, struct text *line)
+{
+	if (*report->feed_name)
+		text_printf(line, "no good answer from feed %s yet", report->feed_name);
+	else
+		text_printf(line, "no feed has connected yet");
+}
+
+static void warn_ports(const struct report *report, struct text *line)
+{
+	if (report->n_ports && !report->only_protect)
+		return;
+	begin_clause(line);
+	text_printf(line, report->n_ports ? "ONLY `protect` PORTS ARE CLOSED: " : "NO PORT IS CLOSED: ");
+	if (report->only_protect)
+		say_no_answer(report, line);
+	if (report->only_protect && !report->n_ports)
+		text_printf(line, ", and `protect` is empty");
+	if (!report->only_protect)
+		text_printf(line, "neither `protect` nor a policy names one");
+}
+
+/* Without the agent nobody knows how the feed is; that it never answered may have been said already. */
+static void warn_feed(const struct report *report, struct text *line)
+{
+	if (!report->agent_running || report->feed_state == REPORT_FEED_FRESH)
+		return;
+	if (report->feed_state == REPORT_FEED_NEVER && report->only_protect)
+		return;
+	begin_clause(line);
+	if (report->feed_state == REPORT_FEED_NEVER) {
+		say_no_answer(report, line);
+		return;
+	}
+	text_printf(line, "feed %s is STALE (last good answer ",
+		    *report->feed_name ? report->feed_name : "(none connected)");
+	text_relative(line, report->last_good, report->now);
+	text_printf(line, ")");
+}
+
+/* Everything that is wrong, in one line, the worst first. Empty: nothing is. */
+static void collect_warnings(const struct report *report, struct text *line)
+{
+	warn_interfaces(report, line);
+	if (report->mode == JITGATE_AUDIT) {
+		begin_clause(line);
+		text_printf(line, "AUDIT: nothing is dropped");
+	}
+	if (!report->agent_running) {
+		begin_clause(line);
+		text_printf(line, "jitgated is NOT RUNNING");
+	}
+	warn_ports(report, line);
+	warn_feed(report, line);
+}
+
+static void explain_dead_agent(const struct report *report, struct text *out, size_t indent)
+{
+	_cleanup_text_ struct text words = {0};
+
+	if (report->agent_running)
+		return;
+	text_printf(&words, "jitgated is not running");
+	if (report->agent_why && *report->agent_why)
+		text_printf(&words, " (%s)", report->agent_why);
+	text_printf(&words, ": enforcement goes on by the kernel, grants end on time, nothing new is granted");
+	show_paragraph(out, &words, indent, indent + 2);
+}
+
+/* ---------------------------------------------------------------- status: the summary */
+
+static void summarize_interfaces(const struct report *report, struct text *line)
+{
+	size_t verified = count_verified(report), named = 0;
+
+	text_printf(line, "%s on ", report->mode == JITGATE_AUDIT ? "auditing" : "enforcing");
+	if (!verified)
+		text_printf(line, "no verified interface");
+	for (size_t i = 0; i < report->n_interfaces && named < REPORT_NAMES_MAX; i++) {
+		const struct report_interface *interface = &report->interfaces[i];
+
+		if (interface->verified)
+			text_printf(line, "%s%s (%s, verified)", named++ ? ", " : "", interface->name,
+				    interface->xdp_mode);
+	}
+	if (verified > named)
+		text_printf(line, " and %zu more", verified - named);
+}
+
+static void summarize_feed(const struct report *report, struct text *line, bool with_age)
+{
+	static const char *const states[] = {"never answered", "fresh", "stale"};
+
+	if (!report->agent_running)
+		return;
+	text_printf(line, "; feed %s %s", *report->feed_name ? report->feed_name : "(none connected)",
+		    states[report->feed_state]);
+	if (with_age && report->last_good.ns) {
+		text_printf(line, " (");
+		text_relative(line, report->last_good, report->now);
+		text_printf(line, ")");
+	}
+}
+
+static void summarize(const struct report *report, struct text *line, bool with_age)
+{
+	summarize_interfaces(report, line);
+	text_printf(line, "; ");
+	show_count(line, report->n_ports, "port");
+	text_printf(line, ", ");
+	show_count(line, report->n_grants, "grant");
+	summarize_feed(report, line, with_age);
+}
+
+/* The first line is the verdict for the hurried: the summary when all is well, else what is wrong. */
+static void print_verdict(const struct report *report, struct text *out)
+{
+	_cleanup_text_ struct text warnings = {0}, line = {0}, shorter = {0};
+
+	collect_warnings(report, &warnings);
+	if (warnings.len) {
+		text_printf(&line, "jitgate %s: %s", report->version, warnings.data);
+		show_paragraph(out, &line, 0, 2);
+		explain_dead_agent(report, out, 2);
+		summarize(report, &shorter, true);
+		show_paragraph(out, &shorter, 2, 4);
+		return;
+	}
+	text_printf(&line, "jitgate %s: ", report->version);
+	summarize(report, &line, true);
+	text_printf(&shorter, "jitgate %s: ", report->version);
+	summarize(report, &shorter, false);
+	if (warnings.failed || line.failed || shorter.failed)
+		out->failed = 1;
+	else
+		show_paragraph(out, show_width(line.data) <= SHOW_WIDTH ? &line : &shorter, 0, 2);
+}
+
+/* ---------------------------------------------------------------- status: the rest */
+
+static void print_interfaces(const struct report *report, struct text *out)
+{
+	static const struct show_column columns[] = {
+		{"INTERFACE", false, 0}, {"INDEX", true, 0},     {"XDP", false, 0},
+		{"PROGRAM", true, 0},    {"VERIFIED", false, 8},
+	};
+	_cleanup_show_table_ struct show_table table = {.columns = columns, .n_columns = ARRAY_SIZE(columns)};
+
+	for (size_t i = 0; i < report->n_interfaces; i++) {
+		const struct report_interface *interface = &report->interfaces[i];
+
+		text_printf(&table.cells, "%s", interface->name);
+		show_cell_end(&table);
+		text_printf(&table.cells, "%" PRIu32, interface->ifindex);
+		show_cell_end(&table);
+		text_printf(&table.cells, "%s", interface->xdp_mode);
+		show_cell_end(&table);
+		if (interface->program_id)
+			text_printf(&table.cells, "%" PRIu32, interface->program_id);
+		else
+			text_printf(&table.cells, "-");
+		show_cell_end(&table);
+		text_printf(&table.cells, "%s%s",
+			    interface->verified ? "yes" : "NO: ", interface->verified ? "" : interface->why);
+		show_cell_end(&table);
+	}
+	if (report->n_interfaces)
+		text_printf(out, "\n");
+	show_table(&table, out, 0);
+}
+
+static void add_traffic(struct show_table *table, uint64_t packets, uint64_t bytes)
+{
+	text_printf(&table->cells, "%" PRIu64, packets);
+	show_cell_end(table);
+	show_bytes(&table->cells, bytes);
+	show_cell_end(table);
+}
+
+static void print_ports(const struct report *report, struct text *out)
+{
+	const struct show_column columns[] = {
+		{"PORT", false, 0},
+		{"CLOSED BY", false, 0},
+		{"GRANTED", true, 0},
+		{"", true, 0},
+		{report->mode == JITGATE_AUDIT ? "WOULD DROP" : "DROPPED", true, 0},
+		{"", true, 0},
+	};
+	_cleanup_show_table_ struct show_table table = {.columns = columns, .n_columns = ARRAY_SIZE(columns)};
+
+	for (size_t i = 0; i < report->n_ports; i++) {
+		const struct report_port *port = &report->ports[i];
+		char proto[PROTOS_TEXT_MAX];
+
+		text_printf(&table.cells, "%u/%s", port->port, protos_format(port->proto_bit, proto));
+		show_cell_end(&table);
+		text_printf(&table.cells, "%s", port->by_config ? "config" : "feed");
+		show_cell_end(&table);
+		add_traffic(&table, port->counters.granted_packets, port->counters.granted_bytes);
+		add_traffic(&table, port->counters.ungranted_packets, port->counters.ungranted_bytes);
+	}
+	if (report->n_ports)
+		text_printf(out, "\n");
+	show_table(&table, out, 0);
+}
+
+static void print_counters(const struct report *report, struct text *out)
+{
+	static const struct show_column columns[] = {
+		{"REASON", false, 0}, {"VERDICT", false, 0},  {"PACKETS", true, 0},
+		{"BYTES", true, 0},   {"MEANING", false, 12},
+	};
+	_cleanup_show_table_ struct show_table table = {.columns = columns, .n_columns = ARRAY_SIZE(columns)};
+
+	for (size_t i = 0; i < _REASON_MAX; i++) {
+		if (!report->counters[i].packets)
+			continue;
+		text_printf(&table.cells, "%s", reasons[i].name);
+		show_cell_end(&table);
+		text_printf(&table.cells, "%s", reasons[i].passes ? "pass" : "drop");
+		show_cell_end(&table);
+		add_traffic(&table, report->counters[i].packets, report->counters[i].bytes);
+		text_printf(&table.cells, "%s", reasons[i].meaning);
+		show_cell_end(&table);
+	}
+	text_printf(out, table.n_cells ? "\n" : "\nno packet seen yet\n");
+	show_table(&table, out, 0);
+}
+
+static void print_grant_summary(const struct report *report, struct text *out)
+{
+	_cleanup_text_ struct text words = {0};
+	const struct report_grant *next = NULL;
+
+	for (size_t i = 0; i < report->n_grants; i++) {
+		const struct report_grant *grant = &report->grants[i];
+
+		if (!grant->endless && (!next || grant->until.ns < next->until.ns))
+			next = grant;
+	}
+	show_count(&words, report->n_grants, "grant");
+	if (next) {
+		text_printf(&words, ", the next one ends ");
+		show_time(&words, next->until, report->now);
+	}
+	text_printf(&words, "; ");
+	show_count(&words, report->n_allow, "source");
+	text_printf(&words, " always allowed");
+	text_printf(out, "\n");
+	show_paragraph(out, &words, 0, 2);
+}
+
+static void print_feed(const struct report *report, struct text *out)
+{
+	_cleanup_text_ struct text good = {0}, error = {0};
+
+	text_printf(&good, "feed %s: ", *report->feed_name ? report->feed_name : "(none)");
+	if (report->agent_running)
+		text_printf(&good, "%s, ", report->feed_connected ? "connected" : "not connected");
+	text_printf(&good, "last good answer ");
+	if (report->last_good.ns)
+		show_time(&good, report->last_good, report->now);
+	else
+		text_printf(&good, "never");
+	show_paragraph(out, &good, 0, 2);
+	if (!*report->last_error)
+		return;
+	text_printf(&error, "last error ");
+	if (report->last_error_at.ns) {
+		show_time(&error, report->last_error_at, report->now);
+		text_printf(&error, ": ");
+	}
+	text_printf(&error, "%s", report->last_error);
+	show_paragraph(out, &error, 2, 4);
+}
+
+void report_status_text(const struct report *report, struct text *out)
+{
+	print_verdict(report, out);
+	print_interfaces(report, out);
+	print_ports(report, out);
+	print_grant_summary(report, out);
+	print_feed(report, out);
+	print_counters(report, out);
+}

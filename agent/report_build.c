@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * EDGE. See report_build.h.
+ */
+#include "report_build.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "util.h"
+
+static int fill_ports(struct datapath *dp, struct report *report)
+{
+	report->ports = calloc(JITGATE_PORT_RULES_MAX, sizeof(*report->ports));
+	if (!report->ports)
+		return -ENOMEM;
+	for (uint32_t port = 1; port < 65536; port++) {
+		uint8_t protos = datapath_gate_ops.get_protected(dp, (uint16_t)port);
+
+		for (uint8_t bit = 1; bit & PROTO_BITS_ALL; bit = (uint8_t)(bit << 1)) {
+			struct report_port *out = &report->ports[report->n_ports];
+
+			if (!(protos & bit) || report->n_ports == JITGATE_PORT_RULES_MAX)
+				continue;
+			*out = (struct report_port){.port = (uint16_t)port, .proto_bit = bit};
+			datapath_read_port(dp, out->port, bit, &out->counters);
+			report->n_ports++;
+		}
+	}
+	return 0;
+}
+
+int report_fill_maps(struct datapath *dp, struct report *report)
+{
+	struct gate_state state;
+	int r = datapath_read_stats(dp, report->counters);
+
+	if (r < 0)
+		return r;
+	datapath_gate_ops.get_state(dp, &state);
+	report->mode = state.mode;
+	return fill_ports(dp, report);
+}
+
+void report_fill_interface(struct datapath *dp, const struct netif *netif, struct report_interface *out)
+{
+	struct netif now = *netif;
+
+	*out = (struct report_interface){.ifindex = netif->ifindex};
+	out->verified = datapath_verify(dp, netif->ifindex, &now, out->why);
+	out->program_id = now.xdp_program;
+	snprintf(out->name, sizeof(out->name), "%s", now.name[0] ? now.name : netif->name);
+	snprintf(out->xdp_mode, sizeof(out->xdp_mode), "%s", netif_xdp_text(now.xdp_mode));
+}
+
+void report_add_usage(struct datapath *dp, uint32_t slot, struct clock_pair now, struct report_grant *out)
+{
+	struct grant_usage usage;
+	struct wall_time seen;
+
+	if (datapath_read_usage(dp, slot, &usage) < 0)
+		return;
+	out->packets += usage.packets;
+	out->bytes += usage.bytes;
+	if (!usage.last_seen_boot_ns)
+		return;
+	seen = clock_to_wall(now, (struct boot_time){.ns = usage.last_seen_boot_ns});
+	if (seen.ns > out->last_seen.ns)
+		out->last_seen = seen;
+}
+
+void report_clear(struct report *report)
+{
+	free(report->interfaces);
+	free(report->ports);
+	free(report->grants);
+	*report = (struct report){0};
+}

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * CORE. What programs read. Field names are a contract: a field may be added, none renamed or dropped. Texts for people
+ * are in report.c.
+ */
+#include "report.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "util.h"
+
+/* A comma, unless something was just opened. Strings cannot look like that: they end in a quote. */
+static void separate(struct text *out)
+{
+	if (out->len && !strchr("{[:", out->data[out->len - 1]))
+		text_append(out, ",", 1);
+}
+
+static void put_name(struct text *out, const char *name)
+{
+	separate(out);
+	text_json_string(out, name);
+	text_append(out, ":", 1);
+}
+
+static void put_string(struct text *out, const char *name, const char *value)
+{
+	put_name(out, name);
+	text_json_string(out, value);
+}
+
+static void put_number(struct text *out, const char *name, uint64_t value)
+{
+	put_name(out, name);
+	text_printf(out, "%" PRIu64, value);
+}
+
+static void put_bool(struct text *out, const char *name, bool value)
+{
+	put_name(out, name);
+	text_printf(out, value ? "true" : "false");
+}
+
+static void put_null(struct text *out, const char *name)
+{
+	put_name(out, name);
+	text_printf(out, "null");
+}
+
+/* RFC 3339, or null for "never". */
+static void put_time(struct text *out, const char *name, struct wall_time at)
+{
+	if (!at.ns) {
+		put_null(out, name);
+		return;
+	}
+	put_name(out, name);
+	text_append(out, "\"", 1);
+	text_rfc3339(out, at);
+	text_append(out, "\"", 1);
+}
+
+static void put_traffic(struct text *out, uint64_t packets, uint64_t bytes)
+{
+	put_number(out, "packets", packets);
+	put_number(out, "bytes", bytes);
+}
+
+/* ---------------------------------------------------------------- status */
+
+static void put_interface(struct text *out, const struct report_interface *interface)
+{
+	separate(out);
+	text_printf(out, "{");
+	put_string(out, "name", interface->name);
+	put_number(out, "ifindex", interface->ifindex);
+	put_string(out, "xdp_mode", interface->xdp_mode);
+	put_number(out, "program_id", interface->program_id);
+	put_bool(out, "verified", interface->verified);
+	if (!interface->verified) {
+		put_string(out, "why", interface->why);
+	}
+	text_printf(out, "}");
+}
+
+static void put_interfaces(struct text *out, const struct report *report)
+{
+	put_name(out, "interfaces");
+	text_printf(out, "[");
+	for (size_t i = 0; i < report->n_interfaces; i++) {
+		put_interface(out, &report->interfaces[i]);
+	}
+	text_printf(out, "]");
+}
+
+static void put_feed(struct text *out, const struct report *report)
+{
+	static const char *const states[] = {
+		[REPORT_FEED_NEVER] = "never", [REPORT_FEED_FRESH] = "fresh", [REPORT_FEED_STALE] = "stale"};
+
+	put_name(out, "feed");
+	text_printf(out, "{");
+	put_string(out, "name", report->feed_name);
+	put_string(out, "state", states[report->feed_state]);
+	put_bool(out, "connected", report->feed_connected);
+	put_time(out, "last_good", report->last_good);
+	if (*report->last_error)
+		put_string(out, "last_error", report->last_error);
+	else
+		put_null(out, "last_error");
+	put_time(out, "last_error_at", report->last_error_at);
+	text_printf(out, "}");
+}
+
+static void put_counters(struct text *out, const struct report *report)
+{
+	put_name(out, "counters");
+	text_printf(out, "{");
+	for (unsigned int i = 0; i < _REASON_MAX; i++) {
+		put_name(out, reason_name(i));
+		text_printf(out, "{");
+		put_traffic(out, report->counters[i].packets, report->counters[i].bytes);
+		text_printf(out, "}");
+	}
+	text_printf(out, "}");
+}
+
+static void put_port(struct text *out, const struct report_port *port)
+{
+	char proto[PROTOS_TEXT_MAX];
+
+	separate(out);
+	text_printf(out, "{");
+	put_number(out, "port", port->port);
+	put_string(out, "proto", protos_format(port->proto_bit, proto));
+	put_string(out, "source", port->by_config ? "config" : "feed");
+	put_name(out, "granted");
+	text_printf(out, "{");
+	put_traffic(out, port->counters.granted_packets, port->counters.granted_bytes);
+	text_printf(out, "}");
+	put_name(out, "ungranted");
+	text_printf(out, "{");
+	put_traffic(out, port->counters.ungranted_packets, port->counters.ungranted_bytes);
+	text_printf(out, "}}");
+}
+
+static void put_ports(struct text *out, const struct report *report)
+{
+	put_name(out, "ports");
+	text_printf(out, "[");
+	for (size_t i = 0; i < report->n_ports; i++) {
+		put_port(out, &report->ports[i]);
+	}
+	text_printf(out, "]");
+}
+
+void report_status_json(const struct report *report, struct text *out)
+{
+	text_printf(out, "{");
+	put_string(out, "version", report->version);
+	put_string(out, "agent", report->agent_running ? "running" : "not running");
+	if (!report->agent_running && report->agent_why) {
+		put_string(out, "agent_why", report->agent_why);
+	}
+	put_string(out, "mode", report->mode == JITGATE_AUDIT ? "audit" : "enforce");
+	put_interfaces(out, report);
+	put_feed(out, report);
+	put_bool(out, "only_protect", report->only_protect);
+	put_counters(out, report);
+	put_ports(out, report);
+	put_number(out, "grants", report->n_grants);
+	put_number(out, "allowed", report->n_allow);
+	text_printf(out, "}\n");
+}
+
+/* ---------------------------------------------------------------- list, explain */
+
+static void put_deadline(struct text *out, const struct report_grant *grant, struct wall_time now)
+{
+	if (grant->endless) {
+		put_null(out, "until");
+		put_null(out, "seconds_left");
+		return;
+	}
+	put_time(out, "until", grant->until);
+	put_number(out, "seconds_left",
+		   grant->until.ns > now.ns ? ((uint64_t)grant->until.ns - (uint64_t)now.ns) / NS_PER_S : 0);
+}
+
+static void put_grant(struct text *out, const struct report_grant *grant, struct wall_time now)
+{
+	char source[CIDR_TEXT_MAX], proto[PROTOS_TEXT_MAX];
+
+	cidr_format(&grant->source, source);
+	separate(out);
+	text_printf(out, "{");
+	put_string(out, "source", source);
+	put_number(out, "port", grant->port);
+	put_string(out, "proto", protos_format(grant->protos, proto));
+	put_deadline(out, grant, now);
+	put_string(out, "requestor", grant->requestor);
+	put_string(out, "justification", grant->justification);
+	put_string(out, "origin", grant->origin);
+	put_traffic(out, grant->packets, grant->bytes);
+	put_time(out, "last_seen", grant->last_seen);
+	text_printf(out, "}");
+}
+
+void report_list_json(const struct report *report, struct text *out)
+{
+	text_printf(out, "[");
+	for (size_t i = 0; i < report->n_grants; i++) {
+		put_grant(out, &report->grants[i], report->now);
+	}
+	text_printf(out, "]\n");
+}
+
+void report_explain_json(const struct report_explain *explain, struct text *out)
+{
+	char source[CIDR_TEXT_MAX], proto[PROTOS_TEXT_MAX];
+
+	cidr_format(&explain->source, source);
+	text_printf(out, "{");
+	put_string(out, "source", source);
+	put_number(out, "port", explain->port);
+	put_string(out, "proto", protos_format(explain->proto_bit, proto));
+	put_string(out, "verdict", reason_passes(explain->reason) ? "pass" : "drop");
+	put_string(out, "reason", reason_name(explain->reason));
+	put_string(out, "would_be", reason_name(explain->would_be));
+	if (explain->has_grant) {
+		put_name(out, "grant");
+		put_grant(out, &explain->grant, explain->now);
+	} else {
+		put_null(out, "grant");
+	}
+	text_printf(out, "}\n");
+}

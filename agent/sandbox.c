@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * EDGE. libcap-ng for identity and capabilities, libseccomp for the system-call lists. The lists are what
+ * the end-to-end tests exercise; a call that is not on them ends the process, it does not fail softly.
+ */
+#include "sandbox.h"
+
+#include <cap-ng.h>
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <seccomp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+#include "util.h"
+
+/* Digits only, not 0: a user by number need not exist. */
+static int parse_uid(const char *text, uid_t *ret_uid)
+{
+	uint64_t uid = 0;
+
+	if (!*text)
+		return -EINVAL;
+	for (; *text; text++) {
+		if (*text < '0' || *text > '9')
+			return -EINVAL;
+		uid = uid * 10 + (uint64_t)(*text - '0');
+		if (uid >= UINT32_MAX)
+			return -EINVAL;
+	}
+	*ret_uid = (uid_t)uid;
+	return 0;
+}
+
+int sandbox_find_user(const char *user, struct sandbox_user *ret_user)
+{
+	const struct passwd *entry;
+	uid_t uid;
+
+	if (parse_uid(user, &uid) == 0) {
+		entry = getpwuid(uid);
+		*ret_user = (struct sandbox_user){.uid = uid, .gid = entry ? entry->pw_gid : uid};
+	} else {
+		entry = getpwnam(user);
+		if (!entry)
+			return -ENOENT;
+		*ret_user = (struct sandbox_user){.uid = entry->pw_uid, .gid = entry->pw_gid};
+	}
+	return ret_user->uid == 0 || ret_user->gid == 0 ? -EINVAL : 0;
+}
+
+int sandbox_become(const struct sandbox_user *user, bool keep_bpf)
+{
+	if (geteuid() == 0) {
+		capng_clear(CAPNG_SELECT_BOTH);
+		if (keep_bpf)
+			capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_BPF);
+		if (capng_change_id((int)user->uid, (int)user->gid, CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_BOUNDING) < 0)
+			return -EPERM;
+		if (geteuid() != user->uid || getegid() != user->gid || setuid(0) == 0)
+			return -EPERM;
+	}
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
+}
+
+static int set_bpf(unsigned int sets)
+{
+	capng_clear(CAPNG_SELECT_CAPS);
+	if (sets)
+		capng_update(CAPNG_ADD, sets, CAP_BPF);
+	return capng_apply(CAPNG_SELECT_CAPS) < 0 ? -EPERM : 0;
+}
+
+int sandbox_try_without_bpf(int (*probe)(void *ctx), void *ctx)
+{
+	int r = set_bpf(CAPNG_PERMITTED);
+
+	if (r < 0)
+		return r;
+	if (probe(ctx) == 0)
+		return set_bpf(0);
+	r = set_bpf(CAPNG_EFFECTIVE | CAPNG_PERMITTED);
+	return r < 0 ? r : 1;
+}
+
+/* Memory, time, descriptors that are held, and the end: what any single-threaded program of ours needs. */
+static const int calls_common[] = {
+	SCMP_SYS(brk),          SCMP_SYS(clock_gettime),  SCMP_SYS(clock_nanosleep),
+	SCMP_SYS(close),        SCMP_SYS(exit),           SCMP_SYS(exit_group),
+	SCMP_SYS(fcntl),        SCMP_SYS(fstat),          SCMP_SYS(futex),
+	SCMP_SYS(getegid),      SCMP_SYS(geteuid),        SCMP_SYS(getgid),
+	SCMP_SYS(getpid),       SCMP_SYS(getrandom),      SCMP_SYS(gettid),
+	SCMP_SYS(gettimeofday), SCMP_SYS(getuid),         SCMP_SYS(lseek),
+	SCMP_SYS(madvise),      SCMP_SYS(mmap),           SCMP_SYS(mprotect),
+	SCMP_SYS(mremap),       SCMP_SYS(munmap),         SCMP_SYS(nanosleep),
+	SCMP_SYS(newfstatat),   SCMP_SYS(openat),         SCMP_SYS(poll),
+	SCMP_SYS(ppoll),        SCMP_SYS(pread64),        SCMP_SYS(read),
+	SCMP_SYS(recvfrom),     SCMP_SYS(recvmsg),        SCMP_SYS(restart_syscall),
+	SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn),
+	SCMP_SYS(sendmsg),      SCMP_SYS(sendto),         SCMP_SYS(sigaltstack),
+	SCMP_SYS(statx),        SCMP_SYS(tgkill),         SCMP_SYS(time),
+	SCMP_SYS(write),        SCMP_SYS(writev),
+};
+
+/* Maps by descriptor, the loop, accepting on sockets that are bound, netlink questions, the state file. */
+static const int calls_jitgated[] = {
+	SCMP_SYS(accept4),        SCMP_SYS(bind),        SCMP_SYS(bpf),        SCMP_SYS(epoll_ctl),
+	SCMP_SYS(epoll_pwait),    SCMP_SYS(epoll_wait),  SCMP_SYS(fchmod),     SCMP_SYS(fdatasync),
+	SCMP_SYS(fsync),          SCMP_SYS(getsockname), SCMP_SYS(getsockopt), SCMP_SYS(renameat),
+	SCMP_SYS(renameat2),      SCMP_SYS(setsockopt),  SCMP_SYS(socket),     SCMP_SYS(timerfd_settime),
+	SCMP_SYS(timerfd_create), SCMP_SYS(unlink),      SCMP_SYS(unlinkat),
+};
+
+/* Sockets outward, name resolution (which may start a thread), TLS. No bpf, no bind to a port that matters. */
+static const int calls_azure[] = {
+	SCMP_SYS(access),      SCMP_SYS(bind),
+	SCMP_SYS(clone),       SCMP_SYS(clone3),
+	SCMP_SYS(connect),     SCMP_SYS(epoll_create1),
+	SCMP_SYS(epoll_ctl),   SCMP_SYS(epoll_wait),
+	SCMP_SYS(eventfd2),    SCMP_SYS(faccessat),
+	SCMP_SYS(faccessat2),  SCMP_SYS(getdents64),
+	SCMP_SYS(getpeername), SCMP_SYS(getsockname),
+	SCMP_SYS(getsockopt),  SCMP_SYS(ioctl),
+	SCMP_SYS(pipe2),       SCMP_SYS(prlimit64),
+	SCMP_SYS(pselect6),    SCMP_SYS(readlink),
+	SCMP_SYS(rseq),        SCMP_SYS(sched_getaffinity),
+	SCMP_SYS(sched_yield), SCMP_SYS(select),
+	SCMP_SYS(sendmmsg),    SCMP_SYS(set_robust_list),
+	SCMP_SYS(setsockopt),  SCMP_SYS(shutdown),
+	SCMP_SYS(socket),      SCMP_SYS(socketpair),
+	SCMP_SYS(sysinfo),     SCMP_SYS(uname),
+};
+
+#ifdef __SANITIZE_ADDRESS__
+/* What the sanitizers' run-time asks for: its own stack, maps and threads. */
+static const int calls_sanitizer[] = {
+	SCMP_SYS(arch_prctl),  SCMP_SYS(getrlimit),  SCMP_SYS(gettid),
+	SCMP_SYS(personality), SCMP_SYS(prctl),      SCMP_SYS(prlimit64),
+	SCMP_SYS(readlink),    SCMP_SYS(readlinkat), SCMP_SYS(sched_getaffinity),
+	SCMP_SYS(sched_yield), SCMP_SYS(clone),      SCMP_SYS(ioctl),
+};
+#endif
+
+static int allow_calls(scmp_filter_ctx filter, const int *calls, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		int r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
+
+		/* -EDOM: the call does not exist on this architecture, so nobody can make it. */
+		if (r < 0 && r != -EDOM && r != -EEXIST)
+			return r;
+	}
+	return 0;
+}
+
+static void release_filter(scmp_filter_ctx *filter)
+{
+	if (*filter)
+		seccomp_release(*filter);
+}
+
+int sandbox_seccomp(enum sandbox_profile profile)
+{
+	__attribute__((cleanup(release_filter))) scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	int r;
+
+	if (!filter)
+		return -ENOMEM;
+	r = allow_calls(filter, calls_common, ARRAY_SIZE(calls_common));
+	if (r == 0 && profile == SANDBOX_JITGATED)
+		r = allow_calls(filter, calls_jitgated, ARRAY_SIZE(calls_jitgated));
+	/* The config parser's scanner asks whether it reads from a terminal: it never does. */
+	if (r == 0 && profile == SANDBOX_JITGATED)
+		r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOTTY), SCMP_SYS(ioctl), 0);
+	if (r == 0 && profile == SANDBOX_AZURE)
+		r = allow_calls(filter, calls_azure, ARRAY_SIZE(calls_azure));
+#ifdef __SANITIZE_ADDRESS__
+	if (r == 0)
+		r = allow_calls(filter, calls_sanitizer, ARRAY_SIZE(calls_sanitizer));
+#endif
+	return r < 0 ? r : seccomp_load(filter);
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * TOP. See status.h. The texts in a report point into the daemon's own data, which does not change while one is made.
+ */
+#include "status.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "report_build.h"
+#include "util.h"
+
+/* The same set-up that the packet program sees: usage by the entry's slot, summed over the grant's protocols. */
+static void fill_usage(struct daemon *d, const struct grant *grant, struct clock_pair now, struct report_grant *out)
+{
+	for (uint8_t bit = 1; bit & PROTO_BITS_ALL; bit = (uint8_t)(bit << 1)) {
+		struct gate_key key = entry_key(&grant->source, grant->port, proto_number(bit));
+		struct gate_grant entry;
+
+		if (grant->protos & bit && datapath_gate_ops.lookup(d->dp, &key, &entry) == 0)
+			report_add_usage(d->dp, entry.slot, now, out);
+	}
+}
+
+static void fill_grant(struct daemon *d, const struct grant *grant, struct clock_pair now, struct report_grant *out)
+{
+	const struct grant_set *set = &d->enforcer.current.grants;
+
+	*out = (struct report_grant){.source = grant->source,
+				     .port = grant->port,
+				     .protos = grant->protos,
+				     .until = grant->until,
+				     .requestor = grant_set_text(set, grant->requestor),
+				     .justification = grant_set_text(set, grant->justification),
+				     .origin = grant_set_text(set, grant->origin)};
+	fill_usage(d, grant, now, out);
+}
+
+static int fill_grants(struct daemon *d, struct clock_pair now, struct report *report)
+{
+	const struct grant_set *set = &d->enforcer.current.grants;
+
+	report->grants = calloc(set->n + 1, sizeof(*report->grants));
+	if (!report->grants)
+		return -ENOMEM;
+	for (size_t i = 0; i < set->n; i++) {
+		if (set->grants[i].mark == GRANT_LIVE)
+			fill_grant(d, &set->grants[i], now, &report->grants[report->n_grants++]);
+	}
+	return 0;
+}
+
+static int fill_interfaces(struct daemon *d, struct report *report)
+{
+	report->interfaces = calloc(d->n_interfaces + 1, sizeof(*report->interfaces));
+	if (!report->interfaces)
+		return -ENOMEM;
+	for (size_t i = 0; i < d->n_interfaces; i++)
+		report_fill_interface(d->dp, &d->interfaces[i], &report->interfaces[report->n_interfaces++]);
+	return 0;
+}
+
+static void fill_feed(struct daemon *d, struct clock_pair now, struct report *report)
+{
+	const struct enforcer *e = &d->enforcer;
+
+	report->feed_name = e->feed_name;
+	report->feed_connected = feed_server_connected(d->feed);
+	report->last_good = e->current.taken;
+	report->last_error = e->trouble;
+	report->last_error_at = e->trouble_at;
+	report->only_protect = !e->answered && !e->restored;
+	if (e->answered && now.boot.ns < e->fresh_until.ns)
+		report->feed_state = REPORT_FEED_FRESH;
+	else
+		report->feed_state = e->current.taken.ns ? REPORT_FEED_STALE : REPORT_FEED_NEVER;
+}
+
+static void mark_ports_by_config(const struct daemon *d, struct report *report)
+{
+	for (size_t i = 0; i < report->n_ports; i++) {
+		uint8_t by_config = 0;
+
+		enforcer_wanted_protos(&d->enforcer, report->ports[i].port, &by_config);
+		report->ports[i].by_config = by_config & report->ports[i].proto_bit;
+	}
+}
+
+static int build_report(struct daemon *d, struct report *report)
+{
+	struct clock_pair now = loop_now();
+	int r;
+
+	*report = (struct report){
+		.now = now.wall, .version = JITGATE_VERSION, .agent_running = true, .n_allow = d->conf.n_allow};
+	fill_feed(d, now, report);
+	r = report_fill_maps(d->dp, report);
+	if (r == 0)
+		r = fill_interfaces(d, report);
+	if (r == 0)
+		r = fill_grants(d, now, report);
+	if (r == 0)
+		mark_ports_by_config(d, report);
+	return r;
+}
+
+static void answer_explain(struct daemon *d, const struct control_request *request, struct text *out)
+{
+	struct enforcer_verdict verdict =
+		enforcer_explain(&d->enforcer, &request->source, request->port, request->proto_bit);
+	struct clock_pair now = loop_now();
+	struct report_explain explain = {.now = now.wall,
+					 .source = request->source,
+					 .port = request->port,
+					 .proto_bit = request->proto_bit,
+					 .reason = verdict.reason,
+					 .would_be = verdict.would_be,
+					 .has_grant = verdict.has_entry};
+
+	explain.grant = (struct report_grant){.source = request->source,
+					      .port = request->port,
+					      .protos = request->proto_bit,
+					      .endless = verdict.entry.expires_boot_ns == JITGATE_NO_DEADLINE,
+					      .requestor = "",
+					      .justification = "",
+					      .origin = ""};
+	if (verdict.grant)
+		fill_grant(d, verdict.grant, now, &explain.grant);
+	else if (verdict.has_entry)
+		explain.grant.until = clock_to_wall(now, (struct boot_time){.ns = verdict.entry.expires_boot_ns});
+	if (request->json)
+		report_explain_json(&explain, out);
+	else
+		report_explain_text(&explain, out);
+}
+
+void status_answer(struct daemon *d, const struct control_request *request, struct text *out)
+{
+	__attribute__((cleanup(report_clear))) struct report report = {0};
+
+	if (request->kind == CONTROL_EXPLAIN) {
+		answer_explain(d, request, out);
+		return;
+	}
+	if (build_report(d, &report) < 0) {
+		out->failed = 1;
+		return;
+	}
+	if (request->kind == CONTROL_STATUS)
+		(request->json ? report_status_json : report_status_text)(&report, out);
+	else
+		(request->json ? report_list_json : report_list_text)(&report, out);
+}

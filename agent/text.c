@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * CORE. A growing text and the forms that reports and the log share. Owns quoting: whatever bytes come
+ * in, a JSON string stays one JSON string and a log value stays one log value. Must not print.
+ */
+#include "text.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "util.h"
+
+#define TEXT_CAP_MIN 256
+
+void text_free(struct text *t)
+{
+	free(t->data);
+	*t = (struct text){0};
+}
+
+/* Room for `extra` bytes and the NUL behind them. */
+static bool reserve(struct text *t, size_t extra)
+{
+	size_t need, cap = t->cap ? t->cap : TEXT_CAP_MIN;
+	char *data;
+
+	if (t->failed)
+		return false;
+	if (__builtin_add_overflow(t->len, extra, &need) || need >= SIZE_MAX / 2) {
+		t->failed = 1;
+		return false;
+	}
+	if (need < t->cap)
+		return true;
+	while (cap <= need)
+		cap *= 2;
+	data = realloc(t->data, cap);
+	if (!data) {
+		t->failed = 1;
+		return false;
+	}
+	t->data = data;
+	t->cap = cap;
+	t->data[t->len] = '\0';
+	return true;
+}
+
+void text_append(struct text *t, const char *bytes, size_t len)
+{
+	if (!reserve(t, len))
+		return;
+	if (len)
+		memcpy(t->data + t->len, bytes, len);
+	t->len += len;
+	t->data[t->len] = '\0';
+}
+
+void text_printf(struct text *t, const char *format, ...)
+{
+	va_list args;
+	int len;
+
+	va_start(args, format);
+	len = vsnprintf(NULL, 0, format, args);
+	va_end(args);
+	if (len < 0) {
+		t->failed = 1;
+		return;
+	}
+	if (!reserve(t, (size_t)len))
+		return;
+	va_start(args, format);
+	vsnprintf(t->data + t->len, t->cap - t->len, format, args);
+	va_end(args);
+	t->len += (size_t)len;
+}
+
+static void append_text(struct text *t, const char *s)
+{
+	text_append(t, s, strlen(s));
+}
+
+static bool is_continuation(unsigned char c)
+{
+	return (c & 0xc0) == 0x80;
+}
+
+/*
+ * The code point at the start of `s` (not empty) and its length in bytes, or 0 when the bytes are not UTF-8: a
+ * stray or missing continuation byte, an overlong form, a surrogate, beyond U+10FFFF. The NUL at the end is no
+ * continuation byte, so nothing behind it is read.
+ */
+static size_t decode_utf8(const unsigned char *s, uint32_t *ret_code)
+{
+	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+	uint32_t code;
+	size_t len;
+
+	if (s[0] < 0x80) {
+		*ret_code = s[0];
+		return 1;
+	}
+	if (s[0] < 0xc0 || s[0] > 0xf7)
+		return 0;
+	len = s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
+	code = s[0] & (0x7fu >> len);
+	for (size_t i = 1; i < len; i++) {
+		if (!is_continuation(s[i]))
+			return 0;
+		code = code << 6 | (s[i] & 0x3f);
+	}
+	if (code < least[len] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
+		return 0;
+	*ret_code = code;
+	return len;
+}
+
+static void append_json_code(struct text *t, const unsigned char *s, size_t len, uint32_t code)
+{
+	if (code == '"' || code == '\\')
+		text_printf(t, "\\%c", (int)code);
+	else if (code == '\n')
+		append_text(t, "\\n");
+	else if (code == '\t')
+		append_text(t, "\\t");
+	else if (code < 0x20 || (code >= 0x7f && code < 0xa0)) /* C1 and DEL too: JSON is read on terminals */
+		text_printf(t, "\\u%04x", code);
+	else
+		text_append(t, (const char *)s, len);
+}
+
+void text_json_string(struct text *t, const char *s)
+{
+	const unsigned char *at = (const unsigned char *)s;
+
+	append_text(t, "\"");
+	while (*at) {
+		uint32_t code = 0;
+		size_t len = decode_utf8(at, &code);
+
+		if (len)
+			append_json_code(t, at, len, code);
+		else
+			append_text(t, "\xef\xbf\xbd"); /* U+FFFD, one for each bad byte */
+		at += len ? len : 1;
+	}
+	append_text(t, "\"");
+}
+
+void text_quoted(struct text *t, const char *s)
+{
+	append_text(t, "\"");
+	for (const unsigned char *at = (const unsigned char *)s; *at; at++) {
+		if (*at == '"' || *at == '\\')
+			text_printf(t, "\\%c", *at);
+		else if (*at == '\n')
+			append_text(t, "\\n");
+		else if (*at < 0x20 || *at >= 0x7f)
+			text_printf(t, "\\x%02x", *at);
+		else
+			text_append(t, (const char *)at, 1);
+	}
+	append_text(t, "\"");
+}
+
+/* Whole seconds, rounded down, also before 1970. */
+static time_t wall_seconds(struct wall_time at)
+{
+	int64_t s = at.ns / NS_PER_S;
+
+	return (time_t)(at.ns % NS_PER_S < 0 ? s - 1 : s);
+}
+
+void text_rfc3339(struct text *t, struct wall_time at)
+{
+	time_t s = wall_seconds(at);
+	struct tm tm = {0};
+
+	gmtime_r(&s, &tm); /* cannot fail: 64 bits of ns end in the year 2262 */
+	text_printf(t, "%04d-%02d-%02dT%02d:%02d:%02dZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
+		    tm.tm_min, tm.tm_sec);
+}
+
+/* Two neighbouring units, the smaller one only when it says something: "3 h 5 min", "3 h". */
+static void append_units(struct text *t, uint64_t big, const char *big_name, uint64_t small, const char *small_name)
+{
+	text_printf(t, "%llu %s", (unsigned long long)big, big_name);
+	if (small)
+		text_printf(t, " %llu %s", (unsigned long long)small, small_name);
+}
+
+/* Each unit is rounded to the nearest from the seconds, and 59.5 of one is already 1 of the next. */
+static void append_duration(struct text *t, uint64_t seconds)
+{
+	uint64_t minutes = (seconds + 30) / 60, hours = (seconds + 1800) / 3600;
+
+	if (seconds < 60)
+		text_printf(t, "%llu s", (unsigned long long)seconds);
+	else if (minutes < 60)
+		text_printf(t, "%llu min", (unsigned long long)minutes);
+	else if (minutes < 24 * 60)
+		append_units(t, minutes / 60, "h", minutes % 60, "min");
+	else
+		append_units(t, hours / 24, "d", hours % 24, "h");
+}
+
+void text_relative(struct text *t, struct wall_time at, struct wall_time now)
+{
+	bool ahead = at.ns >= now.ns;
+	/* Unsigned: the distance of any two int64 fits, and wraps to the right value. */
+	uint64_t ns = ahead ? (uint64_t)at.ns - (uint64_t)now.ns : (uint64_t)now.ns - (uint64_t)at.ns;
+	uint64_t seconds = ns / NS_PER_S + (ns % NS_PER_S >= NS_PER_S / 2);
+
+	if (seconds == 0) {
+		append_text(t, "now");
+		return;
+	}
+	if (ahead)
+		append_text(t, "in ");
+	append_duration(t, seconds);
+	if (!ahead)
+		append_text(t, " ago");
+}
+
+void text_clock(struct text *t, struct wall_time at, struct wall_time now)
+{
+	time_t at_s = wall_seconds(at), now_s = wall_seconds(now);
+	struct tm at_tm = {0}, now_tm = {0};
+
+	localtime_r(&at_s, &at_tm);
+	localtime_r(&now_s, &now_tm);
+	if (at_tm.tm_year != now_tm.tm_year || at_tm.tm_yday != now_tm.tm_yday)
+		text_printf(t, "%04d-%02d-%02d ", at_tm.tm_year + 1900, at_tm.tm_mon + 1, at_tm.tm_mday);
+	text_printf(t, "%02d:%02d:%02d", at_tm.tm_hour, at_tm.tm_min, at_tm.tm_sec);
+}
