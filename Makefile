@@ -38,7 +38,7 @@ sbindir ?= $(prefix)/sbin
 bindir ?= $(prefix)/bin
 mandir ?= $(prefix)/share/man
 docdir ?= $(prefix)/share/doc/jitgate
-sysconfdir ?= $(if $(filter /usr,$(prefix)),/etc,$(prefix)/etc)
+sysconfdir ?= /etc
 unitdir ?= $(prefix)/lib/systemd/system
 sysusersdir ?= $(prefix)/lib/sysusers.d
 tmpfilesdir ?= $(prefix)/lib/tmpfiles.d
@@ -54,14 +54,14 @@ CFLAGS ?= -O2 -g
 all_cflags = -std=gnu17 $(warnings) $(hardening) -D_GNU_SOURCE -DJITGATE_VERSION='"$(VERSION)"' \
 	-DCONF_PATH_DEFAULT='"$(conf_default)"' -Iinclude -Iagent -Ibpf -I$(B) $(CFLAGS) $(CPPFLAGS)
 all_ldflags = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(if $(SAN),-fsanitize=$(SAN)) $(LDFLAGS)
-conf_default := /etc/jitgate/jitgate.conf
+conf_default := $(sysconfdir)/jitgate/jitgate.conf
 
 pkg_libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 
 # ---------------------------------------------------------------- sources
 
 # CORE: pure decisions. They sit in one archive; a program pulls in what it uses.
-core := apply audit azure_jit azure_json azure_url cidr clockmap conf conf_scan control_req enforcer feed_msg grant guard learned pace \
+core := apply audit azure_jit azure_json azure_url cidr clockmap conf conf_keys conf_scan conf_value control_req enforcer feed_msg grant guard learned pace \
 	reconcile report report_grants report_json show state text timefmt
 
 jitgated_src := jitgated daemon status report_build feed_server control_server datapath attach netif loop sandbox usock notify sysctl \

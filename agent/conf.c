@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * CORE. Config text -> struct conf: what each value means and which ones are allowed. The only file that knows
+ * CORE. Config text -> struct conf: what each key takes, and what the keys mean together. The only file that knows
  * libconfuse, which here does no more than take the text apart: conf_scan.c has refused what it would let pass, and
  * every value is read as a string, so none of its number parsing (octal, silent overflow) is in play. Reads no file.
  */
@@ -9,10 +9,10 @@
 #include <confuse.h>
 #include <errno.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/un.h>
 
 #include "conf_scan.h"
+#include "conf_value.h"
 #include "jitgate_abi.h"
 
 #define MINUTE_S 60
@@ -20,12 +20,7 @@
 #define DAY_S 86400
 
 #define MAX_GRANTS_MIN 16
-#define PATH_BYTES_MAX 1024
-#define USER_BYTES_MAX 32
-#define IDENTITY_BYTES_MAX 512
-#define URL_BYTES_MAX 512
-#define INTERFACE_BYTES_MAX 15 /* IFNAMSIZ - 1 */
-#define VALUE_SHOWN 64         /* bytes of a value in a message */
+#define VALUE_SHOWN 64 /* bytes of a value in a message */
 
 /* The longest name that is put into run_dir. */
 #define LONGEST_SOCKET "/control.sock"
@@ -95,45 +90,6 @@ static int copy_value(const struct reader *r, enum conf_key key, char **ret)
 
 /* ---- numbers, durations, words */
 
-/* Decimal digits only, no sign, nothing behind. */
-static int parse_number(const char *text, size_t len, uint32_t max, uint32_t *ret)
-{
-	uint64_t n = 0;
-
-	if (len == 0 || len > 10)
-		return -EINVAL;
-	for (size_t i = 0; i < len; i++) {
-		if (text[i] < '0' || text[i] > '9')
-			return -EINVAL;
-		n = n * 10 + (uint64_t)(text[i] - '0');
-	}
-	if (n > max)
-		return -EINVAL;
-	*ret = (uint32_t)n;
-	return 0;
-}
-
-int duration_parse(const char *text, size_t len, uint32_t *ret_s)
-{
-	static const struct {
-		char unit;
-		uint32_t seconds;
-	} units[] = {{'s', 1}, {'m', MINUTE_S}, {'h', HOUR_S}, {'d', DAY_S}};
-	uint32_t n;
-
-	if (len < 2)
-		return -EINVAL;
-	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
-		if (text[len - 1] != units[i].unit)
-			continue;
-		if (parse_number(text, len - 1, UINT32_MAX / units[i].seconds, &n) < 0)
-			return -EINVAL;
-		*ret_s = n * units[i].seconds;
-		return 0;
-	}
-	return -EINVAL;
-}
-
 struct duration_range {
 	uint32_t min_s, max_s;
 	const char *text;
@@ -159,7 +115,7 @@ static int read_number(const struct reader *r, enum conf_key key, uint32_t min, 
 	const char *value = value_of(r, key);
 	uint32_t n;
 
-	if (parse_number(value, strlen(value), max, &n) < 0 || n < min)
+	if (conf_number_parse(value, strlen(value), max, &n) < 0 || n < min)
 		return refuse_value(r, key, 0, why);
 	*ret = n;
 	return 0;
@@ -177,12 +133,19 @@ static int read_word(const struct reader *r, enum conf_key key, const char *cons
 
 /* ---- names and paths */
 
-static bool is_interface_name(const char *name)
+static int check_interface(const struct reader *r, size_t nth)
 {
-	size_t len = strlen(name);
+	const char *name = value_at(r, CONF_KEY_INTERFACES, nth);
 
-	return len >= 1 && len <= INTERFACE_BYTES_MAX && !strpbrk(name, "/: \t") && strcmp(name, ".") != 0 &&
-	       strcmp(name, "..") != 0;
+	if (strcmp(name, "auto") == 0)
+		return refuse_value(r, CONF_KEY_INTERFACES, nth, "stands alone; drop it or the other names");
+	if (!conf_is_interface(name))
+		return refuse_value(r, CONF_KEY_INTERFACES, nth,
+				    "is no interface name; 1 to 15 characters without / : and blanks");
+	for (size_t i = 0; i < nth; i++)
+		if (strcmp(name, value_at(r, CONF_KEY_INTERFACES, i)) == 0)
+			return refuse_value(r, CONF_KEY_INTERFACES, nth, "is listed twice; drop one");
+	return 0;
 }
 
 static int read_interfaces(const struct reader *r, struct conf *conf)
@@ -195,47 +158,25 @@ static int read_interfaces(const struct reader *r, struct conf *conf)
 	}
 	if (n == 0 || n > CONF_INTERFACES_MAX)
 		return refuse_key(r, CONF_KEY_INTERFACES, "1 to 64 names are needed, or {\"auto\"} for every uplink");
+	for (size_t i = 0; i < n; i++)
+		if (check_interface(r, i) < 0)
+			return -EINVAL;
 	conf->interfaces = calloc(n, sizeof(*conf->interfaces));
 	if (!conf->interfaces)
 		return no_memory(r);
-	for (size_t i = 0; i < n; i++) {
-		const char *name = value_at(r, CONF_KEY_INTERFACES, i);
+	for (conf->n_interfaces = 0; conf->n_interfaces < n; conf->n_interfaces++) {
+		char *name = strdup(value_at(r, CONF_KEY_INTERFACES, conf->n_interfaces));
 
-		if (strcmp(name, "auto") == 0)
-			return refuse_value(r, CONF_KEY_INTERFACES, i, "stands alone; drop it or the other names");
-		if (!is_interface_name(name))
-			return refuse_value(r, CONF_KEY_INTERFACES, i,
-					    "is no interface name; 1 to 15 characters without / : and blanks");
-		for (size_t j = 0; j < i; j++)
-			if (strcmp(name, conf->interfaces[j]) == 0)
-				return refuse_value(r, CONF_KEY_INTERFACES, i, "is listed twice; drop one");
-		conf->interfaces[i] = strdup(name);
-		if (!conf->interfaces[i])
+		if (!name)
 			return no_memory(r);
-		conf->n_interfaces++;
+		conf->interfaces[conf->n_interfaces] = name;
 	}
 	return 0;
 }
 
-/* Absolute, not "/" alone, and no ".." that would make it mean another place than it seems to. */
-static bool is_plain_path(const char *path)
-{
-	bool named = false;
-
-	if (path[0] != '/' || strlen(path) > PATH_BYTES_MAX)
-		return false;
-	for (const char *p = path; *p; p += strcspn(p, "/")) {
-		p += strspn(p, "/");
-		if (strncmp(p, "..", 2) == 0 && (p[2] == '/' || p[2] == 0))
-			return false;
-		named |= *p != 0;
-	}
-	return named;
-}
-
 static int read_path(const struct reader *r, enum conf_key key, char **ret)
 {
-	if (!is_plain_path(value_of(r, key)))
+	if (!conf_is_path(value_of(r, key)))
 		return refuse_value(r, key, 0,
 				    "is no path to use; it must begin with /, have no \"..\" and at most 1024 bytes");
 	return copy_value(r, key, ret);
@@ -254,26 +195,16 @@ static int read_run_dir(const struct reader *r, char **ret)
 	return read_path(r, CONF_KEY_RUN_DIR, ret);
 }
 
-static bool is_user_name(const char *user)
-{
-	size_t len = strlen(user);
-	bool first = (user[0] >= 'a' && user[0] <= 'z') || (user[0] >= 'A' && user[0] <= 'Z') || user[0] == '_';
-
-	if (!first || len > USER_BYTES_MAX)
-		return false;
-	return strspn(user, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") == len;
-}
-
 static int read_user(const struct reader *r, enum conf_key key, char **ret)
 {
 	const char *user = value_of(r, key);
 	uint32_t uid;
-	bool is_number = parse_number(user, strlen(user), UINT32_MAX, &uid) == 0;
+	bool is_number = conf_number_parse(user, strlen(user), UINT32_MAX, &uid) == 0;
 
 	if (strcmp(user, "root") == 0 || (is_number && uid == 0))
 		return refuse_value(r, key, 0, "is the superuser; name an ordinary user, made for this program alone");
 	/* (uid_t)-1 means "leave it" to the kernel; a leading 0 would make two spellings of one user. */
-	if (is_number ? uid == UINT32_MAX || user[0] == '0' : !is_user_name(user))
+	if (is_number ? uid == UINT32_MAX || user[0] == '0' : !conf_is_user(user))
 		return refuse_value(r, key, 0,
 				    "is no user name or number; letters, digits, _ . - and at most 32 of them");
 	return copy_value(r, key, ret);
@@ -396,81 +327,16 @@ static int read_allow(const struct reader *r, struct conf *conf)
 
 /* ---- Azure */
 
-static bool has_prefix(const char *text, const char *prefix)
-{
-	return strncmp(text, prefix, strlen(prefix)) == 0;
-}
-
-struct url {
-	bool tls;
-	const char *host; /* without the brackets of an IPv6 literal */
-	size_t host_len;
-};
-
-static bool is_host(const struct url *url, bool literal6)
-{
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-";
-	struct cidr address;
-
-	if (literal6) /* '/' would make it a prefix */
-		return !memchr(url->host, '/', url->host_len) &&
-		       cidr_parse(url->host, url->host_len, &address, NULL) == 0 && address.family == JITGATE_IPV6;
-	return url->host_len > 0 && url->host[0] != '-' && url->host[0] != '.' &&
-	       strspn(url->host, letters) >= url->host_len;
-}
-
-/* "http[s]://HOST[:PORT]" and nothing else. */
-static int parse_url(const char *text, struct url *ret)
-{
-	struct url url = {.tls = has_prefix(text, "https://")};
-	const char *end, *rest;
-	uint32_t port;
-
-	if (strlen(text) > URL_BYTES_MAX || (!url.tls && !has_prefix(text, "http://")))
-		return -EINVAL;
-	url.host = text + (url.tls ? strlen("https://") : strlen("http://"));
-	if (url.host[0] == '[') {
-		url.host++;
-		end = strchr(url.host, ']');
-		rest = end ? end + 1 : NULL;
-	} else {
-		end = url.host + strcspn(url.host, ":");
-		rest = end;
-	}
-	if (!end)
-		return -EINVAL;
-	url.host_len = (size_t)(end - url.host);
-	if (!is_host(&url, url.host[-1] == '['))
-		return -EINVAL;
-	if (*rest && (*rest != ':' || parse_number(rest + 1, strlen(rest + 1), 65535, &port) < 0 || port == 0))
-		return -EINVAL;
-	*ret = url;
-	return 0;
-}
-
-static bool is_loopback(const struct url *url)
-{
-	static const struct cidr loopback4 = {.family = JITGATE_IPV4, .prefix_len = 8, .addr = {127}};
-	static const struct cidr loopback6 = {.family = JITGATE_IPV6, .prefix_len = 128, .addr = {[15] = 1}};
-	struct cidr host;
-
-	if (url->host_len == strlen("localhost") && strncasecmp(url->host, "localhost", url->host_len) == 0)
-		return true;
-	if (cidr_parse(url->host, url->host_len, &host, NULL) < 0)
-		return false;
-	return cidr_covers(&loopback4, &host) || cidr_covers(&loopback6, &host);
-}
-
 enum url_policy { URL_TLS_UNLESS_LOOPBACK, URL_PLAIN, URL_EITHER };
 
 static int read_url(const struct reader *r, enum conf_key key, enum url_policy policy, char **ret)
 {
 	const char *value = value_of(r, key);
-	struct url url;
+	struct conf_url url;
 
-	if (value[0] && parse_url(value, &url) < 0)
+	if (value[0] && conf_url_parse(value, &url) < 0)
 		return refuse_value(r, key, 0, "must be SCHEME://HOST[:PORT], without user, path or query");
-	if (value[0] && policy == URL_TLS_UNLESS_LOOPBACK && !url.tls && !is_loopback(&url))
+	if (value[0] && policy == URL_TLS_UNLESS_LOOPBACK && !url.tls && !conf_url_is_loopback(&url))
 		return refuse_value(r, key, 0, "must be https; plain http is for a loopback address only");
 	if (value[0] && policy == URL_PLAIN && url.tls)
 		return refuse_value(r, key, 0, "must be http; the instance metadata service has no TLS");
@@ -479,16 +345,7 @@ static int read_url(const struct reader *r, enum conf_key key, enum url_policy p
 
 static int read_identity(const struct reader *r, char **ret)
 {
-	static const char *const kinds[] = {"client_id=", "object_id=", "resource_id=/"};
-	const char *value = value_of(r, CONF_KEY_IDENTITY);
-	bool known = value[0] == 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-		const char *behind = has_prefix(value, kinds[i]) ? value + strlen(kinds[i]) : "";
-
-		known |= behind[0] != 0 && !strpbrk(behind, " \"'") && strlen(value) <= IDENTITY_BYTES_MAX;
-	}
-	if (!known)
+	if (!conf_is_identity(value_of(r, CONF_KEY_IDENTITY)))
 		return refuse_value(r, CONF_KEY_IDENTITY, 0,
 				    "must be empty, or client_id=ID, object_id=ID or resource_id=/subscriptions/...");
 	return copy_value(r, CONF_KEY_IDENTITY, ret);
@@ -563,7 +420,7 @@ static int check_session(const struct reader *r)
 
 	if (strcmp(value, "cut") == 0)
 		return 0;
-	if (strcmp(value, "keep") == 0 || has_prefix(value, "drain="))
+	if (strcmp(value, "keep") == 0 || strncmp(value, "drain=", strlen("drain=")) == 0)
 		return refuse_value(r, CONF_KEY_SESSION, 0,
 				    "is not in this version, it cuts every session at its grant's end; write \"cut\"");
 	return refuse_value(r, CONF_KEY_SESSION, 0, "must be \"cut\"");

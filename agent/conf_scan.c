@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * CORE. One pass over the config text, before libconfuse sees it. Owns the list of keys and the grammar:
+ * CORE. One pass over the config text, before libconfuse sees it. Owns the grammar:
  *
  *   text  := { key "=" value | section "{" { key "=" value } "}" }
  *   value := item | "{" [ item { "," item } [ "," ] ] "}"
@@ -17,41 +17,6 @@
 
 #define NAME_SHOWN 100 /* bytes of the file's name in a message: its end says more than its beginning */
 #define WORD_SHOWN 60
-
-const char *const conf_section_names[_CONF_SECTION_MAX] = {
-	[CONF_TOP] = "",
-	[CONF_GUARD] = "guard",
-	[CONF_AZURE] = "azure",
-};
-
-const struct conf_key_info conf_keys[_CONF_KEY_MAX] = {
-	[CONF_KEY_INTERFACES] = {CONF_TOP, "interfaces", "interfaces", true, "{auto}"},
-	[CONF_KEY_MODE] = {CONF_TOP, "mode", "mode", false, "enforce"},
-	[CONF_KEY_XDP_MODE] = {CONF_TOP, "xdp_mode", "xdp_mode", false, "auto"},
-	[CONF_KEY_PROTECT] = {CONF_TOP, "protect", "protect", true, "{}"},
-	[CONF_KEY_ALLOW] = {CONF_TOP, "allow", "allow", true, "{}"},
-	[CONF_KEY_SESSION] = {CONF_TOP, "session", "session", false, "cut"},
-	[CONF_KEY_MAX_GRANTS] = {CONF_TOP, "max_grants", "max_grants", false, "16384"},
-	[CONF_KEY_USER] = {CONF_TOP, "user", "user", false, "jitgate"},
-	[CONF_KEY_PIN_DIR] = {CONF_TOP, "pin_dir", "pin_dir", false, "/sys/fs/bpf/jitgate"},
-	[CONF_KEY_RUN_DIR] = {CONF_TOP, "run_dir", "run_dir", false, "/run/jitgate"},
-	[CONF_KEY_STATE_DIR] = {CONF_TOP, "state_dir", "state_dir", false, "/var/lib/jitgate"},
-	[CONF_KEY_LONGEST] = {CONF_GUARD, "longest", "guard.longest", false, "24h"},
-	[CONF_KEY_WIDEST_IPV4] = {CONF_GUARD, "widest_ipv4", "guard.widest_ipv4", false, "0"},
-	[CONF_KEY_WIDEST_IPV6] = {CONF_GUARD, "widest_ipv6", "guard.widest_ipv6", false, "0"},
-	[CONF_KEY_SOURCES] = {CONF_GUARD, "sources", "guard.sources", true, "{}"},
-	[CONF_KEY_CLOUD] = {CONF_AZURE, "cloud", "azure.cloud", false, "auto"},
-	[CONF_KEY_IDENTITY] = {CONF_AZURE, "identity", "azure.identity", false, ""},
-	[CONF_KEY_POLICIES] = {CONF_AZURE, "policies", "azure.policies", true, "{}"},
-	[CONF_KEY_POLL_IDLE] = {CONF_AZURE, "poll_idle", "azure.poll_idle", false, "10m"},
-	[CONF_KEY_POLL_LIVE] = {CONF_AZURE, "poll_live", "azure.poll_live", false, "60s"},
-	[CONF_KEY_ARM_ENDPOINT] = {CONF_AZURE, "arm_endpoint", "azure.arm_endpoint", false, ""},
-	[CONF_KEY_IMDS_ENDPOINT] = {CONF_AZURE, "imds_endpoint", "azure.imds_endpoint", false, ""},
-	[CONF_KEY_CA_FILE] = {CONF_AZURE, "ca_file", "azure.ca_file", false, ""},
-	[CONF_KEY_PROXY] = {CONF_AZURE, "proxy", "azure.proxy", false, ""},
-	[CONF_KEY_TRANSLATE] = {CONF_AZURE, "translate", "azure.translate", true, "{}"},
-	[CONF_KEY_AZURE_USER] = {CONF_AZURE, "user", "azure.user", false, "jitgate-azure"},
-};
 
 /* What a token is; those of one character are that character. */
 enum token_type {
@@ -218,102 +183,22 @@ static int next_token(struct scanner *s, struct token *ret)
 	return refuse_char(s, c);
 }
 
-/* ---- known keys */
+/* ---- grammar */
 
-static bool token_is(const struct token *token, const char *word)
+static bool is_word(const struct token *token, const char *word)
 {
-	return strlen(word) == token->len && memcmp(word, token->text, token->len) == 0;
-}
-
-static int find_key(enum conf_section section, const struct token *token)
-{
-	for (int i = 0; i < _CONF_KEY_MAX; i++)
-		if (conf_keys[i].section == section && token_is(token, conf_keys[i].name))
-			return i;
-	return -1;
-}
-
-static int find_section(const struct token *token)
-{
-	for (int i = CONF_TOP + 1; i < _CONF_SECTION_MAX; i++)
-		if (token_is(token, conf_section_names[i]))
-			return i;
-	return -1;
-}
-
-static unsigned int min3(unsigned int a, unsigned int b, unsigned int c)
-{
-	unsigned int ab = a < b ? a : b;
-
-	return ab < c ? ab : c;
-}
-
-/* How many letters to change, add or leave out; words longer than 30 are far from everything. */
-static unsigned int edit_distance(const struct token *token, const char *word)
-{
-	unsigned int row[32];
-	size_t word_len = strlen(word);
-
-	if (token->len > 30 || word_len > 30)
-		return 30;
-	for (unsigned int j = 0; j <= word_len; j++)
-		row[j] = j;
-	for (unsigned int i = 1; i <= token->len; i++) {
-		unsigned int diagonal = row[0];
-
-		row[0] = i;
-		for (unsigned int j = 1; j <= word_len; j++) {
-			unsigned int above = row[j];
-
-			row[j] = min3(above + 1, row[j - 1] + 1, diagonal + (token->text[i - 1] != word[j - 1]));
-			diagonal = above;
-		}
-	}
-	return row[word_len];
-}
-
-/* The closest name of the section that is at most two letters off, or NULL. */
-static const char *closest_name(enum conf_section section, const struct token *token)
-{
-	const char *best = NULL;
-	unsigned int best_distance = token->len > 3 ? 3 : 2;
-
-	for (int i = 0; i < _CONF_KEY_MAX; i++) {
-		unsigned int d = edit_distance(token, conf_keys[i].name);
-
-		if (conf_keys[i].section == section && d < best_distance) {
-			best_distance = d;
-			best = conf_keys[i].name;
-		}
-	}
-	for (int i = CONF_TOP + 1; section == CONF_TOP && i < _CONF_SECTION_MAX; i++) {
-		unsigned int d = edit_distance(token, conf_section_names[i]);
-
-		if (d < best_distance) {
-			best_distance = d;
-			best = conf_section_names[i];
-		}
-	}
-	return best;
-}
-
-/* The same name in another section: -1 when there is none. */
-static int find_elsewhere(enum conf_section section, const struct token *token)
-{
-	for (int i = 0; i < _CONF_SECTION_MAX; i++)
-		if (i != (int)section && find_key(i, token) >= 0)
-			return i;
-	return -1;
+	return token->len == strlen(word) && memcmp(token->text, word, token->len) == 0;
 }
 
 static int refuse_unknown(struct scanner *s, enum conf_section section, const struct token *token)
 {
-	const char *hint = closest_name(section, token);
-	int len = token->len < WORD_SHOWN ? (int)token->len : WORD_SHOWN, other = find_elsewhere(section, token);
+	const char *hint = conf_key_closest(section, token->text, token->len);
+	int len = token->len < WORD_SHOWN ? (int)token->len : WORD_SHOWN,
+	    other = conf_key_elsewhere(section, token->text, token->len);
 	const char *where = section == CONF_TOP ? "" : conf_section_names[section];
 	const char *dot = section == CONF_TOP ? "" : ".";
 
-	if (section == CONF_TOP && (token_is(token, "port") || token_is(token, "section")))
+	if (section == CONF_TOP && (is_word(token, "port") || is_word(token, "section")))
 		return conf_refuse(s->err, s->name, token->line,
 				   "%.*s: session policies per port are not in this version, it cuts every session "
 				   "at its grant's end; remove it",
@@ -330,8 +215,6 @@ static int refuse_unknown(struct scanner *s, enum conf_section section, const st
 	return conf_refuse(s->err, s->name, token->line, "%s%s%.*s: unknown key; remove it, or see jitgate.conf(5)",
 			   where, dot, len, token->text);
 }
-
-/* ---- grammar */
 
 static int refuse_token(struct scanner *s, const struct token *token, const char *name, const char *wanted)
 {
@@ -434,7 +317,7 @@ static int scan_section(struct scanner *s, enum conf_section section, int line)
 
 static int scan_key(struct scanner *s, enum conf_section section, const struct token *token)
 {
-	int key = find_key(section, token);
+	int key = conf_key_find(section, token->text, token->len);
 
 	if (key < 0)
 		return refuse_unknown(s, section, token);
@@ -460,7 +343,7 @@ static int scan_items(struct scanner *s, enum conf_section section)
 			return 0;
 		if (token.type != TOKEN_WORD)
 			return refuse_token(s, &token, inside, section == CONF_TOP ? "a key" : "a key or }");
-		sub = section == CONF_TOP ? find_section(&token) : -1;
+		sub = section == CONF_TOP ? conf_section_find(token.text, token.len) : -1;
 		r = sub > 0 ? scan_section(s, sub, token.line) : scan_key(s, section, &token);
 		if (r < 0)
 			return r;

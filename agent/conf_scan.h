@@ -1,65 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * CORE. The strict half of the config: which keys there are, where each one stands in the text, and everything that
- * libconfuse would take without a word: a key given twice, a list appended to, ${ENVIRONMENT}, stray characters.
- * Knows no meaning of any value; conf.c does.
+ * CORE. The strict half of the config: where each key stands in the text, and everything that libconfuse would take
+ * without a word: a key given twice, a list appended to, ${ENVIRONMENT}, stray characters. Knows no meaning of any
+ * value; conf.c does.
  */
 #ifndef CONF_SCAN_H
 #define CONF_SCAN_H
 
-#include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #include "conf.h"
-
-enum conf_section {
-	CONF_TOP = 0,
-	CONF_GUARD,
-	CONF_AZURE,
-	_CONF_SECTION_MAX,
-};
-
-enum conf_key {
-	CONF_KEY_INTERFACES = 0,
-	CONF_KEY_MODE,
-	CONF_KEY_XDP_MODE,
-	CONF_KEY_PROTECT,
-	CONF_KEY_ALLOW,
-	CONF_KEY_SESSION,
-	CONF_KEY_MAX_GRANTS,
-	CONF_KEY_USER,
-	CONF_KEY_PIN_DIR,
-	CONF_KEY_RUN_DIR,
-	CONF_KEY_STATE_DIR,
-	CONF_KEY_LONGEST,
-	CONF_KEY_WIDEST_IPV4,
-	CONF_KEY_WIDEST_IPV6,
-	CONF_KEY_SOURCES,
-	CONF_KEY_CLOUD,
-	CONF_KEY_IDENTITY,
-	CONF_KEY_POLICIES,
-	CONF_KEY_POLL_IDLE,
-	CONF_KEY_POLL_LIVE,
-	CONF_KEY_ARM_ENDPOINT,
-	CONF_KEY_IMDS_ENDPOINT,
-	CONF_KEY_CA_FILE,
-	CONF_KEY_PROXY,
-	CONF_KEY_TRANSLATE,
-	CONF_KEY_AZURE_USER,
-	_CONF_KEY_MAX,
-};
-
-struct conf_key_info {
-	enum conf_section section;
-	const char *name;
-	const char *full_name; /* for messages: "guard.longest" */
-	bool is_list;
-	const char *fallback; /* the default; of a list in libconfuse's syntax */
-};
-
-extern const struct conf_key_info conf_keys[_CONF_KEY_MAX];
-extern const char *const conf_section_names[_CONF_SECTION_MAX]; /* "" for the top */
+#include "conf_keys.h"
 
 /* One value in the text; those of a list follow each other. */
 struct conf_place {

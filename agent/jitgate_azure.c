@@ -288,11 +288,12 @@ static void take_trouble(struct agent *a, const struct azure_answer *answer, str
 	const char *why = answer->why.data && !answer->why.failed ? answer->why.data : "out of memory";
 	const char *detail = answer->detail.data && !answer->detail.failed ? answer->detail.data : "";
 
-	snprintf(a->trouble, sizeof(a->trouble), "%s", why);
+	uint32_t next_s = seconds_until(pace_next(&a->pace), now.boot);
+
+	snprintf(a->trouble, sizeof(a->trouble), "%s; asking again in %" PRIu32 " s", why, next_s);
 	a->trouble_at = now.wall;
 	a->silent = true;
-	log_warning("%s; what is granted goes on to its own end, asking again in %" PRIu32 " s%s", why,
-		    seconds_until(pace_next(&a->pace), now.boot), detail);
+	log_warning("%s; what is granted goes on to its own end, asking again in %" PRIu32 " s%s", why, next_s, detail);
 	send_trouble(a);
 }
 

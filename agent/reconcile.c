@@ -204,6 +204,21 @@ static int diff_entries(struct slot_pool *pool, struct entry_set *wanted, const 
 	return 0;
 }
 
+/*
+ * A cover must not be put before what lies in it: while it hides behind a longer prefix that is still to come, an
+ * address that is granted before and after would be closed in between. For deletes it is the other way round, and that
+ * is the sorted order.
+ */
+static void reverse_puts(struct plan *plan)
+{
+	for (size_t i = 0; i < plan->n_puts / 2; i++) {
+		struct plan_put swapped = plan->puts[i];
+
+		plan->puts[i] = plan->puts[plan->n_puts - 1 - i];
+		plan->puts[plan->n_puts - 1 - i] = swapped;
+	}
+}
+
 int reconcile_plan(struct entry_set *wanted, struct entry_set *installed, size_t max_entries, size_t slots,
 		   struct plan *ret_plan)
 {
@@ -228,6 +243,7 @@ int reconcile_plan(struct entry_set *wanted, struct entry_set *installed, size_t
 	r = diff_entries(&pool, wanted, installed, &plan);
 	if (r < 0)
 		return r;
+	reverse_puts(&plan);
 	*ret_plan = plan;
 	plan = (struct plan){0};
 	return 0;

@@ -45,6 +45,7 @@ struct plan_put {
 	bool fresh; /* the slot is newly taken: reset its usage before the put */
 };
 
+/* To be run in this order: puts from the longest prefix to the shortest, then deletes from the shortest to the longest. */
 struct plan {
 	struct plan_put *puts;
 	size_t n_puts;

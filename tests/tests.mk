@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+# The test levels. Each is a list of entries for tests/run, 'label: command'; REQUIRE_ALL=1 makes a skip a failure.
+
+c_files := $(wildcard agent/*.[ch] bpf/*.[ch] include/*.h tests/*/*.[ch])
+
+# (label, programs, environment)
+entries = $(foreach t,$(2),'$(1)/$(basename $(notdir $(t))): $(strip $(3) $(t))')
+
+# Each *.sh is a test program; what they source ends in .bash.
+programs_in = $(filter-out %/demo.sh,$(sort $(wildcard $(1)/*.sh)))
+mutants := $(wildcard tests/packet/mutants.sh)
+
+check = '\# check: how the tree is written, layers, ABI' \
+	$(call entries,check,$(call programs_in,tests/check))
+unit = '\# unit: pure code natively, under ASan and UBSan' \
+	$(call entries,unit,$(unit_tests:%=build/san/unit/%))
+packet = '\# packet: the verdict table by BPF_PROG_RUN, and proof that each line is needed' \
+	'packet/packet_test: build/release/packet_test' \
+	$(if $(mutants),'packet/mutants @600: $(mutants)')
+sim = '\# sim: the enforcer with a fake clock, data path and feed, under ASan and UBSan' \
+	'sim/sim_test: build/san/sim_test'
+emulator = '\# emulator: the server that stands in for Azure' \
+	$(call entries,emulator,$(call programs_in,tests/emulator),JITGATE_BUILD=build/release)
+e2e = '\# e2e: real daemons, real TCP, the emulator over TLS' \
+	$(call entries,e2e,$(call programs_in,tests/e2e),JITGATE_BUILD=build/release) \
+	'e2e/demo: tests/e2e/demo.sh >&2 && printf "1..1\nok 1 - make demo\n"' \
+	'\# e2e-san: the same, daemons under ASan and UBSan' \
+	$(call entries,e2e-san,$(call programs_in,tests/e2e),JITGATE_BUILD=build/san)
+
+levels := check unit packet sim emulator e2e
+run = CC='$(CC)' CLANG='$(CLANG)' BPFTOOL='$(BPFTOOL)' JITGATE_CORE='$(core)' JITGATE_VERSION='$(VERSION)' tests/run
+
+# What has to be built in build/release for a level, and in build/san (make calls itself, once, for that tree).
+needs_check := all
+needs_packet := $(B)/packet_test
+needs_emulator := all emulator
+needs_e2e := all emulator probe
+san_needs_unit := unit-tests
+san_needs_sim := build/san/sim_test
+san_needs_e2e := all emulator probe
+
+asked := $(if $(filter test,$(MAKECMDGOALS)),$(levels),$(patsubst test-%,%,$(filter test-%,$(MAKECMDGOALS))))
+san_goals := $(sort $(foreach l,$(asked),$(san_needs_$(l))))
+
+comma := ,
+
+.PHONY: test check $(levels:%=test-%) san-tree unit-tests emulator probe demo format
+san-tree: have-test
+	$(if $(san_goals),@$(MAKE) --no-print-directory SAN=address$(comma)undefined $(san_goals))
+
+emulator: $(B)/emulator
+probe: $(B)/probe
+unit-tests: $(unit_tests:%=$(B)/unit/%)
+
+test: have-test $(sort $(foreach l,$(levels),$(needs_$(l)))) san-tree ## run all tests but fuzz and bench
+	@$(run) $(foreach l,$(levels),$($(l)))
+
+check: test-check ## format, layers, ABI, linters
+test-unit: ## unit tests, under ASan and UBSan
+test-packet: ## verdict table by BPF_PROG_RUN (root)
+test-sim: ## the enforcer against a fake clock and data path
+test-emulator: ## the Azure stand-in
+test-e2e: ## real daemons and packets in network namespaces (root)
+
+define level
+test-$(1): have-test $(needs_$(1)) $(if $(san_needs_$(1)),san-tree)
+	@$$(run) $$($(1))
+endef
+$(foreach l,$(levels),$(eval $(call level,$(l))))
+
+demo: have-test all emulator probe ## show the whole of it on real packets (root)
+	@tests/e2e/demo.sh
+
+format: ## clang-format all C files
+	clang-format -i $(c_files)
+
+# The enforcer with everything around it faked.
+sim_src := $(patsubst tests/sim/%.c,%,$(wildcard tests/sim/*.c))
+$(B)/sim_test: $(sim_src:%=$(B)/tests/sim/%.o) $(B)/libcore.a
+	$(call say,LINK,$@)$(CC) $(all_cflags) $(all_ldflags) $^ $(call pkg_libs,$(unit_pkg)) -o $@

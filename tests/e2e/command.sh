@@ -1,0 +1,162 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#
+# The command against an agent that answers well, badly, late or not at all; its arguments; its exit codes. The agent here is
+# socat with a prepared answer, so that it can be made to misbehave.
+# shellcheck source-path=SCRIPTDIR source=lib.bash
+. "$(dirname "${BASH_SOURCE[0]}")/lib.bash"
+
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/jitgate-command.XXXXXX")
+agent=
+clean_up() {
+  [[ -z $agent ]] || kill "$agent" 2>/dev/null
+  rm -rf "$tmp"
+}
+trap clean_up EXIT
+trap 'exit 130' INT TERM
+
+config=$tmp/jitgate.conf
+sock=$tmp/control.sock
+cat >"$config" <<END
+run_dir = "$tmp"
+pin_dir = "$tmp/pins"
+protect = {"22/tcp"}
+END
+chmod 644 "$config"
+
+# agent_says FORMAT: the next question gets this answer (printf's escapes); it is kept in $tmp/question.
+agent_says() {
+  # shellcheck disable=SC2059 # the format is the argument
+  printf "$1" >"$tmp/answer"
+  start_agent "cat >$tmp/question; cat $tmp/answer"
+}
+
+start_agent() {
+  rm -f "$sock"
+  [[ -z $agent ]] || wait "$agent"
+  socat -t 20 "UNIX-LISTEN:$sock,mode=0666" "SYSTEM:$1" 2>"$tmp/socat" &
+  agent=$!
+  wait_for 5 test -S "$sock"
+}
+
+# run WORD…: sets said, complained and rc.
+run() {
+  said=$("$build/jitgate" -c "$config" "$@" 2>"$tmp/complaint")
+  rc=$?
+  complained=$(<"$tmp/complaint")
+}
+
+agent_says 'OK 12\nfirst\nlast\n\n'
+run status
+is "status: the answer is printed as it came" $'first\nlast' "$said"
+is "status: exit code" 0 $rc
+is "status: the question" "status text" "$(<"$tmp/question")"
+
+agent_says 'OK 3\n[]\n'
+run list --json
+is "list --json: the answer" "[]" "$said"
+is "list --json: the question" "list json" "$(<"$tmp/question")"
+
+agent_says 'OK 0\n'
+run explain 2001:DB8::0:1 53/UDP
+is "explain: an empty answer is an answer" 0 $rc
+is "explain: the question is in canonical form" "explain text 2001:db8::1 53 udp" "$(<"$tmp/question")"
+
+agent_says 'ERR not now\033[2J\n'
+run status
+is "the agent's refusal: exit code" 1 $rc
+like "the agent's refusal is said, without its escape sequence" '^jitgate: not now[^[:cntrl:]]+\[2J$' "$complained"
+
+agent_says 'OK 100\nhalf'
+run list
+is "an answer that was cut short is not printed" "" "$said"
+like "an answer that was cut short is an error" 'cut short after 4 of 100 bytes' "$complained"
+is "an answer that was cut short: exit code" 1 $rc
+
+agent_says 'OK 2\nmore'
+run list
+like "more than announced is an error" 'more than the 2 bytes' "$complained"
+
+for answer in 'HTTP/1.1 200 OK\r\n\r\n' 'OK \n' 'OK 0x10\n' 'OK -1\n' 'OK 99999999999999999999\n'; do
+  agent_says "$answer"
+  run list
+  like "not an answer: ${answer//\\/}" "not jitgated's answer" "$complained"
+done
+
+agent_says ''
+run status
+like "an agent that hangs up" 'hung up' "$complained"
+
+start_agent 'exec sleep 12'
+tick
+before=$now
+run status
+tick
+like "an agent that does not answer is given up" 'did not answer within 10 s' "$complained"
+within "after ten seconds" 9900 $((now - before)) 11500
+kill "$agent"
+wait "$agent" 2>/dev/null
+agent=
+rm -f "$sock"
+
+run explain 203.0.113.7 22
+like "nobody listens: explain says what to do" 'jitgated does not run .*systemctl start jitgated' "$complained"
+is "nobody listens: exit code" 1 $rc
+if ((EUID == 0)); then
+  run status
+  like "nobody listens, nothing pinned: said plainly" 'does not run' "$complained$said"
+  is "nobody listens, nothing pinned: exit code" 1 $rc
+  chmod 755 "$tmp"
+  cp "$build/jitgate" "$tmp/command"
+  complained=$(setpriv --reuid 65534 --clear-groups "$tmp/command" -c "$config" status 2>&1)
+  is "an ordinary user without the socket: exit code" 1 $?
+  like "an ordinary user is told what to do" "$sock: .*run as root, or join the group" "$complained"
+else
+  skip "offline, and an ordinary user" "needs root"
+fi
+
+# Arguments: refused before anybody is asked.
+while IFS='|' read -r words expected; do
+  # shellcheck disable=SC2086 # words
+  run $words
+  is "usage: ${words:-nothing} is refused" 2 $rc
+  like "usage: ${words:-nothing} is named" "$expected" "$complained"
+done <<'END'
+|^usage: jitgate
+frobnicate|no such command: frobnicate
+status please|too many arguments for status
+explain 203.0.113.7|arguments are missing for explain
+explain 203.0.113.0/24 22|is a network; give one address
+explain example.com 22|SOURCE "example.com"
+explain 203.0.113.7 0|PORT "0"
+explain 203.0.113.7 65536|PORT "65536"
+explain 203.0.113.7 22/icmp|PORT "22/icmp"
+explain 203.0.113.7 22/any|a packet has one protocol
+check-config --json|no --json for check-config
+--frobnicate|frobnicate
+END
+
+run --version
+like "--version" '^jitgate [0-9]+\.[0-9]+\.[0-9]+$' "$said"
+run --help
+like "--help is on standard output" '^usage: jitgate' "$said"
+is "--help: exit code" 0 $rc
+
+# check-config
+run check-config
+is "check-config without FILE takes that of -c" 0 $rc
+like "check-config says what would be in force" '^  protect +22/tcp$' "$said"
+is "check-config: no line over 100 columns" "" "$(grep -E '.{101}' <<<"$said")"
+echo 'frobnicate = 1' >>"$config"
+run check-config "$config"
+is "check-config: a bad config's exit code" 78 $rc
+like "check-config: a bad config's line is named" "$config:4: .*frobnicate" "$complained"
+run status
+is "a bad config stops every command" 78 $rc
+run check-config "$tmp/none"
+is "check-config: no such file" 78 $rc
+if [[ -w /dev/full ]]; then
+  "$build/jitgate" --help >/dev/full 2>/dev/null
+  is "a full disk is not success" 1 $?
+fi
+finish

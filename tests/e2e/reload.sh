@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#
+# SIGHUP: the new file counts as a whole or not at all, and nothing that is granted notices.
+# shellcheck source-path=SCRIPTDIR source=lib.bash
+. "$(dirname "${BASH_SOURCE[0]}")/lib.bash"
+begin reload
+
+serve 22/tcp 2022/tcp 80/tcp
+must_start_jitgated
+feed_sync port=22/tcp grant=$cli4,22/tcp,5m
+start_stream granted $cli4 22/tcp 120s
+start_stream ungranted $nbr4 22/tcp 120s
+
+# 1. A port more, a port less.
+check "a port that is not protected answers" tcp_from $nbr4 2022
+conf[protect]='{"22/tcp", "2022/tcp"}'
+write_conf
+check "the daemon says that it has reloaded" reload_jitgated
+check "the port that was added is closed" closes_for $nbr4 2022 3
+check "for everybody" silent_for $cli4 2022
+conf[protect]='{"22/tcp"}'
+write_conf
+reload_jitgated
+check "the port that was removed is open again" opens_for $nbr4 2022 3s
+check "the other one stays closed" silent_for $nbr4 22
+
+# 2. A file that does not hold: the old one counts, and the line is named.
+mark=$(mark_log jitgated)
+conf[protect]='{"22/tcp", "2022/tcp"}'
+conf[colour]='"red"'
+write_conf
+reload_jitgated
+like "a bad config is named with file and line" "jitgate\\.conf:$(grep -n colour "$tmp/jitgate.conf" | cut -d: -f1).*colour" \
+  "$(log_since jitgated "$mark")"
+check "nothing of it is taken" tcp_from $nbr4 2022
+check "the old one counts" silent_for $nbr4 22
+unset 'conf[colour]'
+mark=$(mark_log jitgated)
+write_conf
+chmod 0666 "$tmp/jitgate.conf"
+reload_jitgated
+like "a config that others may write is not read" 'writ' "$(log_since jitgated "$mark")"
+check "nothing of it is taken either" tcp_from $nbr4 2022
+write_conf
+reload_jitgated
+check "the same one, safe, is taken" closes_for $nbr4 2022 3
+
+# 3. Always-allowed sources.
+conf[allow]="{\"$nbr6\"}"
+write_conf
+reload_jitgated
+check "an allowed source is open" opens_for $nbr6 22 3s
+check "only that one" silent_for $cli6 22
+unset 'conf[allow]'
+write_conf
+reload_jitgated
+check "and closed again" closes_for $nbr6 22 3
+end_stream ungranted seen
+is "up to here no packet without a grant has passed" 0 "${seen[passed]}"
+
+# 4. Audit: count, never drop.
+before=$(reason_count audit)
+conf[mode]='"audit"'
+write_conf
+reload_jitgated
+check "audit mode lets everything pass" opens_for $nbr4 22 3s
+within "and counts it" $((before + 1)) "$(reason_count audit)" 1000000
+is "status says audit" audit "$(jg status --json | jq -r .mode)"
+conf[mode]='"enforce"'
+write_conf
+reload_jitgated
+check "enforcing again" closes_for $nbr4 22 3
+is "status says enforce" enforce "$(jg status --json | jq -r .mode)"
+end_stream granted seen
+is "a grant lost no packet through all of this" 0 "${seen[lost]}"
+finish

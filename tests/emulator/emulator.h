@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * The emulator's state and the doors between its files. One mutex guards everything below `lock`; handlers are
+ * called with it held and never wait.
+ */
+#ifndef EMULATOR_H
+#define EMULATOR_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "faults.h"
+#include "http_util.h"
+#include "policy_store.h"
+#include "tokens.h"
+
+#define VMS_MAX 64
+#define ENDPOINT_MAX 64
+
+struct options {
+	uint16_t imds_port, arm_port;
+	const char *tls_dir; /* NULL: a temporary one */
+	const char *vms[VMS_MAX];
+	size_t n_vms;
+	const char *location;
+	const char *policy_file;
+	int64_t latency_ms, initiate_delay_ms;
+	bool plain_arm;
+};
+
+/* The provider's own request limit, shown in a header. Without a set budget it starts again instead of refusing. */
+struct budget {
+	int64_t limit, left, window_ms, ends_mono_ms;
+	bool refuses;
+};
+
+struct emulator {
+	const struct options *options;
+	char imds_endpoint[ENDPOINT_MAX], arm_endpoint[ENDPOINT_MAX];
+	atomic_bool stopping;
+
+	pthread_mutex_t lock;
+	struct store store;
+	struct tokens tokens;
+	struct faults faults;
+	struct budget budget;
+	int64_t skew_ticks;   /* service clock minus this machine's */
+	int64_t linger_ticks; /* how long an ended request still reads Initiated */
+	unsigned page_size;   /* 0: one page */
+	char *requestor;
+	uint64_t counts[_OP_MAX];
+	uint64_t faulted, unauthorized;
+};
+
+/* The service's clock. */
+int64_t emulator_now(const struct emulator *em);
+
+/* imds.c */
+enum operation imds_operation(const struct request *req);
+void imds_answer(struct emulator *em, const struct request *req, enum operation op, struct answer *answer);
+
+/* control.c: /emulator/... on the IMDS port */
+bool control_wants(const struct request *req);
+void control_answer(struct emulator *em, const struct request *req, struct answer *answer);
+
+/* arm.c */
+enum operation arm_operation(const struct request *req);
+void arm_answer(struct emulator *em, const struct request *req, struct answer *answer);
+
+/* initiate.c */
+void initiate_answer(struct emulator *em, const struct request *req, const struct scope *scope, struct answer *answer);
+
+/* The request document {"virtualMachines", "startTimeUtc", "requestor", "justification"}; takes machines. */
+cJSON *initiate_document(const struct emulator *em, cJSON *machines, const char *justification);
+
+/* server.c */
+struct server;
+struct server *server_start(struct emulator *em, const char *key_pem, const char *cert_pem);
+void server_stop(struct server *server);
+
+#endif

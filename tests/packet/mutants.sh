@@ -1,0 +1,217 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#
+# Is every line of the verdict table needed? Takes one away or turns it round, compiles, and expects packet_test to
+# notice. TAP on stdout; one test a mutant, after one for the program as it is.
+#
+#   tests/packet/mutants.sh [WORD]    only mutants whose name has WORD in it
+#
+# A mutant that changes nothing is a failure of this table: the line it is about has moved.
+set -u
+cd "$(dirname "$0")/../.." || exit 2
+
+packet_test=${JITGATE_BUILD:-build/release}/packet_test
+clang=${CLANG:-clang}
+jobs_max=$(nproc)
+word=${1:-}
+work=$(mktemp -d) || exit 2
+trap 'rm -rf "$work"' EXIT
+export GATE_QUIET=1 # what the verifier says to a mutant is no news
+
+# name | file | sed expression. A name that begins with "refused: " is one that the verifier has to refuse.
+table=$(
+  cat <<'TABLE'
+TCP has no ports|bpf/gate_parse.h|/case IPPROTO_TCP:/,+1d
+UDP has no ports|bpf/gate_parse.h|/case IPPROTO_UDP:/,+1d
+SCTP has no ports|bpf/gate_parse.h|/case IPPROTO_SCTP:/,+1d
+DCCP has no ports|bpf/gate_parse.h|/case IPPROTO_DCCP:/,+1d
+UDP-Lite has no ports|bpf/gate_parse.h|/case IPPROTO_UDPLITE:/,+1d
+a protocol without ports is short|bpf/gate_parse.h|s/return REASON_OTHER_PROTO/return REASON_SHORT_L4/
+ports are read from padding|bpf/gate_parse.h|s/l4_len < sizeof(\*ports) || //
+refused: ports are read beyond the frame|bpf/gate_parse.h|s/ || (const void \*)(ports + 1) > end//
+short ports pass|bpf/gate_parse.h|s/return REASON_SHORT_L4/return REASON_UNPROTECTED/
+the source port is judged|bpf/gate_parse.h|s/pkt->dport_be = ports->dest/pkt->dport_be = ports->source/
+the event has no source port|bpf/gate_parse.h|/pkt->sport_be = /d
+refused: IPv4 header beyond the frame|bpf/gate_parse.h|/(ip + 1) > end/,+1d
+IPv4 header length below 5|bpf/gate_parse.h|s/ || header_len < sizeof(\*ip)//
+IPv4 version is not looked at|bpf/gate_parse.h|s/ip->version != 4 || //
+IPv4 options beyond the frame|bpf/gate_parse.h|s/ || l3 + header_len > end//
+IPv4 options are not skipped|bpf/gate_parse.h|s/header_len = ip->ihl \* 4U/header_len = 20/
+IPv4 later fragments have ports|bpf/gate_parse.h|/ip->frag_off & GATE_IPV4_OFFSET_MASK/,+1d
+IPv4 first fragments pass|bpf/gate_parse.h|s/GATE_BE16(0x1fff)/GATE_BE16(0x3fff)/
+IPv4 reserved bit makes a fragment|bpf/gate_parse.h|s/GATE_BE16(0x1fff)/GATE_BE16(0x9fff)/
+IPv4 "do not fragment" makes a fragment|bpf/gate_parse.h|s/GATE_BE16(0x1fff)/GATE_BE16(0x5fff)/
+IPv4 fragment offset loses its top bit|bpf/gate_parse.h|s/GATE_BE16(0x1fff)/GATE_BE16(0x0fff)/
+refused: IPv6 header beyond the frame|bpf/gate_parse.h|s/(const void \*)(ip6 + 1) > end || //
+IPv6 version is not looked at|bpf/gate_parse.h|s/ || ip6->version != 6//
+IPv6 payload length is not looked at|bpf/gate_parse.h|s/return sizeof(\*ip6) + payload/return 0xffffffff/
+IPv6 payload length 0 means all|bpf/gate_parse.h|s/return sizeof(\*ip6);/return 0xffffffff;/
+IPv6 payload length 0 means nothing behind hop-by-hop|bpf/gate_parse.h|s/ip6->nexthdr == IPPROTO_HOPOPTS || end/end/
+hop-by-hop is not walked over|bpf/gate_parse.h|s/return proto == IPPROTO_HOPOPTS || /return /
+routing is not walked over|bpf/gate_parse.h|s/ || proto == IPPROTO_ROUTING//
+destination options are not walked over|bpf/gate_parse.h|s/ || proto == IPPROTO_DSTOPTS//
+fragment headers are not walked over|bpf/gate_parse.h|s/proto == IPPROTO_FRAGMENT || proto == IPPROTO_AH/proto == IPPROTO_AH/
+authentication is not walked over|bpf/gate_parse.h|s/ || proto == IPPROTO_AH;/;/
+a fragment header has a length byte|bpf/gate_parse.h|/return 8; /s/8/(ext->len + 1U) * 8/
+authentication has a length like others|bpf/gate_parse.h|s/(ext->len + 2U) \* 4/(ext->len + 1U) * 8/
+extension headers have one length|bpf/gate_parse.h|s/(ext->len + 1U) \* 8/8/
+fragment header anywhere|bpf/gate_parse.h|/!may_be_fragment(ip6, i)/,+1d
+fragment header behind any one header|bpf/gate_parse.h|s/ && ip6->nexthdr == IPPROTO_HOPOPTS)/)/
+fragment header not behind hop-by-hop|bpf/gate_parse.h|s/ || (headers_before == 1 && .*)/ /
+fragment header behind two headers|bpf/gate_parse.h|s/(headers_before == 1 && /(headers_before >= 1 \&\& /
+one extension header more|include/jitgate_abi.h|s/JITGATE_EXT_HDRS_MAX 8/JITGATE_EXT_HDRS_MAX 9/
+one extension header less|include/jitgate_abi.h|s/JITGATE_EXT_HDRS_MAX 8/JITGATE_EXT_HDRS_MAX 7/
+too many extension headers pass|bpf/gate_parse.h|s/return REASON_TOO_DEEP;/return REASON_OTHER_PROTO;/
+refused: extension header beyond the frame|bpf/gate_parse.h|s/(const void \*)(ext + 1) > end || //
+extension header is read from padding|bpf/gate_parse.h|s/ || offset + sizeof(\*ext) > limit//
+extension header ends beyond the frame|bpf/gate_parse.h|s/l3 + offset > end || //
+extension header ends in padding|bpf/gate_parse.h|s/ || offset > limit//
+IPv6 later fragments have ports|bpf/gate_parse.h|/GATE_IPV6_OFFSET_MASK)$/,+1d
+IPv6 first fragments pass|bpf/gate_parse.h|s/GATE_BE16(0xfff8)/GATE_BE16(0xfff9)/
+IPv6 reserved bits make a fragment|bpf/gate_parse.h|s/GATE_BE16(0xfff8)/GATE_BE16(0xfffe)/
+IPv6 fragment offset loses its top bit|bpf/gate_parse.h|s/GATE_BE16(0xfff8)/GATE_BE16(0x7ff8)/
+IPv6 fragment offset loses its low bit|bpf/gate_parse.h|s/GATE_BE16(0xfff8)/GATE_BE16(0xfff0)/
+802.1Q is no tag|bpf/gate_parse.h|s/type != GATE_ETH_8021Q && //
+802.1ad is no tag|bpf/gate_parse.h|s/ && type != GATE_ETH_8021AD//
+refused: VLAN tag beyond the frame|bpf/gate_parse.h|/(tag + 1) > end/,+1d
+one VLAN tag more|include/jitgate_abi.h|s/JITGATE_VLAN_TAGS_MAX 4/JITGATE_VLAN_TAGS_MAX 5/
+one VLAN tag less|include/jitgate_abi.h|s/JITGATE_VLAN_TAGS_MAX 4/JITGATE_VLAN_TAGS_MAX 3/
+too many VLAN tags pass|bpf/gate_parse.h|/if (type == GATE_ETH_8021Q ||/,+1d
+too many 802.1ad tags pass|bpf/gate_parse.h|s/if (type == GATE_ETH_8021Q || .*)/if (type == GATE_ETH_8021Q)/
+IPv4 is not IP|bpf/gate_parse.h|/type == GATE_ETH_IPV4/,+1d
+IPv6 is not IP|bpf/gate_parse.h|/type == GATE_ETH_IPV6/,+1d
+what is not IP is malformed|bpf/gate_parse.h|s/return REASON_NOT_IP/return REASON_MALFORMED/
+ports are protected for all protocols|bpf/gate_verdict.h|s/ & pkt->proto_bit//
+protected ports are looked up swapped|bpf/gate_verdict.h|s/protected_v1\[pkt->dport_be\]/protected_v1[GATE_BE16(pkt->dport_be)]/
+every port is protected|bpf/gate_verdict.h|s/return protected_v1\[.*/return 1;/
+no port is protected|bpf/gate_verdict.h|s/return protected_v1\[.*/return 0;/
+grants are for any port|bpf/gate_verdict.h|/key->port_be = /d
+grants are looked up by source port|bpf/gate_verdict.h|s/key->port_be = pkt->dport_be/key->port_be = pkt->sport_be/
+grants are all TCP|bpf/gate_verdict.h|s/key->proto = pkt->proto/key->proto = IPPROTO_TCP/
+grants are all IPv4|bpf/gate_verdict.h|s/key->family = pkt->family/key->family = JITGATE_IPV4/
+IPv4 grants need no whole address|bpf/gate_verdict.h|s/GATE_KEY_EXACT_BITS + 32/GATE_KEY_EXACT_BITS + 31/
+IPv6 grants need no whole address|bpf/gate_verdict.h|s/GATE_KEY_EXACT_BITS + 128/GATE_KEY_EXACT_BITS + 127/
+grants are looked up by IPv4 destination|bpf/gate_verdict.h|s/pkt->saddr, 4)/pkt->daddr, 4)/
+grants are looked up by IPv6 destination|bpf/gate_verdict.h|s/pkt->saddr, 16)/pkt->daddr, 16)/
+half an IPv6 address is looked up|bpf/gate_verdict.h|s/pkt->saddr, 16)/pkt->saddr, 8)/
+no grant passes|bpf/gate_verdict.h|s/return REASON_NO_GRANT/return REASON_GRANTED/
+refused: a look-up without answer is used|bpf/gate_verdict.h|/if (!grant)/,+1d
+no deadline|bpf/gate_verdict.h|s/return match->now_boot_ns < grant->expires_boot_ns ?/return 1 ?/
+deadline turned round|bpf/gate_verdict.h|s/now_boot_ns < grant->/now_boot_ns > grant->/
+expired is no grant|bpf/gate_verdict.h|s/REASON_GRANTED : REASON_EXPIRED/REASON_GRANTED : REASON_NO_GRANT/
+slot is forgotten|bpf/gate_verdict.h|/match->slot = /d
+malformed passes|bpf/gate_verdict.h|s/reason == REASON_MALFORMED || //
+too deep passes|bpf/gate_verdict.h|s/reason == REASON_TOO_DEEP || //
+short passes|bpf/gate_verdict.h|s/reason == REASON_SHORT_L4 ||//
+expired passes|bpf/gate_verdict.h|s/reason == REASON_EXPIRED || //
+ungranted passes|bpf/gate_verdict.h|s/ || reason == REASON_NO_GRANT//
+other protocols are dropped|bpf/gate_verdict.h|s/reason == REASON_SHORT_L4 ||/& reason == REASON_OTHER_PROTO ||/
+later fragments are dropped|bpf/gate_verdict.h|s/reason == REASON_SHORT_L4 ||/& reason == REASON_LATER_FRAGMENT ||/
+what is not IP is dropped|bpf/gate_verdict.h|s/reason == REASON_SHORT_L4 ||/& reason == REASON_NOT_IP ||/
+unprotected is dropped|bpf/gate_verdict.h|s/reason == REASON_SHORT_L4 ||/& reason == REASON_UNPROTECTED ||/
+granted is dropped|bpf/gate_verdict.h|s/reason == REASON_SHORT_L4 ||/& reason == REASON_GRANTED ||/
+any other mode is audit|bpf/gate_verdict.h|s/== JITGATE_AUDIT/!= JITGATE_ENFORCE/
+always audit|bpf/gate_verdict.h|s/state->mode == JITGATE_AUDIT/1/
+never audit|bpf/gate.bpf.c|/reason = REASON_AUDIT/d;/if (is_audit())/d
+audit drops|bpf/gate.bpf.c|s/return is_drop(reason)/return is_drop(would_be)/
+protection is not looked up|bpf/gate.bpf.c|/!is_protected(&pkt))/,+1d
+nothing is counted|bpf/gate.bpf.c|/^\tcount_packet(reason, bytes)/d
+packets are not counted|bpf/gate.bpf.c|/counter->packets++/d
+bytes are not counted|bpf/gate.bpf.c|/counter->bytes += bytes/d
+audit is counted as what it would be|bpf/gate.bpf.c|s/^\tcount_packet(reason,/\tcount_packet(would_be,/
+ports are not counted|bpf/gate.bpf.c|/^\t\tcount_port(/d
+ports are counted in network order|bpf/gate.bpf.c|s/\.port = GATE_BE16(pkt->dport_be)/.port = pkt->dport_be/
+granted and ungranted are swapped|bpf/gate.bpf.c|s/^\tif (granted)/\tif (!granted)/
+use of a grant is not counted|bpf/gate.bpf.c|s/tell = count_usage(.*/tell = 1;/
+a grant is never seen|bpf/gate.bpf.c|/usage->last_seen_boot_ns = /d
+every granted packet is told|bpf/gate.bpf.c|s/return usage->packets++ == 0/usage->packets++;\n\treturn 1/
+the first granted packet is not told|bpf/gate.bpf.c|s/tell = count_usage(/count_usage(/
+drops are not told|bpf/gate.bpf.c|/^\t\ttell = 1;/d
+passes are told|bpf/gate.bpf.c|s/^\ttell = 0;/\ttell = 1;/
+no event budget|bpf/gate.bpf.c|s/ || budget->left <= 0//
+budget is not taken|bpf/gate.bpf.c|/__sync_fetch_and_add(&budget->left/d
+budget below 0 is as good|bpf/gate.bpf.c|s/budget->left <= 0/budget->left == 0/
+event without time|bpf/gate.bpf.c|/event->boot_ns = /d
+event without interface|bpf/gate.bpf.c|/event->ifindex = /d
+event without slot|bpf/gate.bpf.c|/event->slot = /d
+event without reason|bpf/gate.bpf.c|/event->reason = /d
+event without what would be|bpf/gate.bpf.c|/event->would_be = /d
+event without family|bpf/gate.bpf.c|/event->family = /d
+event without protocol|bpf/gate.bpf.c|/event->proto = /d
+event without ports|bpf/gate.bpf.c|/event->[sd]port_be = /d
+event without source|bpf/gate.bpf.c|/memcpy(event->saddr/d
+event without destination|bpf/gate.bpf.c|/memcpy(event->daddr/d
+event is not cleared|bpf/gate.bpf.c|/memset(event, 0/d
+event is never sent|bpf/gate.bpf.c|s/bpf_ringbuf_submit(/bpf_ringbuf_discard(/
+root never calls the gate|bpf/gate.bpf.c|/bpf_tail_call(/d
+an empty slot drops|bpf/gate.bpf.c|/bpf_tail_call(/,/return/s/return XDP_PASS/return XDP_DROP/
+TABLE
+)
+
+bpf_compile() { # folder with bpf/ and include/ -> gate.bpf.o in it
+  "$clang" -target bpf -mcpu=v2 -O2 -g -w -I"$1/include" -I"$1/bpf" "-I/usr/include/$("${CC:-gcc}" -print-multiarch)" \
+    -c "$1/bpf/gate.bpf.c" -o "$1/gate.bpf.o" 2>"$1/clang"
+}
+
+# What became of a mutant, as one line in its folder: empty is good.
+try_mutant() { # folder, name, file, expression
+  local exit_code expect=1
+  [[ $2 == 'refused: '* ]] && expect=2
+  mkdir "$1" && cp -r bpf include "$1/" || return
+  sed -i "$4" "$1/$3"
+  if cmp -s "$3" "$1/$3"; then
+    echo 'mutant does not apply'
+  elif ! bpf_compile "$1"; then
+    echo "mutant does not compile: $(grep -m 1 error: "$1/clang")"
+  else
+    "$packet_test" "$1/gate.bpf.o" >"$1/tap"
+    exit_code=$?
+    case $exit_code in
+    "$expect") ;;
+    0) echo 'no packet test noticed' ;;
+    2) echo "not loaded: $(grep -m 1 '^Bail' "$1/tap")" ;;
+    *) echo "packet_test exits with $exit_code" ;;
+    esac
+  fi >"$1/why"
+}
+
+report() { # number, name, why not
+  if [[ -z $3 ]]; then
+    echo "ok $1 - $2"
+  else
+    echo "not ok $1 - $2"
+    echo "# $3"
+    failed=1
+  fi
+}
+
+if [[ $(id -u) != 0 ]]; then
+  echo '1..0 # SKIP needs root to load the packet program'
+  exit 0
+fi
+if [[ ! -x $packet_test ]]; then
+  echo "Bail out! no $packet_test: run make"
+  exit 2
+fi
+
+failed=0
+mkdir "$work/0" && cp -r bpf include "$work/0/"
+why=
+bpf_compile "$work/0" || why="does not compile: $(head -n 1 "$work/0/clang")"
+[[ -n $why ]] || "$packet_test" "$work/0/gate.bpf.o" >"$work/0/tap" || why=$(grep -m 1 -E '^(not ok|Bail)' "$work/0/tap")
+report 1 'the program as it is passes' "$why"
+
+names=()
+while IFS='|' read -r name file expression; do
+  [[ $name == *"$word"* ]] || continue
+  names+=("$name")
+  while (($(jobs -rp | wc -l) >= jobs_max)); do wait -n; done
+  try_mutant "$work/${#names[@]}" "$name" "$file" "$expression" &
+done <<<"$table"
+wait
+
+for i in "${!names[@]}"; do
+  report $((i + 2)) "caught: ${names[i]#refused: }" "$(cat "$work/$((i + 1))/why" 2>&1)"
+done
+echo "1..$((${#names[@]} + 1))"
+exit "$failed"

@@ -1,0 +1,759 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * The enforcer with a clock, a data path and a feed of the test's own: rules that take hours or a broken machine to
+ * see in life, in milliseconds. Each test starts a fresh world.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "enforcer.h"
+#include "fake_gate.h"
+#include "util.h"
+
+#define MINUTE (60 * NS_PER_S)
+#define HOUR (60 * MINUTE)
+#define START_WALL (1800000000LL * NS_PER_S)
+#define START_BOOT (1000ULL * NS_PER_S)
+
+struct world {
+	struct fake_gate gate;
+	struct conf conf;
+	struct clock_pair clock;
+	struct enforcer e;
+	char log[65536]; /* every line, newest last; forgotten when full */
+	unsigned int asks, saves;
+	int save_error;
+	struct snapshot last_saved_ports; /* ports only */
+};
+
+static struct world w;
+static uint64_t seed = 0x73696d756c617465ULL;
+
+static uint32_t random_below(uint32_t n)
+{
+	seed ^= seed << 13;
+	seed ^= seed >> 7;
+	seed ^= seed << 17;
+	return (uint32_t)(seed >> 33) % n;
+}
+
+/* ------------------------------------------------------------ the world */
+
+static struct clock_pair world_now(void *ctx)
+{
+	return ((struct world *)ctx)->clock;
+}
+
+static void world_log(void *ctx, enum log_level level, const char *line)
+{
+	struct world *world = ctx;
+	size_t used = strlen(world->log);
+
+	if (used + strlen(line) + 8 > sizeof(world->log))
+		used = 0;
+	snprintf(world->log + used, sizeof(world->log) - used, "<%d>%s\n", level, line);
+}
+
+static int world_save(void *ctx, const struct snapshot *snapshot)
+{
+	struct world *world = ctx;
+
+	world->saves++;
+	world->last_saved_ports.n_ports = snapshot->n_ports;
+	return world->save_error;
+}
+
+static void world_ask(void *ctx)
+{
+	((struct world *)ctx)->asks++;
+}
+
+static const struct enforcer_hooks world_hooks = {world_now, world_log, world_save, world_ask};
+
+static struct port_rule protect_22 = {.port = 22, .protos = PROTO_BIT_TCP};
+
+static int fresh_world(void **state)
+{
+	(void)state;
+	memset(&w, 0, sizeof(w));
+	w.gate.capacity = 512;
+	w.clock = (struct clock_pair){.wall.ns = START_WALL, .boot.ns = START_BOOT};
+	w.conf = (struct conf){
+		.protect = &protect_22, .n_protect = 1, .max_grants = 256, .guard = {.longest_s = 24 * 3600}};
+	enforcer_init(&w.e, &w.conf, &fake_gate_ops, &w.gate, &world_hooks, &w);
+	return 0;
+}
+
+static int end_world(void **state)
+{
+	(void)state;
+	enforcer_free(&w.e);
+	return 0;
+}
+
+/* Time goes on; the daemon is called whenever it asked to be. */
+static void advance(int64_t ns)
+{
+	uint64_t end = w.clock.boot.ns + (uint64_t)ns;
+
+	while (enforcer_next(&w.e).ns <= end) {
+		uint64_t next = enforcer_next(&w.e).ns;
+		uint64_t step = next > w.clock.boot.ns ? next - w.clock.boot.ns : 0;
+
+		w.clock.boot.ns += step;
+		w.clock.wall.ns += (int64_t)step;
+		enforcer_tick(&w.e);
+		assert_true(enforcer_next(&w.e).ns > w.clock.boot.ns || w.gate.fail_puts || w.gate.fail_deletes);
+	}
+	w.clock.wall.ns += (int64_t)(end - w.clock.boot.ns);
+	w.clock.boot.ns = end;
+}
+
+/* Time goes on with the daemon dead. */
+static void advance_alone(int64_t ns)
+{
+	w.clock.boot.ns += (uint64_t)ns;
+	w.clock.wall.ns += ns;
+}
+
+static struct cidr source(const char *text)
+{
+	struct cidr c;
+
+	assert_int_equal(cidr_parse(text, strlen(text), &c, NULL), 0);
+	return c;
+}
+
+static bool passes(const char *from, uint16_t port)
+{
+	struct cidr c = source(from);
+
+	return fake_passes(&w.gate, &c, port, 6, w.clock.boot.ns);
+}
+
+static void add_grant(struct snapshot *s, const char *from, uint16_t port, int64_t for_ns)
+{
+	struct grant grant = {
+		.source = source(from), .port = port, .protos = PROTO_BIT_TCP, .until.ns = w.clock.wall.ns + for_ns};
+
+	assert_int_equal(grant_set_add(&s->grants, &grant, "alice", "a\nforged line", "test"), 0);
+}
+
+static void add_port(struct snapshot *s, uint16_t port)
+{
+	struct port_rule rule = {.port = port, .protos = PROTO_BIT_TCP};
+
+	assert_int_equal(snapshot_add_port(s, &rule), 0);
+}
+
+static int feed(struct snapshot *s)
+{
+	int r;
+
+	s->taken = w.clock.wall;
+	if (!s->fresh_for_s)
+		s->fresh_for_s = 600;
+	r = enforcer_take_snapshot(&w.e, s);
+	snapshot_free(s);
+	return r;
+}
+
+static void feed_grant(const char *from, int64_t for_ns)
+{
+	struct snapshot s = {0};
+
+	add_grant(&s, from, 22, for_ns);
+	assert_int_equal(feed(&s), 0);
+}
+
+static bool logged(const char *text)
+{
+	return strstr(w.log, text);
+}
+
+static void forget_log(void)
+{
+	w.log[0] = '\0';
+}
+
+/* ------------------------------------------------------------ promises */
+
+static void closed_before_any_answer_open_for_a_grant_closed_at_its_end(void **state)
+{
+	(void)state;
+	assert_int_equal(enforcer_start(&w.e, NULL), 0);
+	assert_false(passes("10.0.0.1", 22));
+	assert_true(passes("10.0.0.1", 23));
+	feed_grant("10.0.0.1", 10 * MINUTE);
+	assert_true(passes("10.0.0.1", 22));
+	assert_false(passes("10.0.0.2", 22));
+	advance(10 * MINUTE - 1);
+	assert_true(passes("10.0.0.1", 22));
+	advance(1);
+	assert_false(passes("10.0.0.1", 22));
+	assert_true(logged("<5>expired"));
+}
+
+static void a_grant_ends_on_time_with_the_daemon_dead(void **state)
+{
+	(void)state;
+	enforcer_start(&w.e, NULL);
+	feed_grant("10.0.0.1", 10 * MINUTE);
+	advance_alone(10 * MINUTE - 1);
+	assert_true(passes("10.0.0.1", 22));
+	advance_alone(1);
+	assert_false(passes("10.0.0.1", 22));
+}
+
+static void an_ended_entry_stays_a_minute_so_that_its_drops_read_expired(void **state)
+{
+	struct cidr from = source("10.0.0.1");
+
+	(void)state;
+	enforcer_start(&w.e, NULL);
+	feed_grant("10.0.0.1", MINUTE);
+	advance(MINUTE + 59 * NS_PER_S);
+	assert_int_equal(enforcer_explain(&w.e, &from, 22, PROTO_BIT_TCP).reason, REASON_EXPIRED);
+	advance(2 * NS_PER_S);
+	assert_int_equal(enforcer_explain(&w.e, &from, 22, PROTO_BIT_TCP).reason, REASON_NO_GRANT);
+	assert_int_equal(w.gate.n, 0);
+	assert_int_equal(w.e.current.grants.n, 0);
+}
+
+static void a_revoked_grant_closes_at_once_and_is_said(void **state)
+{
+	struct snapshot empty = {0};
+
+	(void)state;
+	enforcer_start(&w.e, NULL);
+	feed_grant("10.0.0.1", HOUR);
+	advance(MINUTE);
+	forget_log();
+	assert_int_equal(feed(&empty), 0);
+	assert_false(passes("10.0.0.1", 22));
+	assert_true(logged("<5>revoked id="));
+	assert_false(logged("expired"));
+}
+
+static void a_renewed_grant_has_no_gap_and_keeps_its_counters(void **state)
+{
+	uint32_t slot;
+
+	(void)state;
+	enforcer_start(&w.e, NULL);
+	feed_grant("10.0.0.1", HOUR);
+	slot = w.gate.entries[0].grant.slot;
+	advance(59 * MINUTE);
+	forget_log();
+	feed_grant("10.0.0.1", HOUR);
+	assert_int_equal(w.gate.n, 1);
+	assert_int_equal(w.gate.entries[0].grant.slot, slot);
+	assert_int_equal(w.gate.resets[slot], 1);
+	assert_true(logged("<5>renewed id="));
+	advance(30 * MINUTE);
+	assert_true(passes("10.0.0.1", 22));
+}
+
+static void the_wider_grant_goes_on_when_the_narrower_ends(void **state)
+{
+	struct snapshot s = {0};
+
+	(void)state;
+	enforcer_start(&w.e, NULL);
+	add_grant(&s, "10.0.0.0/24", 22, HOUR);
+	add_grant(&s, "10.0.0.1", 22, MINUTE);
+	feed(&s);
+	advance_alone(2 * MINUTE);
+	assert_true(passes("10.0.0.1", 22));
+	assert_true(passes("10.0.0.2", 22));
+	advance_alone(HOUR);
+	assert_false(passes("10.0.0.1", 22));
+}
+
+static void an_unchanged_snapshot_writes_nothing(void **state)
+{
+	(void)state;
+	enforcer_start(&w.e, NULL);
+	for (int i = 0; i < 5; i++) {
+		struct snapshot s = {0};
+
+		for (int n = 0; n < 50; n++) {
+			char from[32];
+
+			snprintf(from, sizeof(from), "10.0.%d.0/24", n);
+			add_grant(&s, from, 22, HOUR - i * MINUTE);
+		}
+		feed(&s);
+		assert_int_equal(w.gate.puts, 50);
+		assert_int_equal(w.gate.deletes, 0);
+		advance(MINUTE);
+	}
+}
+
+static void remote_strings_cannot_forge_a_line(void **state)
+{
+	(void)state;
+	enforcer_start(&w.e, NULL);
+	feed_grant("10.0.0.1", HOUR);
+	assert_true(logged("reason=\"a\\nforged line\""));
+	assert_false(logged("\nforged"));
+}
+
+/* ------------------------------------------------------------ guard rails */
+
+static void a_grant_beyond_the_guard_rails_is_refused_whole_and_said_once(void **state)
+{
+	struct cidr allowed = source("10.0.0.0/8");
+
+	(void)state;
+	w.conf.guard = (struct guard){.longest_s = 3600, .widest_ipv4 = 24, .sources = &allowed, .n_sources = 1};
+	enforcer_start(&w.e, NULL);
+	for (int i = 0; i < 3; i++) {
+		struct snapshot s = {0};
+
+		add_grant(&s, "10.1.0.1", 22, 2 * HOUR - i * MINUTE); /* too long */
+		add_grant(&s, "10.2.0.0/16", 22, MINUTE * 50);        /* too wide */
+		add_grant(&s, "192.0.2.1", 22, MINUTE * 50);          /* not among the sources */
+		add_grant(&s, "10.3.0.1", 22, MINUTE * 50);
+		feed(&s);
+		assert_false(passes("10.1.0.1", 22));
+		assert_false(passes("10.2.0.1", 22));
+		assert_false(passes("192.0.2.1", 22));
+		assert_true(passes("10.3.0.1", 22));
+		assert_true(i > 0 || logged("<5>refused"));
+		assert_true(i == 0 || !logged("<5>refused"));
+		forget_log();
+	}
+}
+
+static void more_grants_than_fit_leave_the_old_ones(void **state)
+{
+	struct snapshot s = {0};
+
+	(void)state;
+	w.conf.max_grants = 16;
+	enforcer_start(&w.e, NULL);
+	feed_grant("10.0.0.1", HOUR);
+	for (int n = 0; n < 17; n++) {
+		char from[32];
+
+		snprintf(from, sizeof(from), "10.9.0.%d", n);
+		add_grant(&s, from, 22, HOUR);
+	}
+	assert_true(feed(&s) < 0);
+	assert_true(passes("10.0.0.1", 22));
+	assert_false(passes("10.9.0.1", 22));
+	assert_true(logged("<3>snapshot refused"));
+}
+
+/* ------------------------------------------------------------ clocks */
+
+static void step_clock(int64_t ns)
+{
+	w.clock.wall.ns += ns;
+	enforcer_tick(&w.e);
+}
+
+static void a_clock_step_forward_ends_a_grant_by_its_wall_end(void **state)
+{
+	(void)state;
+	enforcer_start(&w.e, NULL);
+	feed_grant("10.0.0.1", 90 * MINUTE);
+	step_clock(HOUR);
+	assert_true(logged("<4>the wall clock was set forward by 3600000 ms"));
+	advance_alone(30 * MINUTE - 1);
+	assert_true(passes("10.0.0.1", 22));
+	advance_alone(1);
+	assert_false(passes("10.0.0.1", 22));
+}
+
+static void a_clock_step_back_never_gives_more_than_the_longest_grant(void **state)
+{
+	(void)state;
+	w.conf.guard.longest_s = 3600;
+	enforcer_start(&w.e, NULL);
+	feed_grant("10.0.0.1", 50 * MINUTE);
+	step_clock(-HOUR);
+	assert_false(passes("10.0.0.1", 22));
+	assert_true(logged("<5>refused"));
+	step_clock(HOUR);
+	assert_true(passes("10.0.0.1", 22));
+	advance_alone(50 * MINUTE);
+	assert_false(passes("10.0.0.1", 22));
+}
+
+static void slewing_does_not_rewrite_entries(void **state)
+{
+	(void)state;
+	enforcer_start(&w.e, NULL);
+	feed_grant("10.0.0.1", HOUR);
+	for (int i = 0; i < 100; i++) {
+		w.clock.wall.ns += i % 2 ? 20000000 : -20000000;
+		enforcer_tick(&w.e);
+	}
+	assert_int_equal(w.gate.puts, 1);
+}
+
+/* ------------------------------------------------------------ failure */
+
+static void a_failed_write_is_tried_again(void **state)
+{
+	struct snapshot empty = {0};
+
+	(void)state;
+	enforcer_start(&w.e, NULL);
+	w.gate.fail_puts = 1;
+	feed_grant("10.0.0.1", HOUR);
+	assert_false(passes("10.0.0.1", 22));
+	advance(2 * NS_PER_S);
+	assert_true(passes("10.0.0.1", 22));
+	w.gate.fail_deletes = 1;
+	feed(&empty);
+	advance(2 * NS_PER_S);
+	assert_false(passes("10.0.0.1", 22));
+}
+
+static void a_state_that_cannot_be_saved_does_not_stop_a_grant(void **state)
+{
+	(void)state;
+	enforcer_start(&w.e, NULL);
+	w.save_error = -28;
+	feed_grant("10.0.0.1", HOUR);
+	assert_true(passes("10.0.0.1", 22));
+	assert_true(logged("<3>cannot save the state"));
+}
+
+static void trouble_changes_nothing_and_staleness_is_said_once(void **state)
+{
+	(void)state;
+	enforcer_start(&w.e, NULL);
+	feed_grant("10.0.0.1", 2 * HOUR);
+	for (int i = 0; i < 60; i++) {
+		enforcer_take_trouble(&w.e, w.clock.wall, "HTTP 500");
+		advance(MINUTE);
+		assert_true(passes("10.0.0.1", 22));
+	}
+	assert_true(logged("<4>no good answer"));
+	forget_log();
+	advance(HOUR + MINUTE);
+	assert_false(logged("no good answer"));
+	assert_false(passes("10.0.0.1", 22));
+}
+
+/* ------------------------------------------------------------ ports */
+
+static void a_learned_port_is_released_only_after_several_answers_over_ten_minutes(void **state)
+{
+	struct snapshot with = {0};
+
+	(void)state;
+	enforcer_start(&w.e, NULL);
+	add_port(&with, 3389);
+	feed(&with);
+	assert_false(passes("10.0.0.1", 3389));
+	for (int i = 0; i < 11; i++) { /* many answers, ten minutes not yet over */
+		struct snapshot without = {0};
+
+		feed(&without);
+		assert_false(passes("10.0.0.1", 3389));
+		advance(MINUTE - NS_PER_S);
+	}
+	for (int i = 0; i < 2; i++) {
+		struct snapshot without = {0};
+
+		feed(&without);
+		advance(MINUTE);
+	}
+	assert_true(passes("10.0.0.1", 3389));
+	assert_false(passes("10.0.0.1", 22)); /* in `protect`: never released */
+}
+
+static void two_empty_answers_never_release_a_port(void **state)
+{
+	struct snapshot with = {0};
+
+	(void)state;
+	enforcer_start(&w.e, NULL);
+	add_port(&with, 3389);
+	feed(&with);
+	for (int i = 0; i < 2; i++) {
+		struct snapshot without = {0};
+
+		advance(HOUR);
+		feed(&without);
+	}
+	assert_false(passes("10.0.0.1", 3389));
+}
+
+static void a_reload_adds_and_removes_ports_and_keeps_grants(void **state)
+{
+	struct port_rule rules[] = {{.port = 22, .protos = PROTO_BIT_TCP}, {.port = 8080, .protos = PROTO_BIT_TCP}};
+	struct conf two = w.conf, none = w.conf;
+
+	(void)state;
+	enforcer_start(&w.e, NULL);
+	feed_grant("10.0.0.1", HOUR);
+	two.protect = rules;
+	two.n_protect = 2;
+	assert_int_equal(enforcer_reload(&w.e, &two), 0);
+	assert_false(passes("10.0.0.1", 8080));
+	assert_true(passes("10.0.0.1", 22));
+	none.n_protect = 0;
+	assert_int_equal(enforcer_reload(&w.e, &none), 0);
+	assert_true(passes("10.9.9.9", 22));
+	assert_true(passes("10.9.9.9", 8080));
+	assert_int_equal(enforcer_reload(&w.e, &w.conf), 0);
+	assert_true(passes("10.0.0.1", 22));
+	assert_false(passes("10.9.9.9", 22));
+}
+
+static void an_allowed_source_is_in_from_the_first_moment_a_port_closes(void **state)
+{
+	struct cidr allowed = source("10.5.0.0/16");
+	struct port_rule rule = {.port = 3389, .protos = PROTO_BIT_TCP};
+	struct snapshot s = {0};
+
+	(void)state;
+	w.conf.allow = &allowed;
+	w.conf.n_allow = 1;
+	enforcer_start(&w.e, NULL);
+	assert_true(passes("10.5.1.1", 22));
+	snapshot_add_port(&s, &rule);
+	feed(&s);
+	assert_true(passes("10.5.1.1", 3389));
+	assert_false(passes("10.6.1.1", 3389));
+	advance(30 * 24 * HOUR);
+	assert_true(passes("10.5.1.1", 3389));
+}
+
+/* ------------------------------------------------------------ restarts */
+
+static void restart(struct snapshot *saved)
+{
+	enforcer_free(&w.e);
+	enforcer_init(&w.e, &w.conf, &fake_gate_ops, &w.gate, &world_hooks, &w);
+	assert_int_equal(enforcer_start(&w.e, saved), 0);
+}
+
+static void a_restart_without_state_keeps_what_the_filter_holds(void **state)
+{
+	struct snapshot s = {0};
+
+	(void)state;
+	enforcer_start(&w.e, NULL);
+	add_port(&s, 3389);
+	add_grant(&s, "10.0.0.0/24", 22, HOUR);
+	add_grant(&s, "10.0.0.7", 3389, 2 * HOUR);
+	feed(&s);
+	restart(NULL);
+	assert_true(passes("10.0.0.1", 22));
+	assert_false(passes("10.0.1.1", 22));
+	assert_true(passes("10.0.0.7", 3389));
+	assert_false(passes("10.0.0.8", 3389));
+	advance(HOUR);
+	assert_false(passes("10.0.0.1", 22));
+	assert_true(passes("10.0.0.7", 3389));
+	advance(HOUR);
+	assert_false(passes("10.0.0.7", 3389));
+}
+
+static void a_reboot_opens_live_grants_and_not_the_ended_ones(void **state)
+{
+	struct snapshot saved = {0};
+
+	(void)state;
+	add_port(&saved, 3389);
+	add_grant(&saved, "10.0.0.1", 22, HOUR);
+	add_grant(&saved, "10.0.0.2", 22, 5 * MINUTE);
+	w.clock.wall.ns += 10 * MINUTE;
+	w.clock.boot.ns = 3 * NS_PER_S;
+	memset(&w.gate, 0, sizeof(w.gate));
+	w.gate.capacity = 512;
+	restart(&saved);
+	assert_true(passes("10.0.0.1", 22));
+	assert_false(passes("10.0.0.2", 22));
+	assert_false(passes("10.0.0.1", 3389));
+	advance(50 * MINUTE);
+	assert_false(passes("10.0.0.1", 22));
+}
+
+/* ------------------------------------------------------------ knocks, audit mode */
+
+static void a_knock_asks_at_most_once_a_second(void **state)
+{
+	struct event event = {
+		.reason = REASON_NO_GRANT, .would_be = REASON_NO_GRANT, .family = JITGATE_IPV4, .proto = 6};
+
+	(void)state;
+	enforcer_start(&w.e, NULL);
+	for (int i = 0; i < 1000; i++) {
+		enforcer_take_event(&w.e, &event);
+		advance(NS_PER_S / 100);
+	}
+	assert_in_range(w.asks, 9, 11);
+	event.reason = event.would_be = REASON_MALFORMED;
+	w.asks = 0;
+	advance(HOUR);
+	enforcer_take_event(&w.e, &event);
+	assert_int_equal(w.asks, 0);
+}
+
+static void a_flood_of_events_does_not_flood_the_log(void **state)
+{
+	struct event event = {
+		.reason = REASON_NO_GRANT, .would_be = REASON_NO_GRANT, .family = JITGATE_IPV4, .proto = 6};
+	size_t lines = 0;
+
+	(void)state;
+	enforcer_start(&w.e, NULL);
+	forget_log();
+	for (int i = 0; i < 5000; i++)
+		enforcer_take_event(&w.e, &event);
+	for (const char *c = w.log; *c; c++)
+		lines += *c == '\n';
+	assert_in_range(lines, 1, ENFORCER_EVENT_LINES + 1);
+	advance(11 * NS_PER_S);
+	enforcer_take_event(&w.e, &event);
+	assert_true(logged("4990 more packet events were not logged"));
+}
+
+static void audit_mode_says_what_enforcement_would_do(void **state)
+{
+	struct cidr from = source("10.0.0.1");
+	struct enforcer_verdict verdict;
+
+	(void)state;
+	w.conf.mode = JITGATE_AUDIT;
+	enforcer_start(&w.e, NULL);
+	assert_int_equal(w.gate.state.mode, JITGATE_AUDIT);
+	verdict = enforcer_explain(&w.e, &from, 22, PROTO_BIT_TCP);
+	assert_int_equal(verdict.reason, REASON_AUDIT);
+	assert_int_equal(verdict.would_be, REASON_NO_GRANT);
+}
+
+/* ------------------------------------------------------------ a week */
+
+struct truth {
+	struct cidr source;
+	struct wall_time until;
+};
+
+/* What the feed says now, and the same for the oracle. Ends are seconds to days away, some are beyond the rails. */
+static size_t random_truth(struct truth *truth, size_t max)
+{
+	size_t n = random_below((uint32_t)max);
+
+	for (size_t i = 0; i < n; i++) {
+		char text[32];
+
+		snprintf(text, sizeof(text), "10.0.%u.%u/%u", random_below(3), random_below(4) * 64,
+			 24 + random_below(3) * 4);
+		truth[i].source = source(text);
+		truth[i].until.ns = w.clock.wall.ns + (int64_t)random_below(26 * 3600) * NS_PER_S;
+	}
+	return n;
+}
+
+static bool truth_passes(const struct truth *truth, size_t n, const struct cidr *from, int64_t learned_at)
+{
+	for (size_t i = 0; i < n; i++) {
+		/* the rails are checked against the time the enforcer last looked: let the oracle be unsure near them
+		 */
+		if (cidr_covers(&truth[i].source, from) && w.clock.wall.ns < truth[i].until.ns &&
+		    truth[i].until.ns - learned_at <= (24 * 3600 + GUARD_CLOCK_SLACK_S) * NS_PER_S)
+			return true;
+	}
+	return false;
+}
+
+static void a_week_of_random_grants_never_differs_from_the_oracle(void **state)
+{
+	struct truth truth[24];
+	size_t checked = 0, open = 0;
+
+	(void)state;
+	print_message("# seed %llx\n", (unsigned long long)seed);
+	enforcer_start(&w.e, NULL);
+	for (int64_t t = 0; t < 7 * 24 * 60; t += 10) {
+		struct snapshot s = {0};
+		size_t n = random_truth(truth, ARRAY_SIZE(truth));
+		int64_t learned_at = w.clock.wall.ns;
+
+		for (size_t i = 0; i < n; i++) {
+			struct grant grant = {.source = truth[i].source,
+					      .port = 22,
+					      .protos = PROTO_BIT_TCP,
+					      .until = truth[i].until};
+
+			/* a grant beyond the rails now would come within them later on */
+			if (truth[i].until.ns - learned_at > (24 * 3600 + GUARD_CLOCK_SLACK_S) * NS_PER_S)
+				truth[i].until.ns = 0;
+			grant_set_add(&s.grants, &grant, "", "", "");
+			if (!truth[i].until.ns)
+				s.grants.n--;
+		}
+		assert_int_equal(feed(&s), 0);
+		for (int probe = 0; probe < 30; probe++) {
+			char text[32];
+			struct cidr from;
+			bool expected;
+
+			(random_below(4) ? advance : advance_alone)((int64_t)random_below(20) * NS_PER_S);
+			snprintf(text, sizeof(text), "10.0.%u.%u", random_below(3), random_below(256));
+			from = source(text);
+			expected = truth_passes(truth, n, &from, learned_at);
+			assert_int_equal(fake_passes(&w.gate, &from, 22, 6, w.clock.boot.ns), expected);
+			checked++;
+			open += expected;
+		}
+		if (random_below(20) == 0)
+			step_clock(random_below(2) ? 30 * NS_PER_S : -30 * NS_PER_S);
+		if (random_below(50) == 0)
+			restart(NULL);
+	}
+	print_message("# %zu probes, %zu of them open\n", checked, open);
+	assert_in_range(open, checked / 20, checked);
+}
+
+#define world_test(f) cmocka_unit_test_setup_teardown(f, fresh_world, end_world)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		world_test(closed_before_any_answer_open_for_a_grant_closed_at_its_end),
+		world_test(a_grant_ends_on_time_with_the_daemon_dead),
+		world_test(an_ended_entry_stays_a_minute_so_that_its_drops_read_expired),
+		world_test(a_revoked_grant_closes_at_once_and_is_said),
+		world_test(a_renewed_grant_has_no_gap_and_keeps_its_counters),
+		world_test(the_wider_grant_goes_on_when_the_narrower_ends),
+		world_test(an_unchanged_snapshot_writes_nothing),
+		world_test(remote_strings_cannot_forge_a_line),
+		world_test(a_grant_beyond_the_guard_rails_is_refused_whole_and_said_once),
+		world_test(more_grants_than_fit_leave_the_old_ones),
+		world_test(a_clock_step_forward_ends_a_grant_by_its_wall_end),
+		world_test(a_clock_step_back_never_gives_more_than_the_longest_grant),
+		world_test(slewing_does_not_rewrite_entries),
+		world_test(a_failed_write_is_tried_again),
+		world_test(a_state_that_cannot_be_saved_does_not_stop_a_grant),
+		world_test(trouble_changes_nothing_and_staleness_is_said_once),
+		world_test(a_learned_port_is_released_only_after_several_answers_over_ten_minutes),
+		world_test(two_empty_answers_never_release_a_port),
+		world_test(a_reload_adds_and_removes_ports_and_keeps_grants),
+		world_test(an_allowed_source_is_in_from_the_first_moment_a_port_closes),
+		world_test(a_restart_without_state_keeps_what_the_filter_holds),
+		world_test(a_reboot_opens_live_grants_and_not_the_ended_ones),
+		world_test(a_knock_asks_at_most_once_a_second),
+		world_test(a_flood_of_events_does_not_flood_the_log),
+		world_test(audit_mode_says_what_enforcement_would_do),
+		world_test(a_week_of_random_grants_never_differs_from_the_oracle),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
