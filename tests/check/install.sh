@@ -68,13 +68,25 @@ nothing_is_left() {
 
 # Unit files against a root that has the programs and systemd's own units; warnings are failures.
 units_verify() {
+  SYSTEMD_LOG_LEVEL=warning systemd-analyze verify --root="$scratch/verify" --man=no --recursive-errors=no \
+    jitgated.service jitgate-azure.service 2>&1 | none
+}
+
+make_verify_root() {
   local base=$scratch/verify
   mkdir -p "$base/usr/lib/systemd" "$base/bin"
   cp -a "$root/." "$base/"
   cp -a /usr/lib/systemd/system/. "$base/usr/lib/systemd/system/"
   cp /bin/kill "$base/bin/"
-  SYSTEMD_LOG_LEVEL=warning systemd-analyze verify --root="$base" --man=no --recursive-errors=no \
-    jitgated.service jitgate-azure.service 2>&1 | none
+}
+
+mistake_is_seen() { # SED-SCRIPT: with it applied to jitgated.service, verify complains
+  local unit=$scratch/verify/usr/lib/systemd/system/jitgated.service rc=0
+  sed -i "$1" "$unit"
+  units_verify >"$scratch/complaint" || rc=1
+  cp "$root/usr/lib/systemd/system/jitgated.service" "$unit"
+  cat "$scratch/complaint"
+  ((rc))
 }
 
 exposure_at_most() { # UNIT TENTHS
@@ -102,7 +114,7 @@ options_are_documented() {
   local program page option
   while read -r program page; do
     "$root/usr/$program" --help | grep -oE -- '(^|[ |[])--[a-z-]+' | tr -d ' |[' | sort -u | while read -r option; do
-      mandoc "$root/usr/share/man/$page" | col -b | grep -qF -- "$option" || echo "$page: does not mention $option"
+      mandoc "$root/usr/share/man/$page" | sed 's|.\x08||g' | grep -qF -- "$option" || echo "$page: does not mention $option"
     done
   done <<'END' | none
 bin/jitgate man1/jitgate.1
@@ -111,14 +123,14 @@ sbin/jitgate-azure man8/jitgate-azure.8
 END
 }
 
-users_and_folders() { # systemd's own tools, on the installed root
-  systemd-sysusers --root="$root" "$root/usr/lib/sysusers.d/jitgate.conf" &&
-    grep -q '^jitgate:' "$root/etc/passwd" && grep -q '^jitgate-azure:' "$root/etc/passwd" &&
-    systemd-tmpfiles --root="$root" --create "$root/usr/lib/tmpfiles.d/jitgate.conf" &&
-    [[ $(stat -c %a "$root/run/jitgate") == 755 && $(stat -c %a "$root/var/lib/jitgate") == 700 ]] &&
-    [[ $(stat -c %u "$root/var/lib/jitgate") == $(awk -F : '$1 == "jitgate" { print $3 }' "$root/etc/passwd") ]] || return 1
-  find "$root" -mindepth 1 \( -path "$root/usr" -o -path "$root/etc/jitgate" \) -prune -o ! -type d -delete
-  rm -rf "${root:?}/run" "${root:?}/var"
+users_and_folders() { # systemd's own tools, on a root of its own
+  local base=$scratch/users owner
+  mkdir -p "$base/etc"
+  systemd-sysusers --root="$base" "$root/usr/lib/sysusers.d/jitgate.conf" &&
+    systemd-tmpfiles --root="$base" --create "$root/usr/lib/tmpfiles.d/jitgate.conf" || return 1
+  grep -q '^jitgate-azure:' "$base/etc/passwd" || return 1
+  owner=$(awk -F : '$1 == "jitgate" { print $3 }' "$base/etc/passwd")
+  diff <(stat -c '%a %u' "$base/run/jitgate" "$base/var/lib/jitgate") <(printf '755 0\n700 %s\n' "$owner")
 }
 
 prefix_reaches_units() {
@@ -138,7 +150,10 @@ check "every path in units and config is filled in" nothing_unfilled
 check "the installed config is good" config_is_good
 check "the manual's pages resolve" manual_resolves
 check "every option is in the manual" options_are_documented
+check "a root for systemd-analyze" make_verify_root
 check "systemd-analyze verify has nothing to say" units_verify
+check "it does when a key is misspelt" mistake_is_seen 's/^ProtectSystem=/ProtectSytem=/'
+check "it does when a program is not there" mistake_is_seen 's|^ExecStart=/usr/sbin/|ExecStart=/usr/bin/|'
 echo "# exposure: jitgated $(exposure_of jitgated.service), jitgate-azure $(exposure_of jitgate-azure.service)"
 check "jitgated.service is confined" exposure_at_most jitgated.service $exposure_jitgated
 check "jitgate-azure.service is confined" exposure_at_most jitgate-azure.service $exposure_jitgate_azure
