@@ -196,6 +196,8 @@ int apply_wanted(const struct apply_input *in, size_t *ret_failed)
 	r = pairs > JITGATE_PORT_RULES_MAX ? -ENOSPC : make_plan(in, ports, &wanted, &plan);
 	if (r < 0)
 		return r;
+	if (in->commit)
+		in->commit(in->commit_ctx);
 	failed = run_puts(in, &plan);
 	failed += set_ports(in, ports, true);
 	failed += run_deletes(in, &plan);

@@ -32,6 +32,10 @@ struct apply_input {
 	struct clock_pair now;
 	const struct gate_ops *gate;
 	void *gate_ctx;
+	/* Called once there is a plan, before the first write: the moment to save what will be in force. NULL: nothing.
+	 */
+	void (*commit)(void *ctx);
+	void *commit_ctx;
 };
 
 /*

@@ -110,7 +110,7 @@ static int link_path(const struct datapath *dp, const char *ifname, char out[DAT
 	snprintf(name, sizeof(name), LINK_PREFIX "%s", ifname);
 	for (char *c = name; *c; c++) {
 		if (*c == '.')
-			*c = '_';
+			*c = ':'; /* which no interface name can hold, so that no two share a pin */
 	}
 	return datapath_pin_path(dp->pin_dir, name, out);
 }

@@ -515,6 +515,11 @@ static size_t get_capacity(void *ctx)
 	return ((const struct datapath *)ctx)->capacity;
 }
 
+uint32_t datapath_max_grants(const struct datapath *dp)
+{
+	return (uint32_t)(dp->capacity / 2);
+}
+
 const struct gate_ops datapath_gate_ops = {
 	.list = list_entries,
 	.lookup = lookup_entry,

@@ -4,7 +4,7 @@
  * file that knows libbpf. Decides nothing about grants.
  *
  * Pins, under pin_dir: root, slots_v1, gate, link_<ifname>, grants_v1, protected_v1, ports_v1, stats_v1, usage_v1,
- * events_v1, budget_v1, state_v1. In link names a '.' of the interface becomes '_', since bpffs has no dots.
+ * events_v1, budget_v1, state_v1. In link names a '.' of the interface becomes ':', since bpffs has no dots.
  *
  * Whoever holds a datapath holds a lock on pin_dir: there is one owner at a time.
  */
@@ -61,6 +61,9 @@ void datapath_detach_others(struct datapath *dp, const struct netif *keep, size_
  * program: it must work when nothing else does. *ret_links: how many links were taken off.
  */
 int datapath_detach(const char *pin_dir, size_t *ret_links, struct failure *failure);
+
+/* How many entries the pinned maps have room for: max_grants of the start that made them. */
+uint32_t datapath_max_grants(const struct datapath *dp);
 
 /* Names of the interfaces with a pinned link, as the kernel knows them now (index 0: gone). Caller frees. */
 int datapath_linked(struct datapath *dp, uint32_t **ret_ifindexes, size_t *ret_n);

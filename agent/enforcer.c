@@ -83,19 +83,15 @@ static struct clock_pair sample_clock(struct enforcer *e)
 	return now;
 }
 
-static int apply(struct enforcer *e, const struct conf *conf, const struct snapshot *snapshot,
-		 const struct learned *learned)
+static int run_apply(struct enforcer *e, struct apply_input in)
 {
-	struct apply_input in = {.conf = conf,
-				 .snapshot = snapshot,
-				 .learned = learned,
-				 .now = sample_clock(e),
-				 .gate = e->gate,
-				 .gate_ctx = e->gate_ctx};
 	size_t failed = 0;
 	int r;
 
-	in.base = e->clock;
+	in.gate = e->gate;
+	in.gate_ctx = e->gate_ctx;
+	in.now = sample_clock(e);
+	in.base = e->clock; /* after sample_clock, which may move it */
 	r = apply_wanted(&in, &failed);
 	if (r < 0)
 		return r;
@@ -104,6 +100,12 @@ static int apply(struct enforcer *e, const struct conf *conf, const struct snaps
 		say(e, LOG_LEVEL_ERR, "%zu map writes failed; trying again in %lld s", failed,
 		    ENFORCER_RETRY_NS / NS_PER_S);
 	return 0;
+}
+
+/* What is known, under a config. */
+static int apply_current(struct enforcer *e, const struct conf *conf)
+{
+	return run_apply(e, (struct apply_input){.conf = conf, .snapshot = &e->current, .learned = &e->learned});
 }
 
 /* ------------------------------------------------------------ marks and the audit trail */
@@ -279,7 +281,7 @@ int enforcer_start(struct enforcer *e, struct snapshot *saved)
 	}
 	e->restored = saved || e->learned.n;
 	if (r == 0)
-		r = apply(e, e->conf, &e->current, &e->learned);
+		r = apply_current(e, e->conf);
 	if (r == 0)
 		update_marks(e, &e->current.grants, sample_clock(e).wall);
 	return r;
@@ -296,23 +298,44 @@ static int copy_learned(const struct learned *from, struct learned *to)
 	return 0;
 }
 
-/* The state file is written before the maps, so that a crash in between leaves the newer truth. */
-static void save(struct enforcer *e, struct snapshot *snapshot, const struct learned *learned)
+/* The newcomer, while it is not in force yet. */
+struct candidate {
+	struct enforcer *enforcer;
+	struct snapshot *snapshot;
+	struct learned learned;
+};
+
+/* One rule a port: learned ports are sorted, so equal ports are neighbours. */
+static int collect_rules(const struct learned *learned, struct snapshot *out)
 {
-	struct snapshot out = *snapshot;
-	int r = 0;
+	for (size_t i = 0; i < learned->n; i++) {
+		struct port_rule rule = {.port = learned->ports[i].port, .protos = learned->ports[i].proto_bit};
+		int r = 0;
+
+		if (out->n_ports && out->ports[out->n_ports - 1].port == rule.port)
+			out->ports[out->n_ports - 1].protos |= rule.protos;
+		else
+			r = snapshot_add_port(out, &rule);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/*
+ * The state file is written when it is certain that the snapshot fits, and before the maps: a crash in between leaves
+ * the newer truth, and a snapshot that was refused never becomes the state of the next start.
+ */
+static void save_candidate(void *ctx)
+{
+	struct candidate *candidate = ctx;
+	struct enforcer *e = candidate->enforcer;
+	struct snapshot out = *candidate->snapshot;
+	int r;
 
 	out.ports = NULL;
 	out.n_ports = 0;
-	for (size_t i = 0; r == 0 && i < learned->n; i++) {
-		struct port_rule rule = {.port = learned->ports[i].port, .protos = learned->ports[i].proto_bit};
-
-		/* One rule a port: they are sorted, so equal ports are neighbours. */
-		if (out.n_ports && out.ports[out.n_ports - 1].port == rule.port)
-			out.ports[out.n_ports - 1].protos |= rule.protos;
-		else
-			r = snapshot_add_port(&out, &rule);
-	}
+	r = collect_rules(&candidate->learned, &out);
 	if (r == 0)
 		r = e->hooks->save(e->hooks_ctx, &out);
 	free(out.ports);
@@ -342,38 +365,55 @@ static void note_answer(struct enforcer *e, struct clock_pair now)
 	e->fresh_until.ns = now.boot.ns + (uint64_t)e->current.fresh_for_s * NS_PER_S;
 }
 
-int enforcer_take_snapshot(struct enforcer *e, struct snapshot *snapshot)
+/* Sorted, with the ended grants of before, the marks of before, and the ports that it teaches. */
+static int prepare_candidate(struct enforcer *e, struct candidate *candidate, struct clock_pair now)
 {
-	__attribute__((cleanup(learned_free))) struct learned learned = {0};
-	struct clock_pair now = e->hooks->now(e->hooks_ctx);
-	struct snapshot old;
+	struct snapshot *snapshot = candidate->snapshot;
 	int r;
 
 	sort_grants(&snapshot->grants);
 	r = carry_ended(&e->current.grants, &snapshot->grants, now.wall);
 	if (r == 0)
-		r = copy_learned(&e->learned, &learned);
+		r = copy_learned(&e->learned, &candidate->learned);
 	if (r == 0)
-		r = learned_update(&learned, snapshot->ports, snapshot->n_ports, now.boot, JITGATE_PORT_RULES_MAX);
-	if (r == 0) {
+		r = learned_update(&candidate->learned, snapshot->ports, snapshot->n_ports, now.boot,
+				   JITGATE_PORT_RULES_MAX);
+	if (r == 0)
 		carry_marks(&e->current.grants, &snapshot->grants);
-		save(e, snapshot, &learned);
-		r = apply(e, e->conf, snapshot, &learned);
-	}
-	if (r < 0) {
-		refuse_snapshot(e, r);
-		return r;
-	}
-	old = e->current;
-	e->current = *snapshot;
-	*snapshot = (struct snapshot){0};
+	return r;
+}
+
+static void install_candidate(struct enforcer *e, struct candidate *candidate, struct clock_pair now)
+{
+	_cleanup_snapshot_ struct snapshot old = e->current;
+
+	e->current = *candidate->snapshot;
+	*candidate->snapshot = (struct snapshot){0};
 	learned_free(&e->learned);
-	e->learned = learned;
-	learned = (struct learned){0};
+	e->learned = candidate->learned;
 	note_answer(e, now);
 	audit_changes(e, &old.grants, &e->current.grants, now.wall);
 	update_marks(e, &e->current.grants, now.wall);
-	snapshot_free(&old);
+}
+
+int enforcer_take_snapshot(struct enforcer *e, struct snapshot *snapshot)
+{
+	struct candidate candidate = {.enforcer = e, .snapshot = snapshot};
+	struct clock_pair now = sample_clock(e);
+	int r = prepare_candidate(e, &candidate, now);
+
+	if (r == 0)
+		r = run_apply(e, (struct apply_input){.conf = e->conf,
+						      .snapshot = snapshot,
+						      .learned = &candidate.learned,
+						      .commit = save_candidate,
+						      .commit_ctx = &candidate});
+	if (r < 0) {
+		learned_free(&candidate.learned);
+		refuse_snapshot(e, r);
+		return r;
+	}
+	install_candidate(e, &candidate, now);
 	return 0;
 }
 
@@ -385,7 +425,7 @@ void enforcer_take_trouble(struct enforcer *e, struct wall_time at, const char *
 
 int enforcer_reload(struct enforcer *e, const struct conf *conf)
 {
-	int r = apply(e, conf, &e->current, &e->learned);
+	int r = apply_current(e, conf);
 
 	if (r < 0)
 		return r;
@@ -413,7 +453,7 @@ void enforcer_tick(struct enforcer *e)
 
 	notice_staleness(e, now.boot);
 	update_marks(e, &e->current.grants, now.wall);
-	r = apply(e, e->conf, &e->current, &e->learned);
+	r = apply_current(e, e->conf);
 	if (r < 0) {
 		e->retry_at.ns = now.boot.ns + ENFORCER_RETRY_NS;
 		say(e, LOG_LEVEL_ERR, "cannot bring the maps up to date: %s; trying again", strerror(-r));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * CORE. How an EDGE module tells what went wrong: an errno to act on, and one line for the operator that names the thing and
- * the remedy. The module fills it, TOP logs it.
+ * CORE. How an EDGE module tells what went wrong: an errno to act on, and one line for the operator that names the
+ * thing and the remedy. The module fills it, TOP logs it.
  */
 #ifndef FAILURE_H
 #define FAILURE_H

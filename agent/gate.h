@@ -16,12 +16,14 @@ struct gate_ops {
 	int (*put)(void *ctx, const struct gate_entry *entry);
 	int (*delete)(void *ctx, const struct gate_key *key);
 	int (*reset_usage)(void *ctx, uint32_t slot);
-	/* Which protocols of a port (host order) are protected: read, and set. Setting makes and removes the port's counters. */
+	/* Which protocols of a port (host order) are protected: read, and set. Setting makes and removes the port's
+	 * counters. */
 	uint8_t (*get_protected)(void *ctx, uint16_t port);
 	int (*set_protected)(void *ctx, uint16_t port, uint8_t protos);
 	void (*get_state)(void *ctx, struct gate_state *ret);
 	void (*set_state)(void *ctx, const struct gate_state *state);
-	/* How many entries the trie may hold between a plan's puts and its deletes, and how many usage slots there are. */
+	/* How many entries the trie may hold between a plan's puts and its deletes, and how many usage slots there are.
+	 */
 	size_t (*capacity)(void *ctx);
 };
 

@@ -152,9 +152,8 @@ static int find_users(const struct conf *conf, struct start *start, struct failu
 	return 0;
 }
 
-/* A folder of ours: made when missing, handed to the user that jitgated becomes. *ret_fd is readable. */
-static int open_dir(const char *path, mode_t mode, const struct sandbox_user *user, int *ret_fd,
-		    struct failure *failure)
+/* A folder of ours, made when missing. Nobody but its owner may write in it. */
+static int open_dir(const char *path, mode_t mode, int *ret_fd, struct failure *failure)
 {
 	_cleanup_close_ int fd = -1;
 	struct stat st;
@@ -164,14 +163,36 @@ static int open_dir(const char *path, mode_t mode, const struct sandbox_user *us
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return failure_set(failure, -errno, "cannot open %s: %s", path, strerror(errno));
-	if (st.st_mode & S_IWOTH)
+	if (st.st_mode & (S_IWGRP | S_IWOTH))
 		return failure_set(failure, -EPERM,
-				   "%s can be written by everybody; chmod o-w %s, or name another folder in the config",
+				   "%s can be written by others than its owner; chmod go-w %s, or name another folder "
+				   "in the config",
 				   path, path);
-	if (fchown(fd, user->uid, user->gid) < 0)
-		return failure_set(failure, -errno, "cannot hand %s to uid %u: %s", path, user->uid, strerror(errno));
 	*ret_fd = TAKE_FD(fd);
 	return 0;
+}
+
+/* Root binds and sets modes by path in here, so no one else may own it. The sockets of a former run are replaced. */
+static int open_run_dir(const char *path, struct failure *failure)
+{
+	_cleanup_close_ int fd = -1;
+	struct stat st;
+	int r = open_dir(path, 0755, &fd, failure);
+
+	if (r == 0 && fstat(fd, &st) == 0 && st.st_uid != 0)
+		r = failure_set(failure, -EPERM, "%s belongs to uid %u; chown root %s, or set another run_dir", path,
+				st.st_uid, path);
+	return r;
+}
+
+/* The user that jitgated becomes writes the state. */
+static int open_state_dir(const char *path, const struct sandbox_user *user, int *ret_fd, struct failure *failure)
+{
+	int r = open_dir(path, 0700, ret_fd, failure);
+
+	if (r == 0 && fchown(*ret_fd, user->uid, user->gid) < 0)
+		r = failure_set(failure, -errno, "cannot hand %s to uid %u: %s", path, user->uid, strerror(errno));
+	return r;
 }
 
 static int listen_at(const struct conf *conf, const char *name, int type, gid_t gid, int *ret_fd,
@@ -197,11 +218,10 @@ static int listen_at(const struct conf *conf, const char *name, int type, gid_t 
 
 static int open_places(struct daemon *d, struct start *start, struct failure *failure)
 {
-	_cleanup_close_ int run_fd = -1;
-	int r = open_dir(d->conf.run_dir, 0755, &start->user, &run_fd, failure);
+	int r = open_run_dir(d->conf.run_dir, failure);
 
 	if (r == 0)
-		r = open_dir(d->conf.state_dir, 0700, &start->user, &d->state_dir_fd, failure);
+		r = open_state_dir(d->conf.state_dir, &start->user, &d->state_dir_fd, failure);
 	if (r == 0)
 		r = listen_at(&d->conf, "feed.sock", SOCK_SEQPACKET, start->feed_user.gid, &start->feed_fd, failure);
 	if (r == 0)
@@ -209,20 +229,36 @@ static int open_places(struct daemon *d, struct start *start, struct failure *fa
 	return r;
 }
 
+static int start_enforcer(struct daemon *d, struct snapshot *saved)
+{
+	enforcer_free(&d->enforcer);
+	enforcer_init(&d->enforcer, &d->conf, &datapath_gate_ops, d->dp, &daemon_hooks, d);
+	return enforcer_start(&d->enforcer, saved);
+}
+
 /* Bring the maps up to date with config and state, before anything runs against them. */
 static int fill_maps(struct daemon *d, struct failure *failure)
 {
 	_cleanup_snapshot_ struct snapshot saved = {0};
 	int have_state = daemon_read_state(d, &saved);
-	int r;
+	int r = start_enforcer(d, have_state ? &saved : NULL);
 
-	enforcer_init(&d->enforcer, &d->conf, &datapath_gate_ops, d->dp, &daemon_hooks, d);
-	r = enforcer_start(&d->enforcer, have_state ? &saved : NULL);
+	if (datapath_max_grants(d->dp) != d->conf.max_grants)
+		log_warning("max_grants = %u: the pinned maps have room for %u; another size takes effect after "
+			    "jitgated --detach",
+			    d->conf.max_grants, datapath_max_grants(d->dp));
+	if (r == -ENOSPC && have_state) {
+		log_err("the saved state does not fit max_grants = %u; it is not used, what the running filter holds "
+			"stays until a feed answers",
+			d->conf.max_grants);
+		r = start_enforcer(d, NULL);
+	}
 	if (r == -ENOSPC)
-		return failure_set(failure, r,
-				   "config and state need more entries than max_grants = %u, or more than %d protected "
-				   "ports; raise max_grants or protect less",
-				   d->conf.max_grants, JITGATE_PORT_RULES_MAX);
+		return failure_set(
+			failure, r,
+			"protect and allow need more entries than max_grants = %u, or more than %d protected "
+			"ports; raise max_grants or protect less",
+			d->conf.max_grants, JITGATE_PORT_RULES_MAX);
 	if (r < 0)
 		return failure_set(failure, r, "cannot fill the maps: %s", strerror(-r));
 	return 0;
@@ -323,6 +359,16 @@ static int prepare(struct daemon *d, struct start *start, struct failure *failur
 	return r;
 }
 
+/* A first start that failed leaves no pins behind; with pins of a former run, these stay as they are. */
+static void clean_up(struct daemon *d, const struct start *start)
+{
+	struct failure failure;
+	size_t links;
+
+	if (d->dp && !start->taken_over)
+		datapath_detach(d->conf.pin_dir, &links, &failure);
+}
+
 static int run_daemon(const struct options *options)
 {
 	__attribute__((cleanup(daemon_free))) struct daemon d = {
@@ -347,6 +393,7 @@ static int run_daemon(const struct options *options)
 	r = prepare(&d, &start, &failure);
 	if (r < 0) {
 		log_err("%s", failure.text);
+		clean_up(&d, &start);
 		return EXIT_FAILED;
 	}
 	log_notice("%s %s, mode %s, %zu interface(s)", start.taken_over ? "took over" : "started on", d.conf.pin_dir,

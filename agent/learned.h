@@ -27,8 +27,8 @@ struct learned {
 };
 
 /*
- * Take the ports of one good, complete answer in. Returns 0, -ENOMEM, or -ENOSPC when more than `max` (port, protocol) pairs would
- * result; on error nothing has changed.
+ * Take the ports of one good, complete answer in. Returns 0, -ENOMEM, or -ENOSPC when more than `max` (port, protocol)
+ * pairs would result; on error nothing has changed.
  */
 int learned_update(struct learned *learned, const struct port_rule *rules, size_t n_rules, struct boot_time now,
 		   size_t max);

@@ -266,7 +266,8 @@ struct clock_pair loop_now(void)
 	struct clock_pair best = {0};
 	int64_t best_gap = INT64_MAX;
 
-	/* The wall clock between two readings of the boot clock; the tightest of a few tries, in case we are preempted. */
+	/* The wall clock between two readings of the boot clock; the tightest of a few tries, in case we are preempted.
+	 */
 	for (int i = 0; i < 3; i++) {
 		int64_t before = read_clock(CLOCK_BOOTTIME);
 		int64_t wall = read_clock(CLOCK_REALTIME);

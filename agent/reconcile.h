@@ -6,8 +6,8 @@
  * Longest match is not latest end: an expired /32 would hide a live /24 that covers it. So every wanted key
  * gets the latest end of all wanted keys that cover it.
  *
- * The plan is applied puts first, then deletes. At every moment in between an address that is covered by a live grant both
- * before and after stays covered, and none is that was covered neither before nor after.
+ * The plan is applied puts first, then deletes. At every moment in between an address that is covered by a live grant
+ * both before and after stays covered, and none is that was covered neither before nor after.
  */
 #ifndef RECONCILE_H
 #define RECONCILE_H
@@ -45,7 +45,8 @@ struct plan_put {
 	bool fresh; /* the slot is newly taken: reset its usage before the put */
 };
 
-/* To be run in this order: puts from the longest prefix to the shortest, then deletes from the shortest to the longest. */
+/* To be run in this order: puts from the longest prefix to the shortest, then deletes from the shortest to the longest.
+ */
 struct plan {
 	struct plan_put *puts;
 	size_t n_puts;
@@ -58,11 +59,10 @@ void plan_free(struct plan *plan);
 
 /*
  * Sorts `wanted` and `installed` in place, merges wanted entries of one key (the latest end wins) and raises ends as
- * above; afterwards `wanted` is what the trie will hold, slots included. Unchanged entries cost no put and keep their slot.
- * An installed entry whose slot is out of range or used twice gets a new one.
- * max_entries: how many the trie may hold after the plan; slots: how many usage slots there are, at least
- * twice that, because puts come before deletes.
- * 0, -ENOMEM, or -ENOSPC when more are wanted than max_entries: then there is no plan and nothing is to be changed.
+ * above; afterwards `wanted` is what the trie will hold, slots included. Unchanged entries cost no put and keep their
+ * slot. An installed entry whose slot is out of range or used twice gets a new one. max_entries: how many the trie may
+ * hold after the plan; slots: how many usage slots there are, at least twice that, because puts come before deletes. 0,
+ * -ENOMEM, or -ENOSPC when more are wanted than max_entries: then there is no plan and nothing is to be changed.
  */
 int reconcile_plan(struct entry_set *wanted, struct entry_set *installed, size_t max_entries, size_t slots,
 		   struct plan *ret_plan);

@@ -42,6 +42,7 @@ test  cmd:mandoc         mandoc               mandoc
 test  cmd:jq             jq                   jq
 test  cmd:curl           curl                 curl
 test  cmd:openssl        openssl              openssl
+test  any:/etc/ssl/certs/*.crt ca-certificates ca-certificates
 test  cmd:ip             iproute2             iproute
 test  cmd:ethtool        ethtool              ethtool
 test  cmd:tcpdump        tcpdump              tcpdump
@@ -67,6 +68,7 @@ is_there() {
   [[ $1 == cmd:bpftool ]] && name=${BPFTOOL:-bpftool}
   case $kind in
   cmd) command -v "${name%% *}" >/dev/null ;;
+  any) compgen -G "$name" >/dev/null ;;
   hdr) [[ -e /usr/include/$name ]] ;;
   lib) "${PKG_CONFIG:-pkg-config}" --exists "$name" 2>/dev/null ;;
   so) [[ $("${CC:-gcc}" -print-file-name="$name" 2>/dev/null) == /* ]] ;;

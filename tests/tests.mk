@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 # The test levels. Each is a list of entries for tests/run, 'label: command'; REQUIRE_ALL=1 makes a skip a failure.
 
-c_files := $(wildcard agent/*.[ch] bpf/*.[ch] include/*.h tests/*/*.[ch])
+c_files := $(wildcard agent/*.[ch] bpf/*.[ch] include/*.h tests/*.h tests/*/*.[ch])
 
 # (label, programs, environment)
 entries = $(foreach t,$(2),'$(1)/$(basename $(notdir $(t))): $(strip $(3) $(t))')

@@ -9,7 +9,7 @@ columns_max=120
 function_lines_max=80
 
 unformatted() { # one line a file; `make format` does the rest
-  c_files | xargs clang-format --dry-run -Werror 2>&1 | grep -v '^[[:space:]]' | cut -d : -f 1,2 | uniq | awk -F : '!seen[$1]++'
+  c_files | xargs clang-format --dry-run -Werror 2>&1 | grep -oE '^[^ ]+\.[ch]:[0-9]+' | awk -F : '!seen[$1]++'
 }
 
 wide_lines() {

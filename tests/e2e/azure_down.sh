@@ -7,7 +7,19 @@
 begin azure_down
 
 serve 22/tcp 80/tcp
+
+# What takes long goes on by itself meanwhile: a second Azure that answers a byte per second, and one that does not answer.
 start_emulator
+for kind in slow hang; do
+  mv "$tmp/jitgate.conf" "$tmp/$kind.conf"
+  mv "$tmp/emulator.log" "$tmp/emulator-$kind.log"
+  mv "$tmp/tls" "$tmp/tls-$kind"
+  sed -i "s|$tmp/tls/|$tmp/tls-$kind/|" "$tmp/$kind.conf"
+  emulator_do POST fault "{\"on\":\"list\",\"kind\":\"$kind\"}" >/dev/null
+  start "once-$kind" "$ns_srv" "$build/jitgate-azure" -c "$tmp/$kind.conf" --once
+  pids[emulator-$kind]=${pids[emulator]}
+  start_emulator
+done
 put_policy 22/TCP || die "arm refuses the policy"
 
 # 1. Every kind of bad answer, asked once: exit 1, one line that says what came, and no snapshot.
@@ -38,6 +50,14 @@ refuses "ARM answers nothing" . '{"on":"list","kind":"empty"}'
 refuses "ARM answers text" . '{"on":"list","kind":"not-json"}'
 refuses "ARM gives members twice" . '{"on":"list","kind":"dup-keys"}'
 refuses "ARM hangs up" . '{"on":"list","kind":"reset"}'
+conf_azure[ca_file]="\"$tmp/tls-slow/ca.pem\""
+write_conf
+azure_once
+is "ARM has a certificate of another CA: fails" 1 $?
+is "ARM has a certificate of another CA: no snapshot comes out" "" "$(<"$tmp/once.out")"
+like "ARM has a certificate of another CA: one line says so" 'certificate|SSL|TLS' "$(<"$tmp/once.err")"
+conf_azure[ca_file]="\"$tmp/tls/ca.pem\""
+write_conf
 refuses "IMDS gives no token" 'token|identity' '{"on":"token","kind":"status","status":400}'
 refuses "IMDS answers 500" '500' '{"on":"compute","kind":"status","status":500}'
 
@@ -45,7 +65,7 @@ refuses "IMDS answers 500" '500' '{"on":"compute","kind":"status","status":500}'
 must_start_jitgated
 start_azure
 check "closed by the policy" closes_for $nbr4 22 10
-emulator_do POST initiate-fast "{\"port\":22,\"source\":\"$cli4\",\"seconds\":40}" >/dev/null
+emulator_do POST initiate-fast "{\"port\":22,\"source\":\"$cli4\",\"seconds\":28}" >/dev/null
 check "a grant opens the port" opens_for $cli4 22 15s
 deadline=$(deadline_of 22)
 start_stream granted $cli4 22/tcp 60s
@@ -62,13 +82,30 @@ emulator_do DELETE fault >/dev/null
 check "with Azure back the new grant is in force" opens_for $nbr4 22 20s
 
 # 3. Nobody there at all: the grant still ends at its own time.
+arm_call GET "${policy_path%/*}" >"$tmp/policies"
 stop emulator
 check "the grant is in force with Azure gone" tcp_from $cli4 22
-check "it ends all the same" closes_for $cli4 22 45
+check "it ends all the same" closes_for $cli4 22 30
 end_stream granted seen "$deadline"
 is "not a packet earlier" 0 "${seen[before_lost]}"
 is "not a packet later" 0 "${seen[after_passed]}"
 check "an unprotected port answers" tcp_from $cli4 80
+
+# 4. Azure is back, as it was: the daemons find it by themselves.
+mv "$tmp/emulator.log" "$tmp/emulator-before.log"
+emulator_options=(--imds "${imds##*:}" --arm "${arm##*:}" --policy "$tmp/policies")
+start_emulator
+emulator_do POST initiate-fast "{\"port\":22,\"source\":\"$cli4\",\"seconds\":60}" >/dev/null
+check "with Azure back a grant opens the port again" opens_for $cli4 22 20s
+is "status shows no failure any more" fresh "$(jg status --json | jq -r '.feed.state + .feed.last_error')"
 check "jitgated lives" alive jitgated
 check "jitgate-azure lives" alive azure
+
+# 5. What was begun at first.
+for kind in slow hang; do
+  await "once-$kind" 40
+  is "ARM: $kind: fails" 1 "$stopped_rc"
+  like "ARM: $kind: one line says so" 'slow|time|late|long' "$(<"$tmp/once-$kind.log")"
+  is "ARM: $kind: one line, no snapshot" 1 "$(wc -l <"$tmp/once-$kind.log")"
+done
 finish

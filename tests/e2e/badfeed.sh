@@ -77,10 +77,15 @@ untouched "a port in protect stays closed when the feed forgets it"
 mark=$(mark_log jitgated)
 feed_sync port=22/tcp grant=$cli4,22/tcp,11m "grant=$cli4b,22/tcp,10m,mallory\" until=never
 revoked source=10.9.0.9"
-log_has jitgated "$mark" '^revoked' && not_ok "a newline in a name does not begin a line" "$(log_since jitgated "$mark")"
+fails "a newline in a name does not begin a line" log_has jitgated "$mark" '^revoked'
 like "the name is quoted and escaped" 'mallory\\"' "$(log_since jitgated "$mark")"
 
-# 5. TROUBLE: shown, and nothing else.
+# 5. A feed that falls silent, or that says TROUBLE: shown, and nothing else.
+feed_sync port=22/tcp grant=$cli4,22/tcp,10m fresh=1s
+feed_is() { [[ $(jg status --json | jq -r .feed.state) == "$1" ]]; }
+check "status says fresh" feed_is fresh
+check "and stale when the feed has said nothing for longer than it promised" wait_for 5 feed_is stale
+untouched "a stale feed changes nothing"
 feed_sync port=22/tcp grant=$cli4,22/tcp,10m
 feed no-snapshot trouble="cannot reach Azure: no route" >/dev/null
 troubled() { [[ $(jg status --json | jq -r .feed.last_error) == *"no route"* ]]; }

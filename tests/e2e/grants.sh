@@ -27,8 +27,11 @@ is "the neighbour under the wider one loses no packet" 0 "${seen[before_lost]}"
 is "after the end nothing of the neighbour's passes" 0 "${seen[after_passed]}"
 
 # 2. Renewed before its end: no gap. The same snapshot again and again: no gap.
+parse_into seen "$("$build/probe" clock)"
 feed_sync port=22/tcp grant=$cli4,22/tcp,1500ms
 first=$(deadline_of 22)
+within "the deadline in the map is the end that the feed gave, by the other clock" 1500 \
+  $(((first - seen[boot_ns]) / 1000000)) 2000
 start_stream renewed $cli4 22/tcp 20s
 start_hold session $cli4 22 20s 300ms
 feed_sync port=22/tcp grant=$cli4,22/tcp,3s

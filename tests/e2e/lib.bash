@@ -26,7 +26,7 @@ feed_uid=64001
 declare -A pids=() conf=() conf_guard=() conf_azure=()
 # shellcheck disable=SC2034 # for the scripts: what end_stream and end_hold saw
 declare -A seen=() held=()
-declare -a netns=()
+declare -a netns=() emulator_options=()
 ns_lan='' ns_srv='' ns_cli='' ns_nbr='' pin='' said='' remembered=''
 tmp='' test_name='' tap_n=0 tap_failed=0 stopped_rc=0 now=0 arm='' imds='' vm_id='' policy_path=''
 
@@ -348,8 +348,9 @@ reload_jitgated() {
   wait_for 5 log_has jitgated "$mark" 'reload|config'
 }
 
+# With the options in emulator_options.
 start_emulator() {
-  start emulator "$ns_srv" "$build/emulator" --imds 0 --arm 0 --tls-dir "$tmp/tls"
+  start emulator "$ns_srv" "$build/emulator" --tls-dir "$tmp/tls" "${emulator_options[@]}"
   wait_for 15 grep -q 'emulator: ready' "$tmp/emulator.log" || die "the emulator does not get ready"
   local -A said_by
   parse_into said_by "$(grep -m1 'emulator: ready' "$tmp/emulator.log")"

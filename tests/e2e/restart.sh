@@ -69,7 +69,16 @@ check "after the reboot the live grant is open without a feed" tcp_from $cli4 22
 check "the one that ended meanwhile is not" silent_for $nbr4 22
 check "a source that never had one is closed" silent_for $cli4c 22
 
-# 5. --detach, the way out.
+# 5. Somebody takes the program off under the daemon: status must not go on saying that the interface is protected.
+is "before that, the interface is verified" true "$(jg status --json | jq '.interfaces[0].verified')"
+bpftool link detach pinned "$pin/link_$srv_if"
+is "with the program taken off it is not" false "$(jg status --json | jq '.interfaces[0].verified')"
+like "and status says so in its first line" 'NOT|not ' "$(jg status | head -n 1)"
+stop jitgated
+must_start_jitgated
+check "a restart attaches it again" closes_for $nbr4 22 3
+
+# 6. --detach, the way out.
 stop jitgated
 in_srv "$build/jitgated" -c "$tmp/jitgate.conf" --detach >"$tmp/detach.log" 2>&1
 is "--detach succeeds" 0 $?

@@ -335,6 +335,7 @@ static void a_grant_beyond_the_guard_rails_is_refused_whole_and_said_once(void *
 
 static void more_grants_than_fit_leave_the_old_ones(void **state)
 {
+	unsigned int saves;
 	struct snapshot s = {0};
 
 	(void)state;
@@ -347,7 +348,9 @@ static void more_grants_than_fit_leave_the_old_ones(void **state)
 		snprintf(from, sizeof(from), "10.9.0.%d", n);
 		add_grant(&s, from, 22, HOUR);
 	}
+	saves = w.saves;
 	assert_true(feed(&s) < 0);
+	assert_int_equal(w.saves, saves); /* it must not become the state of the next start */
 	assert_true(passes("10.0.0.1", 22));
 	assert_false(passes("10.9.0.1", 22));
 	assert_true(logged("<3>snapshot refused"));

@@ -15,7 +15,7 @@
 
 #define SERVE_FDS_MAX 512
 #define HEARTBEAT_MS 5
-#define ATTEMPT_MS 200
+#define ATTEMPT_MS 100
 
 /* ---- server */
 

@@ -271,7 +271,7 @@ static void our_own_list_gives_what_it_says(void **state)
 	_cleanup_azure_jit_ struct azure_jit jit = {0};
 	_cleanup_free_ char *json = NULL;
 	const struct grant_set *set = &jit.snapshot.grants;
-	size_t len;
+	size_t len = 0;
 
 	(void)state;
 	json = fixture_own("azure_list.json", &len);
@@ -585,7 +585,7 @@ static void one_wrong_byte_never_gains_a_grant(void **state)
 	uint64_t seed = 0x6a6974;
 	_cleanup_azure_jit_ struct azure_jit jit = {0};
 	_cleanup_free_ char *json = NULL, *marks = NULL, *copy = NULL, *original = NULL;
-	size_t len;
+	size_t len = 0;
 
 	(void)state;
 	print_message("# seed %#llx\n", (unsigned long long)seed);
@@ -617,7 +617,7 @@ static void mangled_answers_are_survived(void **state)
 {
 	uint64_t seed = 0x67617465;
 	_cleanup_free_ char *json = NULL, *copy = NULL;
-	size_t len;
+	size_t len = 0;
 
 	(void)state;
 	print_message("# seed %#llx\n", (unsigned long long)seed);

@@ -66,7 +66,7 @@ static void a_real_page_is_read_whole(void **state)
 {
 	struct azure_listing listing = {0};
 	struct parse_error err = {0};
-	size_t len;
+	size_t len = 0;
 	char *json = fixture_own("azure_list.json", &len), *next = NULL;
 	const struct azure_policy *p;
 
@@ -264,7 +264,7 @@ static void only_white_space_may_follow(void **state)
 
 static void every_prefix_of_a_page_is_refused(void **state)
 {
-	size_t len;
+	size_t len = 0;
 	char *json = fixture_own("azure_list.json", &len);
 
 	(void)state;
@@ -373,7 +373,7 @@ static void compute_says_who_the_vm_is(void **state)
 					  "{\"resourceId\":\"a\",\"resourceId\":\"b\"}",
 					  "<html></html>"};
 	struct azure_compute compute = {0};
-	size_t len;
+	size_t len = 0;
 	char *json = fixture_own("imds_compute.json", &len);
 
 	(void)state;
@@ -424,7 +424,7 @@ static void errors_of_both_services_are_read(void **state)
 {
 	struct azure_error error;
 	char *json = fixture_quoted("{'error':{'code':'AuthorizationFailed','message':'no'}}");
-	size_t len;
+	size_t len = 0;
 
 	(void)state;
 	assert_int_equal(azure_json_error(json, strlen(json), &error), 0);
