@@ -61,7 +61,7 @@ pkg_libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 # ---------------------------------------------------------------- sources
 
 # CORE: pure decisions. They sit in one archive; a program pulls in what it uses.
-core := apply audit azure_jit azure_json azure_url cidr clockmap conf conf_keys conf_scan conf_value control_req enforcer feed_msg grant guard learned pace \
+core := apply audit azure_jit azure_json azure_url cidr clockmap conf conf_keys conf_scan conf_value control_req enforcer feed_msg grant guard json_scan learned pace \
 	reconcile report report_grants report_json show state text timefmt
 
 jitgated_src := jitgated daemon status report_build feed_server control_server datapath attach netif loop sandbox usock notify sysctl \

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * JSON of IMDS and ARM. Owns cJSON and its traps: the bytes are scanned before cJSON sees them (size, depth, number of values,
- * NUL written either way, UTF-8), the look-up is case-sensitive, duplicate keys are refused in every object that is
- * read, numbers are tested as the doubles they are. Judges no value and keeps nothing.
+ * JSON of IMDS and ARM. Owns cJSON and its traps: json_scan has seen the bytes before it, the look-up is
+ * case-sensitive, duplicate keys are refused in every object that is read, numbers are tested as the doubles they are.
+ * Judges no value and keeps nothing.
  */
 #include "azure_json.h"
 
@@ -11,92 +11,14 @@
 
 #include <cjson/cJSON.h>
 
+#include "json_scan.h"
+
 static void delete_tree(cJSON **tree)
 {
 	cJSON_Delete(*tree);
 }
 
 #define _cleanup_tree_ CLEANUP(delete_tree)
-
-/* ---------------------------------------------------------------- before cJSON */
-
-/* Length of the UTF-8 sequence at `p`, 0 when it is none. */
-static size_t utf8_length(const unsigned char *p, size_t left)
-{
-	size_t n = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
-
-	if (!n || n > left)
-		return 0;
-	for (size_t i = 1; i < n; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	}
-	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f)) /* overlong, surrogate */
-		return 0;
-	if ((p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f)) /* overlong, beyond Unicode */
-		return 0;
-	return n;
-}
-
-/*
- * Walk one string; *at is behind its opening quote, and behind its closing one afterwards. An escaped NUL would cut the
- * text that cJSON hands out: "vm1\u0000x" would compare equal to "vm1".
- */
-static int scan_string(const char *bytes, size_t len, size_t *at, struct parse_error *err)
-{
-	size_t i = *at;
-
-	while (i < len) {
-		unsigned char ch = (unsigned char)bytes[i];
-		size_t n = utf8_length((const unsigned char *)bytes + i, len - i);
-
-		if (ch == '"') {
-			*at = i + 1;
-			return 0;
-		}
-		if (ch < 0x20)
-			return parse_fail(err, i, "control character in a string");
-		if (!n)
-			return parse_fail(err, i, "not UTF-8");
-		if (ch == '\\') {
-			if (len - i >= 6 && !memcmp(bytes + i, "\\u0000", 6))
-				return parse_fail(err, i, "NUL in a string");
-			n = 2;
-		}
-		i += n;
-	}
-	return parse_fail(err, len, "a string without end");
-}
-
-/* Everything that has to be known before a recursive parser may touch the bytes. */
-static int scan_bytes(const char *bytes, size_t len, struct parse_error *err)
-{
-	size_t depth = 0, values = 1;
-
-	if (len > AZURE_JSON_BYTES_MAX)
-		return parse_fail(err, AZURE_JSON_BYTES_MAX, "answer too large");
-	for (size_t i = 0; i < len;) {
-		unsigned char ch = (unsigned char)bytes[i++];
-
-		if (ch == '"') {
-			if (scan_string(bytes, len, &i, err))
-				return -EINVAL;
-		} else if (ch == '[' || ch == '{') {
-			if (++depth > AZURE_JSON_DEPTH_MAX)
-				return parse_fail(err, i - 1, "nested too deeply");
-			values++;
-		} else if (ch == ']' || ch == '}') {
-			depth -= depth > 0;
-		} else if (ch == ',') {
-			values++;
-		} else if (ch > 0x7e || (ch < 0x20 && ch != '\t' && ch != '\n' && ch != '\r')) {
-			return parse_fail(err, i - 1, "not JSON");
-		}
-		if (values > AZURE_JSON_VALUES_MAX)
-			return parse_fail(err, i - 1, "too many values");
-	}
-	return 0;
-}
 
 static bool is_space(char ch)
 {
@@ -109,7 +31,7 @@ static int parse_tree(const char *bytes, size_t len, cJSON **ret, struct parse_e
 	_cleanup_tree_ cJSON *tree = NULL;
 	const char *end = NULL;
 
-	if (scan_bytes(bytes, len, err))
+	if (json_scan(bytes, len, err))
 		return -EINVAL;
 	if (!len)
 		return parse_fail(err, 0, "empty answer");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * CORE. Answers of IMDS and ARM: bytes -> plain C. The only file that knows cJSON. Types and shape are checked here; what a
- * value means (dates, addresses, status) is judged in azure_jit. Bytes are hostile: nothing here allocates more
+ * CORE. Answers of IMDS and ARM: bytes -> plain C. The only file that knows cJSON. Types and shape are checked here;
+ * what a value means (dates, addresses, status) is judged in azure_jit. Bytes are hostile: nothing here allocates more
  * than a fixed multiple of the input.
  *
  * All parsers: 0, -EINVAL with err filled (may be NULL), or -ENOMEM; *ret untouched on error.
@@ -13,12 +13,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "json_scan.h"
 #include "util.h"
 
-#define AZURE_JSON_BYTES_MAX (4 * 1024 * 1024)
-#define AZURE_JSON_DEPTH_MAX 32      /* arrays and objects inside each other; a policy needs 9 */
-#define AZURE_JSON_VALUES_MAX 400000 /* values in one document: bounds the tree to some 40 MB */
-#define AZURE_JSON_MEMBERS_MAX 256   /* members of an object that is read */
+#define AZURE_JSON_BYTES_MAX JSON_SCAN_BYTES_MAX
+#define AZURE_JSON_MEMBERS_MAX 256 /* members of an object that is read */
 
 /* One protected port of this VM, as a policy writes it. */
 struct azure_rule {
@@ -54,9 +53,9 @@ struct azure_listing {
 };
 
 /*
- * Add one page of a list of policies to *listing. A policy that names `vm_id` in its rules or requests is read whole, and
- * an error of shape in it is an error of the page; of others only the VM ids are read. Unknown members and values are no
- * errors. *ret_next: the next page's address, or NULL; the caller frees it.
+ * Add one page of a list of policies to *listing. A policy that names `vm_id` in its rules or requests is read whole,
+ * and an error of shape in it is an error of the page; of others only the VM ids are read. Unknown members and values
+ * are no errors. *ret_next: the next page's address, or NULL; the caller frees it.
  */
 int azure_json_page(const char *bytes, size_t len, const char *vm_id, struct azure_listing *listing, char **ret_next,
 		    struct parse_error *err);

@@ -287,7 +287,8 @@ struct duration_unit {
 static const struct duration_unit date_units[] = {{'W', 7 * 86400}, {'D', 86400}, {0, 0}};
 static const struct duration_unit time_units[] = {{'H', 3600}, {'M', 60}, {'S', 1}, {0, 0}};
 
-/* Number and letter, as long as there are digits; each unit at most once and in order. Adds to *total_s, counts in *n. */
+/* Number and letter, as long as there are digits; each unit at most once and in order. Adds to *total_s, counts in *n.
+ */
 static int take_units(struct cursor *c, const struct duration_unit *units, uint64_t *total_s, int *n)
 {
 	while (!at_end(c) && *c->at != 'T') {

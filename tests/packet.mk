@@ -9,3 +9,6 @@ $(B)/tests/packet/gate_run.o: $(B)/gate.skel.h
 
 $(B)/packet_test: $(packet_src:%=$(B)/tests/packet/%.o)
 	$(call say,LINK,$@)$(CC) $(all_cflags) $(all_ldflags) $^ $(call pkg_libs,$(packet_pkg)) -o $@
+
+# gate_parse natively, on the same frames.
+$(B)/unit/test_gate_parse: $(B)/tests/packet/frame.o $(B)/tests/packet/cases.o

@@ -11,6 +11,7 @@ serve 22/tcp 80/tcp
 # What takes long goes on by itself meanwhile: a second Azure that answers a byte per second, and one that does not answer.
 start_emulator
 for kind in slow hang; do
+  put_policy 22/TCP || die "arm refuses the policy"
   mv "$tmp/jitgate.conf" "$tmp/$kind.conf"
   mv "$tmp/emulator.log" "$tmp/emulator-$kind.log"
   mv "$tmp/tls" "$tmp/tls-$kind"
@@ -31,7 +32,8 @@ refuses() {
   azure_once
   is "$1: fails" 1 $?
   is "$1: no snapshot comes out" "" "$(<"$tmp/once.out")"
-  like "$1: one line says what came" "$2" "$(<"$tmp/once.err")"
+  like "$1: a line says what came" "$2" "$(<"$tmp/once.err")"
+  is "$1: and it is one line" 1 "$(wc -l <"$tmp/once.err")"
   emulator_do DELETE fault >/dev/null
 }
 azure_once
@@ -42,14 +44,14 @@ refuses "ARM answers 403" 403 '{"on":"list","kind":"status","status":403}'
 refuses "ARM answers 404" 404 '{"on":"list","kind":"status","status":404}'
 refuses "ARM answers 429" 429 '{"on":"list","kind":"status","status":429,"retry_after":3}'
 refuses "ARM answers 500" 500 '{"on":"list","kind":"status","status":500}'
-refuses "ARM answers HTML" . '{"on":"list","kind":"html","status":200}'
-refuses "ARM answers half a body" . '{"on":"list","kind":"truncated"}'
-refuses "ARM answers under a wrong length" . '{"on":"list","kind":"wrong-length"}'
-refuses "ARM answers 100 MB" . '{"on":"list","kind":"huge"}'
-refuses "ARM answers nothing" . '{"on":"list","kind":"empty"}'
-refuses "ARM answers text" . '{"on":"list","kind":"not-json"}'
-refuses "ARM gives members twice" . '{"on":"list","kind":"dup-keys"}'
-refuses "ARM hangs up" . '{"on":"list","kind":"reset"}'
+refuses "ARM answers HTML" JSON '{"on":"list","kind":"html","status":200}'
+refuses "ARM answers half a body" "cut short" '{"on":"list","kind":"truncated"}'
+refuses "ARM answers under a wrong length" "not understood" '{"on":"list","kind":"wrong-length"}'
+refuses "ARM answers 100 MB" "too large" '{"on":"list","kind":"huge"}'
+refuses "ARM answers nothing" empty '{"on":"list","kind":"empty"}'
+refuses "ARM answers text" JSON '{"on":"list","kind":"not-json"}'
+refuses "ARM gives members twice" twice '{"on":"list","kind":"dup-keys"}'
+refuses "ARM hangs up" reset '{"on":"list","kind":"reset"}'
 conf_azure[ca_file]="\"$tmp/tls-slow/ca.pem\""
 write_conf
 azure_once

@@ -317,7 +317,7 @@ static void bombs_are_refused_before_they_are_parsed(void **state)
 		{"", "[", "", 33},
 		{"", "[", "", 2000000},
 		{"", "{\"a\":", "", 500000},
-		{"{\"value\":[],\"x\":[0", ",0", "]}", AZURE_JSON_VALUES_MAX},
+		{"{\"value\":[],\"x\":[0", ",0", "]}", JSON_SCAN_VALUES_MAX},
 		{"{\"value\":[],\"x\":\"", "aaaaaaaa", "\"}", AZURE_JSON_BYTES_MAX / 8},
 		{"{\"value\":[],\"x\":\"", "\\", "\"}", 100001},
 	};
@@ -330,6 +330,28 @@ static void bombs_are_refused_before_they_are_parsed(void **state)
 		assert_refused_bytes(json, len);
 		free(json);
 	}
+}
+
+/* Well formed, so that only the depth can be what is refused. */
+static void nesting_has_an_exact_limit(void **state)
+{
+	struct azure_listing listing = {0};
+	char json[512], *next = NULL;
+
+	(void)state;
+	for (int inner = JSON_SCAN_DEPTH_MAX - 1; inner <= JSON_SCAN_DEPTH_MAX; inner++) {
+		int len = snprintf(json, sizeof(json), "{\"value\":[],\"x\":");
+
+		memset(json + len, '[', (size_t)inner);
+		memset(json + len + inner, ']', (size_t)inner);
+		len += 2 * inner;
+		json[len++] = '}';
+		if (inner < JSON_SCAN_DEPTH_MAX)
+			assert_int_equal(azure_json_page(json, (size_t)len, VM, &listing, &next, NULL), 0);
+		else
+			assert_refused_bytes(json, (size_t)len);
+	}
+	azure_listing_free(&listing);
 }
 
 static void an_object_with_thousands_of_members_is_refused(void **state)
@@ -460,6 +482,7 @@ int main(void)
 		cmocka_unit_test(every_prefix_of_a_page_is_refused),
 		cmocka_unit_test(text_that_is_not_utf8_is_refused),
 		cmocka_unit_test(bombs_are_refused_before_they_are_parsed),
+		cmocka_unit_test(nesting_has_an_exact_limit),
 		cmocka_unit_test(an_object_with_thousands_of_members_is_refused),
 		cmocka_unit_test(pages_add_up_and_name_the_next),
 		cmocka_unit_test(compute_says_who_the_vm_is),

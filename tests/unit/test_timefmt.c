@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-/* Dates and durations: every form that Azure emits is read, everything near it is refused, nothing is read past `len`. */
+/* Dates and durations: every form that Azure emits is read, everything near it is refused, nothing is read past `len`.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
