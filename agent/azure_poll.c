@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "azure_http.h"
+#include "jitgate_abi.h"
 #include "timefmt.h"
 
 #define IMDS_BYTES_MAX (256 * 1024)
@@ -363,7 +364,6 @@ static int list_policies(struct azure_asker *asker, struct clock_pair now, struc
 int azure_poll(struct azure_asker *asker, struct clock_pair now, struct azure_answer *ret)
 {
 	_cleanup_azure_listing_ struct azure_listing listing = {0};
-	const struct question q = {.what = ASK_LIST};
 	int r;
 
 	ret->remaining = -1;
@@ -376,8 +376,13 @@ int azure_poll(struct azure_asker *asker, struct clock_pair now, struct azure_an
 		return r;
 	ret->n_policies = listing.n_seen;
 	r = azure_jit_snapshot(&listing, now.wall, &ret->jit);
+	if (!r && ret->jit.snapshot.grants.n > asker->max_grants)
+		r = -E2BIG;
 	if (r == -E2BIG)
-		text_printf(&ret->why, "cannot %s: more ports or grants for this VM than fit", goals[q.what]);
+		text_printf(&ret->why,
+			    "cannot use the JIT policies: more grants for this VM than max_grants, or more than "
+			    "%d ports",
+			    JITGATE_PORT_RULES_MAX);
 	else if (r)
 		return out_of_memory(ret);
 	return r;

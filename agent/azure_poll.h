@@ -13,10 +13,12 @@
 #define AZURE_PAGES_MAX 50
 #define AZURE_IDENTITY_S 3600 /* a running VM can be moved to another resource group */
 
-/* What is remembered between polls. Starts with conf and stop_fd set, the rest 0; free with azure_asker_free. */
+/* What is remembered between polls. Starts with conf, max_grants and stop_fd set, the rest 0; free with
+ * azure_asker_free. */
 struct azure_asker {
 	const struct conf_azure *conf;
-	int stop_fd; /* readable: give up at once; -1: none */
+	uint32_t max_grants; /* more than jitgated takes in are no answer */
+	int stop_fd;         /* readable: give up at once; -1: none */
 	struct azure_vm vm;
 	const struct azure_cloud *cloud; /* NULL: not one that we know */
 	struct boot_time vm_until;

@@ -26,7 +26,8 @@
 
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_CONFIG = 78 };
 
-#define CONNECT_WAIT_MIN_MS 500
+#define CONNECT_RETRY_MS 1000   /* nobody listens: asking costs nothing */
+#define CONNECT_WAIT_MIN_MS 500 /* the link broke: longer and longer while none lasts */
 #define CONNECT_WAIT_MAX_MS 10000
 #define CONNECT_STABLE_S 10    /* a link that lived so long was a good one */
 #define POLL_WAIT_MAX_MS 60000 /* poll(2) sleeps on another clock, which stands still in a suspended VM */
@@ -155,9 +156,7 @@ static void connect_feed(struct agent *a, struct boot_time now)
 	int fd = feed_link_open(a->feed_path, "azure");
 
 	if (fd < 0) {
-		a->connect_at.ns = now.ns + a->connect_wait_ms * (uint64_t)NS_PER_MS;
-		if (a->connect_wait_ms < CONNECT_WAIT_MAX_MS)
-			a->connect_wait_ms *= 2;
+		a->connect_at.ns = now.ns + CONNECT_RETRY_MS * (uint64_t)NS_PER_MS;
 		if (!a->away_said)
 			log_warning("cannot reach jitgated at %s: %s; asking Azure all the same, connecting when it is "
 				    "there",
@@ -376,7 +375,7 @@ static int run_service(const struct conf *conf, int stop_fd, int notify_fd)
 		.conf = conf,
 		.stop_fd = stop_fd,
 		.notify_fd = notify_fd,
-		.asker = {.conf = &conf->azure, .stop_fd = stop_fd},
+		.asker = {.conf = &conf->azure, .max_grants = conf->max_grants, .stop_fd = stop_fd},
 		.feed_fd = -1,
 		.connect_wait_ms = CONNECT_WAIT_MIN_MS,
 	};
@@ -399,7 +398,8 @@ static int run_service(const struct conf *conf, int stop_fd, int notify_fd)
 
 static int run_once(const struct conf *conf, int stop_fd)
 {
-	_cleanup_azure_asker_ struct azure_asker asker = {.conf = &conf->azure, .stop_fd = stop_fd};
+	_cleanup_azure_asker_ struct azure_asker asker = {
+		.conf = &conf->azure, .max_grants = conf->max_grants, .stop_fd = stop_fd};
 	_cleanup_azure_answer_ struct azure_answer answer = {0};
 	_cleanup_text_ struct text out = {0};
 	int r = azure_poll(&asker, clocks_now(), &answer);
@@ -496,11 +496,11 @@ static bool parse_options(int argc, char **argv, struct options *ret, int *ret_c
 		} else if (option == OPTION_ONCE) {
 			ret->once = true;
 		} else {
-			*ret_code = option == '?' ? EXIT_USAGE : EXIT_OK;
+			*ret_code = option == '?' ? EXIT_USAGE : EXIT_OK; /* getopt has said what is wrong */
 			if (option == OPTION_VERSION)
 				puts("jitgate-azure " JITGATE_VERSION);
-			else
-				fputs(usage_text, option == 'h' ? stdout : stderr);
+			else if (option == 'h')
+				fputs(usage_text, stdout);
 			return false;
 		}
 	}

@@ -4,7 +4,6 @@
 packet_src := packet_test cases frame gate_run
 packet_pkg := libbpf
 
-$(packet_src:%=$(B)/tests/packet/%.o): | $(B)/gate.skel.h
 $(B)/tests/packet/gate_run.o: $(B)/gate.skel.h
 
 $(B)/packet_test: $(packet_src:%=$(B)/tests/packet/%.o)

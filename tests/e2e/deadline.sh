@@ -14,7 +14,7 @@ must_start_jitgated
 start_azure
 check "closed before any grant" closes_for $cli4 22 5
 
-# stream_to_deadline NAME WHAT: stream and session from now to after the grant's end, while WHAT has been done to the daemons.
+# measure_deadline WHAT: the end of the stream and the session that run, with WHAT done to the daemons.
 measure_deadline() {
   local what=$1 deadline
   deadline=$(deadline_of 22)
@@ -23,6 +23,8 @@ measure_deadline() {
   end_stream packets seen "$deadline"
   note "$what: of ${seen[sent]} packets the last passed ${seen[last_passed_us]} us from the deadline," \
     "  the first dropped at ${seen[first_lost_us]} us"
+  within "$what: packets were sent before it" 200 "${seen[before_passed]}" 60000
+  within "$what: packets were sent after it" 50 "${seen[after_lost]}" 60000
   is "$what: no packet before the deadline is dropped" 0 "${seen[before_lost]}"
   is "$what: no packet after the deadline passes" 0 "${seen[after_passed]}"
   within "$what: the first drop is at most 20 ms after the deadline" 0 "${seen[first_lost_us]}" 20000

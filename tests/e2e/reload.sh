@@ -58,6 +58,7 @@ reload_jitgated
 check "and closed again" closes_for $nbr6 22 3
 end_stream ungranted seen
 is "up to here no packet without a grant has passed" 0 "${seen[passed]}"
+within "while so many were sent" 100 "${seen[sent]}" 120000
 
 # 4. Audit: count, never drop.
 before=$(reason_count audit)
@@ -74,4 +75,5 @@ check "enforcing again" closes_for $nbr4 22 3
 is "status says enforce" enforce "$(jg status --json | jq -r .mode)"
 end_stream granted seen
 is "a grant lost no packet through all of this" 0 "${seen[lost]}"
+within "while so many were sent" 100 "${seen[sent]}" 120000
 finish

@@ -15,6 +15,7 @@
 #include <netinet/udp.h>
 #include <netpacket/packet.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -190,37 +191,31 @@ int probe_stream(int argc, char **argv)
 
 struct tally {
 	uint64_t before_passed, before_lost, after_passed, after_lost;
-	int64_t first_lost_ns,
-		last_passed_ns; /* sent at; 0: none. first_lost is the first of the last unbroken loss. */
-	int64_t first_sent_ns, last_sent_ns;
-	uint64_t worst_loss; /* most packets lost in a row between two that passed */
+	int64_t first_lost_ns;  /* when the first packet of the last unbroken loss was sent; 0: the last one passed */
+	int64_t last_passed_ns; /* when the last packet that passed was sent; 0: none did */
 };
 
-static void tally_record(struct tally *tally, const struct record *record, int64_t deadline_ns, uint64_t *in_a_row)
+static void tally_record(struct tally *tally, const struct record *record, int64_t deadline_ns)
 {
-	int before = !deadline_ns || record->sent_boot_ns < deadline_ns;
+	bool before = !deadline_ns || record->sent_boot_ns < deadline_ns;
 
-	if (!tally->first_sent_ns)
-		tally->first_sent_ns = record->sent_boot_ns;
-	tally->last_sent_ns = record->sent_boot_ns;
 	if (record->came_boot_ns) {
 		*(before ? &tally->before_passed : &tally->after_passed) += 1;
 		tally->last_passed_ns = record->sent_boot_ns;
 		tally->first_lost_ns = 0;
-		if (tally->before_passed + tally->after_passed > 1 && *in_a_row > tally->worst_loss)
-			tally->worst_loss = *in_a_row;
-		*in_a_row = 0;
 	} else {
 		*(before ? &tally->before_lost : &tally->after_lost) += 1;
-		*in_a_row += 1;
 		if (!tally->first_lost_ns)
 			tally->first_lost_ns = record->sent_boot_ns;
 	}
 }
 
-static int64_t micros_from(int64_t at_ns, int64_t deadline_ns)
+static void print_micros(const char *key, int64_t at_ns, int64_t deadline_ns)
 {
-	return at_ns ? (at_ns - deadline_ns) / 1000 : 0;
+	if (at_ns)
+		printf(" %s=%jd", key, (intmax_t)((at_ns - deadline_ns) / 1000));
+	else
+		printf(" %s=none", key);
 }
 
 /* probe stream-check FILE [DEADLINE_BOOT_NS]: counts by the moment of sending; *_us are relative to the deadline. */
@@ -229,7 +224,7 @@ int probe_stream_check(int argc, char **argv)
 	int64_t deadline_ns = argc > 2 ? (int64_t)probe_number(argv[2], 0, INT64_MAX) : 0;
 	_cleanup_fclose_ FILE *file = fopen(argv[1], "re");
 	struct tally tally = {0};
-	uint64_t in_a_row = 0;
+	uint64_t passed, lost;
 	char line[64];
 
 	if (!file)
@@ -240,17 +235,16 @@ int probe_stream_check(int argc, char **argv)
 
 		record.sent_boot_ns = strtoll(line, &rest, 10);
 		record.came_boot_ns = strtoll(rest, NULL, 10);
-		tally_record(&tally, &record, deadline_ns, &in_a_row);
+		tally_record(&tally, &record, deadline_ns);
 	}
-	printf("sent=%ju passed=%ju lost=%ju before_passed=%ju before_lost=%ju after_passed=%ju after_lost=%ju "
-	       "first_lost_us=%jd last_passed_us=%jd first_sent_us=%jd last_sent_us=%jd worst_loss=%ju\n",
-	       (uintmax_t)(tally.before_passed + tally.after_passed + tally.before_lost + tally.after_lost),
-	       (uintmax_t)(tally.before_passed + tally.after_passed), (uintmax_t)(tally.before_lost + tally.after_lost),
-	       (uintmax_t)tally.before_passed, (uintmax_t)tally.before_lost, (uintmax_t)tally.after_passed,
-	       (uintmax_t)tally.after_lost, (intmax_t)micros_from(tally.first_lost_ns, deadline_ns),
-	       (intmax_t)micros_from(tally.last_passed_ns, deadline_ns),
-	       (intmax_t)micros_from(tally.first_sent_ns, deadline_ns),
-	       (intmax_t)micros_from(tally.last_sent_ns, deadline_ns), (uintmax_t)tally.worst_loss);
+	passed = tally.before_passed + tally.after_passed;
+	lost = tally.before_lost + tally.after_lost;
+	printf("sent=%ju passed=%ju lost=%ju", (uintmax_t)(passed + lost), (uintmax_t)passed, (uintmax_t)lost);
+	printf(" before_passed=%ju before_lost=%ju", (uintmax_t)tally.before_passed, (uintmax_t)tally.before_lost);
+	printf(" after_passed=%ju after_lost=%ju", (uintmax_t)tally.after_passed, (uintmax_t)tally.after_lost);
+	print_micros("first_lost_us", tally.first_lost_ns, deadline_ns);
+	print_micros("last_passed_us", tally.last_passed_ns, deadline_ns);
+	putchar('\n');
 	return PROBE_YES;
 }
 

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <time.h>
 
+#pragma GCC diagnostic ignored "-Wunknown-pragmas" /* clang unrolls loops when told */
 #include "gate_parse.h"
 #include "packet/cases.h"
 #include "packet/frame.h"
@@ -45,7 +46,7 @@ static void start_random(void)
 	const char *given = getenv("SEED");
 
 	seed = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL);
-	print_message("SEED=%llu\n", (unsigned long long)seed);
+	print_message("# SEED=%llu\n", (unsigned long long)seed);
 }
 
 /* Parse a copy that has not a byte to spare. Pointers of *ret_pkt are checked and must not be followed. */
