@@ -61,7 +61,7 @@ static const char *arm_of(const struct azure_asker *asker)
 
 static bool is_https(const char *url)
 {
-	return strncmp(url, "https://", strlen("https://")) == 0;
+	return url && strncmp(url, "https://", strlen("https://")) == 0;
 }
 
 /* ---------------------------------------------------------------- what went wrong */

@@ -31,7 +31,9 @@
 #define GATE_ETH_IPV6 GATE_BE16(0x86dd)
 
 #define GATE_IPV4_OFFSET_MASK GATE_BE16(0x1fff)
+#define GATE_IPV4_MORE GATE_BE16(0x2000)
 #define GATE_IPV6_OFFSET_MASK GATE_BE16(0xfff8)
+#define GATE_IPV6_MORE GATE_BE16(0x0001)
 
 struct vlan_tag {
 	__be16 tci;
@@ -57,7 +59,7 @@ struct packet {
 	__u8 family;    /* JITGATE_IPV4 or JITGATE_IPV6; 0: no IP header was read */
 	__u8 proto;     /* IPPROTO_*; 0 when the chain was not followed to its end */
 	__u8 proto_bit; /* PROTO_BIT_* */
-	__u8 reserved;
+	__u8 is_part;   /* a first fragment: the rest of its datagram is to come */
 	__be16 sport_be;
 	__be16 dport_be;
 };
@@ -119,6 +121,7 @@ GATE_INLINE int parse_ipv4(const void *l3, const void *end, struct packet *pkt)
 	pkt->daddr = (const __u8 *)&ip->daddr;
 	if (ip->frag_off & GATE_IPV4_OFFSET_MASK)
 		return REASON_LATER_FRAGMENT;
+	pkt->is_part = !!(ip->frag_off & GATE_IPV4_MORE);
 	return parse_ports(l3 + header_len, end, sizeof(struct ports), ip->protocol, pkt);
 }
 
@@ -198,6 +201,8 @@ GATE_INLINE int parse_ipv6(const void *l3, const void *end, struct packet *pkt)
 			return REASON_MALFORMED;
 		if (proto == IPPROTO_FRAGMENT && ext->frag_offset & GATE_IPV6_OFFSET_MASK)
 			return REASON_LATER_FRAGMENT;
+		if (proto == IPPROTO_FRAGMENT)
+			pkt->is_part = !!(ext->frag_offset & GATE_IPV6_MORE);
 		offset += ext_len(proto, ext);
 		if (l3 + offset > end || offset > limit)
 			return REASON_MALFORMED;

@@ -8,6 +8,12 @@
 
 #include "gate_parse.h"
 
+/*
+ * How long the stack keeps a first fragment for the rest of its datagram: net.ipv6.ip6frag_time and
+ * nf_conntrack_frag6_timeout are 60 s, net.ipv4.ipfrag_time is 30 s.
+ */
+#define GATE_REASSEMBLY_NS 60000000000ULL
+
 /* What a look-up found, for the counters and the event. */
 struct match {
 	__u32 slot;        /* of the entry that matched, else 0 */
@@ -35,6 +41,15 @@ GATE_INLINE int is_protected(const struct packet *pkt)
 	return protected_v1[pkt->dport_be] & pkt->proto_bit;
 }
 
+/*
+ * When the packet may reach a socket at the latest. Later fragments always pass, so a first one that is let in just
+ * before the deadline would let its sender go on after it, with bytes chosen then.
+ */
+GATE_INLINE __u64 arrival_boot_ns(const struct packet *pkt, __u64 now_boot_ns)
+{
+	return pkt->is_part ? now_boot_ns + GATE_REASSEMBLY_NS : now_boot_ns;
+}
+
 /* The clock is read only here, after an entry matched. */
 GATE_INLINE int judge_grant(const struct packet *pkt, struct match *match)
 {
@@ -47,7 +62,7 @@ GATE_INLINE int judge_grant(const struct packet *pkt, struct match *match)
 		return REASON_NO_GRANT;
 	match->slot = grant->slot;
 	match->now_boot_ns = bpf_ktime_get_boot_ns();
-	return match->now_boot_ns < grant->expires_boot_ns ? REASON_GRANTED : REASON_EXPIRED;
+	return arrival_boot_ns(pkt, match->now_boot_ns) < grant->expires_boot_ns ? REASON_GRANTED : REASON_EXPIRED;
 }
 
 GATE_INLINE int is_drop(int reason)

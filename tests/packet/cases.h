@@ -25,6 +25,7 @@
 enum grant_end {
 	ENDS_LATER = 0,
 	ENDS_NEVER,
+	ENDS_SOON,   /* in half a minute: while a fragment may still wait for the rest */
 	ENDED,       /* an hour ago */
 	ENDS_AT_ONCE /* in 1 ns: over when the packet comes */
 };

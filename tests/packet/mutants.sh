@@ -96,8 +96,12 @@ grants are looked up by IPv6 destination|bpf/gate_verdict.h|s/pkt->saddr, 16)/pk
 half an IPv6 address is looked up|bpf/gate_verdict.h|s/pkt->saddr, 16)/pkt->saddr, 8)/
 no grant passes|bpf/gate_verdict.h|s/return REASON_NO_GRANT/return REASON_GRANTED/
 refused: a look-up without answer is used|bpf/gate_verdict.h|/if (!grant)/,+1d
-no deadline|bpf/gate_verdict.h|s/return match->now_boot_ns < grant->expires_boot_ns ?/return 1 ?/
-deadline turned round|bpf/gate_verdict.h|s/now_boot_ns < grant->/now_boot_ns > grant->/
+no deadline|bpf/gate_verdict.h|s/return arrival_boot_ns(.*) < grant->expires_boot_ns ?/return 1 ?/
+deadline turned round|bpf/gate_verdict.h|s/ < grant->expires_boot_ns/ > grant->expires_boot_ns/
+IPv4 fragments may come after the deadline|bpf/gate_parse.h|/pkt->is_part = .*IPV4/d
+IPv6 fragments may come after the deadline|bpf/gate_parse.h|/if (proto == IPPROTO_FRAGMENT)$/{N;/is_part/d}
+fragments wait for no time|bpf/gate_verdict.h|s/now_boot_ns + GATE_REASSEMBLY_NS/now_boot_ns/
+whole packets wait like fragments|bpf/gate_verdict.h|s/return pkt->is_part ?/return 1 ?/
 expired is no grant|bpf/gate_verdict.h|s/REASON_GRANTED : REASON_EXPIRED/REASON_GRANTED : REASON_NO_GRANT/
 slot is forgotten|bpf/gate_verdict.h|/match->slot = /d
 malformed passes|bpf/gate_verdict.h|s/reason == REASON_MALFORMED || //

@@ -231,6 +231,8 @@ static uint64_t deadline(enum grant_end end)
 	switch (end) {
 	case ENDS_NEVER:
 		return JITGATE_NO_DEADLINE;
+	case ENDS_SOON:
+		return now + 30 * NS_PER_S;
 	case ENDED:
 		return now > HOUR_NS ? now - HOUR_NS : 1;
 	case ENDS_AT_ONCE:

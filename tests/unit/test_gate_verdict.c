@@ -55,16 +55,17 @@ static struct packet packet_of(uint8_t family)
 			       .dport_be = GATE_BE16(22)};
 }
 
-static int judge_at(uint64_t now_boot_ns, uint64_t expires_boot_ns)
+static int judge(int is_part, uint64_t now_boot_ns, uint64_t expires_boot_ns)
 {
 	const struct gate_grant grant = {.expires_boot_ns = expires_boot_ns, .slot = 7};
-	const struct packet pkt = packet_of(JITGATE_IPV4);
+	struct packet pkt = packet_of(JITGATE_IPV4);
 	struct match match = {0};
 	int reason;
 
 	memset(&fake, 0, sizeof(fake));
 	fake.now_boot_ns = now_boot_ns;
 	fake.grant = &grant;
+	pkt.is_part = is_part;
 	reason = judge_grant(&pkt, &match);
 	assert_int_equal(match.slot, 7);
 	assert_int_equal(match.now_boot_ns, now_boot_ns);
@@ -75,11 +76,20 @@ static int judge_at(uint64_t now_boot_ns, uint64_t expires_boot_ns)
 static void a_grant_is_over_in_the_nanosecond_of_its_deadline(void **state)
 {
 	(void)state;
-	assert_int_equal(judge_at(999, 1000), REASON_GRANTED);
-	assert_int_equal(judge_at(1000, 1000), REASON_EXPIRED);
-	assert_int_equal(judge_at(1001, 1000), REASON_EXPIRED);
-	assert_int_equal(judge_at(1, 0), REASON_EXPIRED);
-	assert_int_equal(judge_at(UINT64_MAX - 1, JITGATE_NO_DEADLINE), REASON_GRANTED);
+	assert_int_equal(judge(0, 999, 1000), REASON_GRANTED);
+	assert_int_equal(judge(0, 1000, 1000), REASON_EXPIRED);
+	assert_int_equal(judge(0, 1001, 1000), REASON_EXPIRED);
+	assert_int_equal(judge(0, 1, 0), REASON_EXPIRED);
+	assert_int_equal(judge(0, UINT64_MAX - 1, JITGATE_NO_DEADLINE), REASON_GRANTED);
+}
+
+static void a_first_fragment_is_judged_by_when_its_datagram_may_be_whole(void **state)
+{
+	(void)state;
+	assert_int_equal(judge(1, 999, 1000 + GATE_REASSEMBLY_NS), REASON_GRANTED);
+	assert_int_equal(judge(1, 1000, 1000 + GATE_REASSEMBLY_NS), REASON_EXPIRED);
+	assert_int_equal(judge(1, 1000, 1001), REASON_EXPIRED);
+	assert_int_equal(judge(1, 1000, JITGATE_NO_DEADLINE), REASON_GRANTED);
 }
 
 static void the_clock_is_not_read_without_an_entry(void **state)
@@ -161,6 +171,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_grant_is_over_in_the_nanosecond_of_its_deadline),
+		cmocka_unit_test(a_first_fragment_is_judged_by_when_its_datagram_may_be_whole),
 		cmocka_unit_test(the_clock_is_not_read_without_an_entry),
 		cmocka_unit_test(the_key_is_the_whole_address_and_nothing_else),
 		cmocka_unit_test(only_the_protocol_that_is_protected_is_closed),
