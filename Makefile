@@ -142,7 +142,8 @@ $(foreach t,$(edge_tested),$(eval $(B)/unit/test_$(t): $(B)/$(t).o))
 $(B)/emulator: $(emulator_src:%=$(B)/tests/emulator/%.o) $(B)/libcore.a
 	$(call say,LINK,$@)$(CC) $(all_cflags) $(all_ldflags) $^ $(call pkg_libs,$(emulator_pkg)) -o $@
 
-$(B)/probe: $(probe_src:%=$(B)/tests/tools/%.o) $(B)/libcore.a
+# The frames of the packet tests, sent over a link.
+$(B)/probe: $(probe_src:%=$(B)/tests/tools/%.o) $(B)/tests/packet/frame.o $(B)/tests/packet/cases.o $(B)/libcore.a
 	$(call say,LINK,$@)$(CC) $(all_cflags) $(all_ldflags) $^ -o $@
 
 # ---------------------------------------------------------------- the rest

@@ -47,6 +47,7 @@ int probe_udp_ask(int argc, char **argv);
 int probe_stream(int argc, char **argv);
 int probe_stream_check(int argc, char **argv);
 int probe_dhcp(int argc, char **argv);
+int probe_frames(int argc, char **argv);
 int probe_feed(int argc, char **argv);
 int probe_ask(int argc, char **argv);
 int probe_notify_wait(int argc, char **argv);
