@@ -106,11 +106,11 @@ static const int calls_common[] = {
 
 /* Maps by descriptor, the loop, accepting on sockets that are bound, netlink questions, the state file. */
 static const int calls_jitgated[] = {
-	SCMP_SYS(accept4),        SCMP_SYS(bind),        SCMP_SYS(bpf),        SCMP_SYS(epoll_ctl),
-	SCMP_SYS(epoll_pwait),    SCMP_SYS(epoll_wait),  SCMP_SYS(fchmod),     SCMP_SYS(fdatasync),
-	SCMP_SYS(fsync),          SCMP_SYS(getsockname), SCMP_SYS(getsockopt), SCMP_SYS(renameat),
-	SCMP_SYS(renameat2),      SCMP_SYS(setsockopt),  SCMP_SYS(socket),     SCMP_SYS(timerfd_settime),
-	SCMP_SYS(timerfd_create), SCMP_SYS(unlink),      SCMP_SYS(unlinkat),
+	SCMP_SYS(accept4),         SCMP_SYS(bind),           SCMP_SYS(bpf),        SCMP_SYS(epoll_ctl),
+	SCMP_SYS(epoll_pwait),     SCMP_SYS(epoll_wait),     SCMP_SYS(fchmod),     SCMP_SYS(fdatasync),
+	SCMP_SYS(fsync),           SCMP_SYS(getsockname),    SCMP_SYS(getsockopt), SCMP_SYS(renameat),
+	SCMP_SYS(renameat2),       SCMP_SYS(setsockopt),     SCMP_SYS(socket),     SCMP_SYS(sysinfo),
+	SCMP_SYS(timerfd_settime), SCMP_SYS(timerfd_create), SCMP_SYS(unlink),     SCMP_SYS(unlinkat),
 };
 
 /* Sockets outward, name resolution (which may start a thread), TLS. No bpf, no bind to a port that matters. */
@@ -129,8 +129,9 @@ static const int calls_azure[] = {
 	SCMP_SYS(sched_yield), SCMP_SYS(select),
 	SCMP_SYS(sendmmsg),    SCMP_SYS(set_robust_list),
 	SCMP_SYS(setsockopt),  SCMP_SYS(shutdown),
-	SCMP_SYS(socket),      SCMP_SYS(socketpair),
-	SCMP_SYS(sysinfo),     SCMP_SYS(uname),
+	SCMP_SYS(socket),      SCMP_SYS(sysinfo),
+	SCMP_SYS(socketpair),  SCMP_SYS(sysinfo),
+	SCMP_SYS(uname),
 };
 
 #ifdef __SANITIZE_ADDRESS__
