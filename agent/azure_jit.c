@@ -188,7 +188,7 @@ static bool parse_time(const char *text, struct wall_time *ret)
 
 /* NULL when the request's times are in order. */
 static const char *check_times(const struct azure_request *request, uint32_t longest_s, struct wall_time now,
-			       struct wall_time end)
+			       struct wall_time end, struct wall_time *ret_start)
 {
 	struct wall_time start;
 	int64_t ahead, length;
@@ -202,6 +202,7 @@ static const char *check_times(const struct azure_request *request, uint32_t lon
 		return "begins in the future: this machine's clock may be wrong";
 	if (length > ((int64_t)longest_s + AZURE_CLOCK_SLACK_S) * NS_PER_S)
 		return "ends later than the policy allows";
+	*ret_start = start;
 	return NULL;
 }
 
@@ -244,7 +245,7 @@ static int judge_live(struct azure_jit *jit, const struct azure_policy *policy, 
 	if (!request->number)
 		why = "port 0 cannot be granted";
 	if (!why)
-		why = check_times(request, terms.longest_s, jit->snapshot.taken, end);
+		why = check_times(request, terms.longest_s, jit->snapshot.taken, end, &grant.start);
 	if (!why && !request->n_sources)
 		why = "no source address";
 	if (why)

@@ -17,7 +17,7 @@ _Static_assert(sizeof(struct feed_header) == 8, "feed_header is a wire format");
 _Static_assert(sizeof(struct feed_hello) == 8 + FEED_NAME_MAX, "feed_hello is a wire format");
 _Static_assert(sizeof(struct feed_begin) == 32, "feed_begin is a wire format");
 _Static_assert(sizeof(struct feed_port) == 24, "feed_port is a wire format");
-_Static_assert(sizeof(struct feed_grant) == 48 + GRANT_REQUESTOR_MAX + GRANT_JUSTIFICATION_MAX + GRANT_ORIGIN_MAX,
+_Static_assert(sizeof(struct feed_grant) == 56 + GRANT_REQUESTOR_MAX + GRANT_JUSTIFICATION_MAX + GRANT_ORIGIN_MAX,
 	       "feed_grant is a wire format");
 _Static_assert(sizeof(struct feed_end) == 16, "feed_end is a wire format");
 _Static_assert(sizeof(struct feed_trouble) == 16 + FEED_TROUBLE_MAX, "feed_trouble is a wire format");
@@ -154,6 +154,7 @@ void feed_encode_grant(struct feed_grant *ret, const struct grant_set *set, cons
 {
 	*ret = (struct feed_grant){
 		.header = make_header(FEED_GRANT),
+		.start_wall_ns = grant->start.ns,
 		.until_wall_ns = grant->until.ns,
 		.port = grant->port,
 		.protos = grant->protos,
@@ -322,6 +323,8 @@ static int check_grant(const struct feed_grant *m, struct parse_error *err)
 {
 	int r;
 
+	if (m->start_wall_ns < 0)
+		return parse_fail(err, offsetof(struct feed_grant, start_wall_ns), "time before 1970");
 	if (m->until_wall_ns < 0)
 		return parse_fail(err, offsetof(struct feed_grant, until_wall_ns), "time before 1970");
 	if (m->port < 1 || m->port > UINT16_MAX)
@@ -338,6 +341,7 @@ static int receive_grant(struct feed_receiver *receiver, const struct feed_grant
 		.source = {.family = (uint8_t)m->family, .prefix_len = (uint8_t)m->prefix_len},
 		.port = (uint16_t)m->port,
 		.protos = (uint8_t)m->protos,
+		.start = {m->start_wall_ns},
 		.until = {m->until_wall_ns},
 	};
 	int r = check_grant(m, err);

@@ -60,6 +60,7 @@ struct feed_port {
 
 struct feed_grant {
 	struct feed_header header;
+	int64_t start_wall_ns; /* when the grant was given; 0: not known */
 	int64_t until_wall_ns;
 	uint32_t port;                       /* 1..65535 */
 	uint32_t protos;                     /* PROTO_BIT_* */

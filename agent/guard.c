@@ -37,14 +37,26 @@ static bool is_too_wide(const struct guard *guard, const struct cidr *source)
 	return source->prefix_len < (source->family == JITGATE_IPV4 ? guard->widest_ipv4 : guard->widest_ipv6);
 }
 
-static bool is_too_long(const struct guard *guard, struct wall_time until, struct wall_time now)
+static bool ends_after(struct wall_time until, struct wall_time from, int64_t allowed)
 {
-	int64_t allowed = ((int64_t)guard->longest_s + GUARD_CLOCK_SLACK_S) * NS_PER_S, latest;
+	int64_t latest;
 
 	/* Beyond the end of time nothing is later. */
-	if (__builtin_add_overflow(now.ns, allowed, &latest))
+	if (__builtin_add_overflow(from.ns, allowed, &latest))
 		return false;
 	return until.ns > latest;
+}
+
+/*
+ * Counted from its start, when that is known: or else a grant that was refused as too long would be let in later, once
+ * the rest of it is short enough. And from now, because the feed's word for the start is no more than that.
+ */
+static bool is_too_long(const struct guard *guard, const struct grant *grant, struct wall_time now)
+{
+	int64_t allowed = ((int64_t)guard->longest_s + GUARD_CLOCK_SLACK_S) * NS_PER_S;
+
+	return ends_after(grant->until, now, allowed) ||
+	       (grant->start.ns > 0 && ends_after(grant->until, grant->start, allowed));
 }
 
 enum guard_verdict guard_check(const struct guard *guard, const struct grant *grant, struct wall_time now)
@@ -55,7 +67,7 @@ enum guard_verdict guard_check(const struct guard *guard, const struct grant *gr
 		return GUARD_TOO_WIDE;
 	if (guard->n_sources && !is_covered(guard->sources, guard->n_sources, &grant->source))
 		return GUARD_SOURCE_NOT_ALLOWED;
-	if (is_too_long(guard, grant->until, now))
+	if (is_too_long(guard, grant, now))
 		return GUARD_TOO_LONG;
 	return GUARD_OK;
 }

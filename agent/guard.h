@@ -9,7 +9,7 @@
 #include "grant.h"
 
 struct guard {
-	uint32_t longest_s;   /* longest time from now to a grant's end */
+	uint32_t longest_s;   /* longest time from a grant's start, and from now, to its end */
 	uint8_t widest_ipv4;  /* shortest prefix allowed, 0..32 */
 	uint8_t widest_ipv6;  /* 0..128 */
 	struct cidr *sources; /* a grant's source lies in one of these; none: anywhere */
@@ -20,7 +20,7 @@ struct guard {
 
 enum guard_verdict {
 	GUARD_OK = 0,
-	GUARD_TOO_LONG, /* ends later than now + longest_s + GUARD_CLOCK_SLACK_S */
+	GUARD_TOO_LONG, /* ends later than start or now + longest_s + GUARD_CLOCK_SLACK_S */
 	GUARD_TOO_WIDE,
 	GUARD_SOURCE_NOT_ALLOWED,
 	GUARD_NOT_A_SOURCE, /* multicast, broadcast, IPv4-mapped, unspecified as a single address: no packet has it */

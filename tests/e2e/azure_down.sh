@@ -8,7 +8,8 @@ begin azure_down
 
 serve 22/tcp 80/tcp
 
-# What takes long goes on by itself meanwhile: a second Azure that answers a byte per second, and one that does not answer.
+# What takes long goes on by itself meanwhile: a second Azure that answers a byte per second, and one that does not
+# answer.
 start_emulator
 for kind in slow hang; do
   put_policy 22/TCP || die "arm refuses the policy"

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #
-# A feed, or something that says it is one, that breaks the protocol or asks for too much: refused and said, and what was granted
-# before is granted still. The same for the control socket.
+# A feed, or something that says it is one, that breaks the protocol or asks for too much: refused and said, and what
+# was granted before is granted still. The same for the control socket.
 # shellcheck source-path=SCRIPTDIR source=lib.bash
 . "$(dirname "${BASH_SOURCE[0]}")/lib.bash"
 

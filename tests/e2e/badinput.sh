@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #
-# Starting up in broken surroundings: one line that names the thing and the remedy, the right exit code, and what was enforced
-# before goes on. A daemon with a grant was here and has left its enforcement in place.
+# Starting up in broken surroundings: one line that names the thing and the remedy, the right exit code, and what was
+# enforced before goes on. A daemon with a grant was here and has left its enforcement in place.
 # shellcheck source-path=SCRIPTDIR source=lib.bash
 . "$(dirname "${BASH_SOURCE[0]}")/lib.bash"
 
@@ -37,7 +37,16 @@ untouched "enforcement is in place without a daemon"
 # 2. The config file.
 with colour '"red"'
 refused "unknown key" 78 "jitgate\\.conf:$(line_of colour):.*colour"
+named_by() { # COMMAND…: the other programs that read the file say the same
+  said=$(in_srv timeout 10 "$@" 2>&1)
+  is "unknown key: ${*##*/}: exit code" 78 $?
+  like "unknown key: ${*##*/}: names it" "jitgate\\.conf:$(line_of colour):.*colour" "$said"
+}
+named_by "$build/jitgate-azure" -c "$tmp/jitgate.conf"
+named_by "$build/jitgate" -c "$tmp/jitgate.conf" status
+named_by "$build/jitgate" check-config "$tmp/jitgate.conf"
 back_to_good
+check "check-config accepts a good one" jg check-config "$tmp/jitgate.conf"
 echo 'mode = "audit"
 mode = "enforce"' >>"$tmp/jitgate.conf"
 refused "duplicate key" 78 "jitgate\\.conf:$(wc -l <"$tmp/jitgate.conf"):.*mode"
@@ -78,6 +87,11 @@ said=$(in_srv setpriv --reuid 64000 --regid 64000 --clear-groups "$build/jitgate
 is "not root: exit code" 1 $?
 is "not root: one line" 1 "$(grep -c . <<<"$said")"
 like "not root: says so" root "$said"
+
+for program in jitgated jitgate-azure jitgate; do
+  in_srv timeout 10 "$build/$program" --no-such-option >/dev/null 2>&1
+  is "wrong use of $program: exit code" 2 $?
+done
 
 # 4. Interfaces. A second set of pins, so that the first stays what it is.
 elsewhere() {

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #
-# No bypass, the kernel being the referee: whatever frame or train of fragments it would deliver to the protected port does not
-# arrive there without a grant; and what the gate lets pass arrives as if it were not there.
+# No bypass, the kernel being the referee: whatever frame or train of fragments it would deliver to the protected port
+# does not arrive there without a grant; and what the gate lets pass arrives as if it were not there.
 # shellcheck source-path=SCRIPTDIR source=lib.bash
 . "$(dirname "${BASH_SOURCE[0]}")/lib.bash"
 
@@ -21,7 +21,8 @@ conf[interfaces]="{\"$srv_if\", \"jgraw0\"}"
 referee() { "$build/probe" frames "/run/netns/$ns_nbr" jgraw1 "/run/netns/$ns_srv" >"$tmp/$1.seen"; }
 delivered() { awk -v column="$2" '$column > 0 { $1 = $2 = $3 = ""; print }' "$tmp/$1.seen"; }
 # lost NAME: of the frames that the gate passes, those that reached port 23 without it and do not now.
-lost() { comm -23 <(awk '$2 > 0 && $3 == "pass"' "$tmp/free.seen" | sort) <(awk '$2 > 0 && $3 == "pass"' "$tmp/$1.seen" | sort); }
+reached_other() { awk '$2 > 0 && $3 == "pass"' "$tmp/$1.seen" | sort; }
+lost() { comm -23 <(reached_other free) <(reached_other "$1"); }
 
 referee free || die "the frames cannot be sent"
 within "without a gate the kernel delivers many of the frames to port 22" 40 "$(delivered free 1 | wc -l)" 10000

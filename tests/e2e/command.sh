@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #
-# The command against an agent that answers well, badly, late or not at all; its arguments; its exit codes. The agent here is
-# socat with a prepared answer, so that it can be made to misbehave.
+# The command against an agent that answers well, badly, late or not at all; its arguments; its exit codes. The agent
+# here is socat with a prepared answer, so that it can be made to misbehave.
 # shellcheck source-path=SCRIPTDIR source=lib.bash
 . "$(dirname "${BASH_SOURCE[0]}")/lib.bash"
 

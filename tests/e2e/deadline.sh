@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #
-# The program ends a grant, not the agent: with the daemons stopped or killed the last packet passes before the deadline and the first
-# one is dropped within 20 ms after it.
+# The program ends a grant, not the agent: with the daemons stopped or killed the last packet passes before the
+# deadline and the first one is dropped within 20 ms after it.
 # shellcheck source-path=SCRIPTDIR source=lib.bash
 . "$(dirname "${BASH_SOURCE[0]}")/lib.bash"
 begin deadline

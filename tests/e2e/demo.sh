@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #
-# jitgate doing its main job, in front of your eyes: real packets, real HTTPS, in network namespaces and a bpffs folder of its own.
-# Says with time stamps what was tried and what happened; ends with "demo: OK", or at the first step that did not behave.
+# jitgate doing its main job, in front of your eyes: real packets, real HTTPS, in network namespaces and a bpffs
+# folder of its own. Says with time stamps what was tried and what happened; ends with "demo: OK", or at the first
+# step that did not behave.
 # shellcheck source-path=SCRIPTDIR source=lib.bash
 . "$(dirname "${BASH_SOURCE[0]}")/lib.bash"
 
@@ -89,7 +90,9 @@ wait_for 6 reached $((polled + 5500))
 said=$(request_access 12 $cli4,22) || failed "POST .../default/initiate" "refused"
 tick
 requested=$now
-done_ "POST .../default/initiate" "$(jq -r '.virtualMachines[0].ports[0] | "\(.status), \(.allowedSourceAddressPrefix) until \(.endTimeUtc[11:23])"' <<<"$said")"
+said=$(jq -r '.virtualMachines[0].ports[0]
+  | "\(.status), \(.allowedSourceAddressPrefix) until \(.endTimeUtc[11:23])"' <<<"$said")
+done_ "POST .../default/initiate" "$said"
 out=$(tcp_from $cli4 22 8s) || failed "client -> port 22" "does not open"
 tick
 done_ "client -> port 22" "open, $((now - requested)) ms after the request"

@@ -1,9 +1,9 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #
-# What the end-to-end scripts share: namespaces, a bpffs, the config, daemons, TAP. Each script has its own of everything,
-# named after it and its process id, and leaves nothing behind, however it ends. Nothing of the machine's own network
-# is touched, and nothing sleeps for a fixed time: it waits for a condition, with a deadline.
+# What the end-to-end scripts share: namespaces, a bpffs, the config, daemons, TAP. Each script has its own of
+# everything, named after it and its process id, and leaves nothing behind, however it ends. Nothing of the machine's
+# own network is touched, and nothing sleeps for a fixed time: it waits for a condition, with a deadline.
 
 set -u -o pipefail
 export LC_ALL=C TZ=UTC
@@ -157,7 +157,8 @@ in_srv() { run_in "$ns_srv" "$@"; }
 in_cli() { run_in "$ns_cli" "$@"; }
 in_nbr() { run_in "$ns_nbr" "$@"; }
 
-# start NAME NAMESPACE COMMAND…: in the background, output to NAME.log. nsenter becomes the command, so the pid is the command's.
+# start NAME NAMESPACE COMMAND…: in the background, output to NAME.log. nsenter becomes the command, so the pid is the
+# command's.
 start() {
   local name=$1 ns=$2
   shift 2
@@ -426,11 +427,13 @@ feed_sync() {
   feed "$@" >/dev/null || return 1
   wait_for 5 sync_after "$before" || die "jitgated does not take a good snapshot" "$*"
 }
-last_sync() { bpftool -j map lookup pinned "$pin/state_v1" key 0 0 0 0 | jq '.formatted.value.last_sync_boot_ns // .value.last_sync_boot_ns'; }
+last_sync() {
+  bpftool -j map lookup pinned "$pin/state_v1" key 0 0 0 0 | jq '(.formatted // .).value.last_sync_boot_ns'
+}
 sync_after() { (($(last_sync) > $1)); }
 
-# deadline_of PORT [PREFIX_BITS]: the latest end, in boot ns, of the installed grants for that port; endless ones left out.
-# Ended ones stay in the map for a while.
+# deadline_of PORT [PREFIX_BITS]: the latest end, in boot ns, of the installed grants for that port; endless ones left
+# out. Ended ones stay in the map for a while.
 deadline_of() {
   bpftool -j map dump pinned "$pin/grants_v1" | jq --argjson port "$1" --argjson bits "${2:-0}" '
     [.[] | .formatted // . | select(.key.port_be == ($port % 256 * 256 + ($port / 256 | floor)))
@@ -452,8 +455,8 @@ reason_count() { jg status --json | jq -r ".counters.$1.packets // 0"; }
 # xdp_id: id of the program on the server's interface, empty when there is none.
 xdp_id() { in_srv ip -j link show $srv_if | jq -r '.[0].xdp.prog.id // empty'; }
 
-# remember, untouched NAME: what was enforced before is enforced now, by the same program and maps: the client's grant for port 22
-# passes, the neighbour without one does not.
+# remember, untouched NAME: what was enforced before is enforced now, by the same program and maps: the client's grant
+# for port 22 passes, the neighbour without one does not.
 remember() { remembered=$(map_ids; xdp_id); }
 untouched() {
   is_untouched && { ok "$1"; return 0; }

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #
-# The whole way: a real access request to the emulator over TLS, jitgate-azure, jitgated, packets. Closed, requested, open for
-# that source only, expired, closed; IPv4 and IPv6, a single address and a prefix. The ports are learned from the policy.
+# The whole way: a real access request to the emulator over TLS, jitgate-azure, jitgated, packets. Closed, requested,
+# open for that source only, expired, closed; IPv4 and IPv6, a single address and a prefix. The ports are learned from
+# the policy.
 # shellcheck source-path=SCRIPTDIR source=lib.bash
 . "$(dirname "${BASH_SOURCE[0]}")/lib.bash"
 begin path
@@ -48,6 +49,11 @@ like "list shows source and justification" '10\.9\.0\.2.*end-to-end test|end-to-
 within "list shows the packets that used the grant" 1 "$(jq .packets <<<"$grant")" 1000
 within "list shows the seconds that are left" 0 "$(jq .seconds_left <<<"$grant")" 14
 
+reason_for() { jg explain "$1" "$2" --json | jq -r .reason; }
+is "explain says granted for the client" granted "$(reason_for $cli4 22)"
+is "explain says no_grant for the neighbour" no_grant "$(reason_for $nbr4 22)"
+is "explain says unprotected for another port" unprotected "$(reason_for $nbr6 80)"
+
 # 3. The end comes for all of them, and only for them.
 for source_port in "$cli4 22" "$cli6 2022" "$cli4b 2023" "$cli6b 2024"; do
   # shellcheck disable=SC2086 # two words
@@ -57,6 +63,7 @@ tick
 within "closed no earlier than the end and no later than what asking takes" -100 $((now - end)) 2500
 check "an unprotected port still answers" tcp_from $cli4 80
 check "IPv6: an unprotected port still answers" tcp_from $cli6 80
+is "explain says expired for the client" expired "$(reason_for $cli4 22)"
 like "after the end a packet counts as expired" '^[1-9]' "$(reason_count expired)"
 
 # 4. Revoked in Azure before its end; then the whole policy is deleted, which ends grants and opens nothing.

@@ -31,8 +31,8 @@ conf[protect]='{"22/tcp", "2022/tcp"}'
 conf[colour]='"red"'
 write_conf
 reload_jitgated
-like "a bad config is named with file and line" "jitgate\\.conf:$(grep -n colour "$tmp/jitgate.conf" | cut -d: -f1).*colour" \
-  "$(log_since jitgated "$mark")"
+line=$(grep -n colour "$tmp/jitgate.conf" | cut -d: -f1)
+like "a bad config is named with file and line" "jitgate\\.conf:$line:.*colour" "$(log_since jitgated "$mark")"
 check "nothing of it is taken" tcp_from $nbr4 2022
 check "the old one counts" silent_for $nbr4 22
 unset 'conf[colour]'

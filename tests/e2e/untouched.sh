@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #
-# Everything that is not a protected port is left alone, whatever state the gate is in: before it is there, enforcing, with
-# grants, with the agent killed, in audit mode, taken off.
+# Everything that is not a protected port is left alone, whatever state the gate is in: before it is there, enforcing,
+# with grants, with the agent killed, in audit mode, taken off.
 # shellcheck source-path=SCRIPTDIR source=lib.bash
 . "$(dirname "${BASH_SOURCE[0]}")/lib.bash"
 begin untouched

@@ -157,6 +157,7 @@ static void expect_same(const struct snapshot *a, const struct snapshot *b)
 		const struct grant *x = &a->grants.grants[i], *y = &b->grants.grants[i];
 
 		assert_int_equal(grant_compare(x, y), 0);
+		assert_true(x->start.ns == y->start.ns);
 		assert_true(x->until.ns == y->until.ns);
 		assert_string_equal(grant_set_text(&a->grants, x->requestor), grant_set_text(&b->grants, y->requestor));
 		assert_string_equal(grant_set_text(&a->grants, x->justification),
@@ -214,6 +215,7 @@ static struct snapshot random_snapshot(uint64_t *seed, size_t max)
 		struct grant grant = {.source = random_source(seed),
 				      .port = (uint16_t)(next_random(seed) % 65535 + 1),
 				      .protos = (uint8_t)(next_random(seed) % PROTO_BITS_ALL + 1),
+				      .start = {(int64_t)(next_random(seed) >> 1)},
 				      .until = {(int64_t)(next_random(seed) >> 1)}};
 
 		random_text(seed, requestor, sizeof(requestor) - 1);
@@ -603,6 +605,8 @@ static const struct field_case field_cases[] = {
 	FIELD(PORT, port.protos, PROTO_BITS_ALL + 1, "protocols"),
 	FIELD(PORT, port.protos, 0x100 | PROTO_BIT_TCP, "protocols"),
 	FIELD(PORT, port.reserved, 0x80000000, "reserved"),
+	FIELD(GRANT, grant.start_wall_ns, 0, NULL),
+	FIELD(GRANT, grant.start_wall_ns, -1, "before 1970"),
 	FIELD(GRANT, grant.until_wall_ns, 0, NULL),
 	FIELD(GRANT, grant.until_wall_ns, -1, "before 1970"),
 	FIELD(GRANT, grant.port, 0, "port is not"),

@@ -48,6 +48,18 @@ static void longest_is_inclusive_with_a_minute_of_slack(void **state)
 	assert_int_equal(check_end(3600, NOON - NS_PER_S, NOON), GUARD_OK); /* past: nothing to guard against */
 }
 
+static void what_was_too_long_at_its_start_stays_refused_when_its_rest_is_short(void **state)
+{
+	struct grant grant = grant_for("192.0.2.1", NOON + 2 * 3600 * NS_PER_S);
+
+	(void)state;
+	assert_int_equal(guard_check(&open_guard, &grant, (struct wall_time){grant.until.ns - 1}), GUARD_OK);
+	grant.start.ns = NOON;
+	assert_int_equal(guard_check(&open_guard, &grant, (struct wall_time){grant.until.ns - 1}), GUARD_TOO_LONG);
+	grant.start.ns = NOON + 3600 * NS_PER_S;
+	assert_int_equal(guard_check(&open_guard, &grant, (struct wall_time){grant.until.ns - 1}), GUARD_OK);
+}
+
 static void hostile_times_are_judged_as_exact_sums(void **state)
 {
 	static const int64_t edges[] = {INT64_MIN, INT64_MIN + 1, -1, 0, 1, NOON, INT64_MAX - 1, INT64_MAX};
@@ -146,6 +158,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(longest_is_inclusive_with_a_minute_of_slack),
+		cmocka_unit_test(what_was_too_long_at_its_start_stays_refused_when_its_rest_is_short),
 		cmocka_unit_test(hostile_times_are_judged_as_exact_sums),
 		cmocka_unit_test(shortest_prefix_is_per_family),
 		cmocka_unit_test(source_lies_wholly_in_one_of_the_sources),
