@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
-# All rules, no recursion. `make help` lists the targets.
+# All rules; `make help` lists the targets. Everything is built in build/VARIANT/. Make calls itself only for the
+# sanitizer tree of the tests.
 #
 #   V=1            show commands
 #   SAN=address,undefined   a sanitizer build, in its own tree
@@ -61,8 +62,8 @@ pkg_libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 # ---------------------------------------------------------------- sources
 
 # CORE: pure decisions. They sit in one archive; a program pulls in what it uses.
-core := apply audit azure_jit azure_json azure_url cidr clockmap conf conf_keys conf_scan conf_value control_req enforcer feed_msg grant guard json_scan learned pace \
-	reconcile report report_grants report_json show state text timefmt
+core := apply audit azure_jit azure_json azure_url cidr clockmap conf conf_keys conf_scan conf_value control_req enforcer feed_msg grant grant_list guard json_scan learned pace \
+	reconcile report report_grants report_json show state takeover text timefmt
 
 jitgated_src := jitgated daemon status report_build feed_server control_server datapath attach netif loop sandbox usock notify sysctl \
 	conf_file files log

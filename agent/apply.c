@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * CORE. See apply.h. The order of the steps is what keeps doors from flickering: entries are put, then new ports are
- * closed, then entries are deleted, then old ports are opened.
+ * CORE. See apply.h. The order of the steps is what keeps doors from flickering: entries are put before their port
+ * closes, and deleted after their port has opened.
  */
 #include "apply.h"
 
@@ -12,7 +12,7 @@
 
 /* ------------------------------------------------------------ ports */
 
-/* By port, host order: PROTO_BIT_*. 64 KiB, for the time of one apply. */
+/* By port, host order: PROTO_BIT_* and PROTECTED_LEARNED. 64 KiB, for the time of one apply. */
 struct port_map {
 	uint8_t protos[65536];
 };
@@ -26,7 +26,7 @@ static void add_protect(struct port_map *map, const struct conf *conf)
 static void add_learned(struct port_map *map, const struct learned *learned)
 {
 	for (size_t i = 0; i < learned->n; i++)
-		map->protos[learned->ports[i].port] |= learned->ports[i].proto_bit;
+		map->protos[learned->ports[i].port] |= learned->ports[i].proto_bit | PROTECTED_LEARNED;
 }
 
 static size_t count_pairs(const struct port_map *map)
@@ -34,7 +34,7 @@ static size_t count_pairs(const struct port_map *map)
 	size_t n = 0;
 
 	for (size_t port = 0; port < ARRAY_SIZE(map->protos); port++)
-		n += (size_t)__builtin_popcount(map->protos[port]);
+		n += (size_t)__builtin_popcount(map->protos[port] & PROTO_BITS_ALL);
 	return n;
 }
 
@@ -71,6 +71,11 @@ static int want_allowed(struct entry_set *wanted, const struct conf *conf, const
 	return 0;
 }
 
+bool apply_is_forgotten(const struct grant *grant, struct wall_time now)
+{
+	return now.ns - grant->until.ns >= APPLY_KEEP_ENDED_NS;
+}
+
 enum grant_mark apply_judge(const struct grant *grant, const struct conf *conf, struct wall_time now,
 			    enum guard_verdict *ret_verdict)
 {
@@ -81,15 +86,18 @@ enum grant_mark apply_judge(const struct grant *grant, const struct conf *conf, 
 	return *ret_verdict == GUARD_OK ? GRANT_LIVE : GRANT_REFUSED;
 }
 
-static bool is_wanted(const struct grant *grant, const struct conf *conf, struct wall_time now)
+/* An ended entry is kept for a while, so that what it drops reads "expired"; when there is no room, it is the first to
+ * go. */
+static bool is_wanted(const struct grant *grant, const struct apply_input *in, bool keep_ended)
 {
 	enum guard_verdict verdict;
-	enum grant_mark mark = apply_judge(grant, conf, now, &verdict);
+	enum grant_mark mark = apply_judge(grant, in->conf, in->now.wall, &verdict);
 
-	return mark == GRANT_LIVE || (mark == GRANT_ENDED && now.ns - grant->until.ns < APPLY_KEEP_ENDED_NS);
+	return mark == GRANT_LIVE || (mark == GRANT_ENDED && keep_ended && !apply_is_forgotten(grant, in->now.wall));
 }
 
-static int want_grants(struct entry_set *wanted, const struct apply_input *in, const struct port_map *ports)
+static int want_grants(struct entry_set *wanted, const struct apply_input *in, const struct port_map *ports,
+		       bool keep_ended)
 {
 	const struct grant_set *set = &in->snapshot->grants;
 
@@ -97,7 +105,7 @@ static int want_grants(struct entry_set *wanted, const struct apply_input *in, c
 		const struct grant *grant = &set->grants[i];
 		int r;
 
-		if (!is_wanted(grant, in->conf, in->now.wall))
+		if (!is_wanted(grant, in, keep_ended))
 			continue;
 		r = want_source(wanted, &grant->source, grant->port, grant->protos & ports->protos[grant->port],
 				clock_to_boot(in->base, grant->until).ns);
@@ -134,17 +142,13 @@ static size_t run_deletes(const struct apply_input *in, const struct plan *plan)
 	return failed;
 }
 
-/* Closing adds what has to be protected, and takes nothing away; the other call makes the ports equal. */
-static size_t set_ports(const struct apply_input *in, const struct port_map *ports, bool closing)
+static size_t set_ports(const struct apply_input *in, const struct port_map *ports)
 {
 	size_t failed = 0;
 
 	for (uint32_t port = 1; port < ARRAY_SIZE(ports->protos); port++) {
-		uint8_t now = in->gate->get_protected(in->gate_ctx, (uint16_t)port);
-		uint8_t next = closing ? now | ports->protos[port] : ports->protos[port];
-
-		if (now != next)
-			failed += in->gate->set_protected(in->gate_ctx, (uint16_t)port, next) < 0;
+		if (in->gate->get_protected(in->gate_ctx, (uint16_t)port) != ports->protos[port])
+			failed += in->gate->set_protected(in->gate_ctx, (uint16_t)port, ports->protos[port]) < 0;
 	}
 	return failed;
 }
@@ -165,19 +169,26 @@ static void write_state(const struct apply_input *in, size_t entries, size_t pai
 	in->gate->set_state(in->gate_ctx, &state);
 }
 
-static int make_plan(const struct apply_input *in, const struct port_map *ports, struct entry_set *wanted,
-		     struct plan *ret_plan)
+static int make_plan(const struct apply_input *in, const struct port_map *ports, bool keep_ended,
+		     struct entry_set *ret_wanted, struct plan *ret_plan)
 {
 	_cleanup_entries_ struct entry_set installed = {0};
+	_cleanup_entries_ struct entry_set wanted = {0};
 	size_t capacity = in->gate->capacity(in->gate_ctx);
 	size_t max = in->conf->max_grants < capacity / 2 ? in->conf->max_grants : capacity / 2;
-	int r = want_grants(wanted, in, ports);
+	int r = want_grants(&wanted, in, ports, keep_ended);
 
 	if (r == 0)
-		r = want_allowed(wanted, in->conf, ports);
+		r = want_allowed(&wanted, in->conf, ports);
 	if (r == 0)
 		r = in->gate->list(in->gate_ctx, &installed);
-	return r < 0 ? r : reconcile_plan(wanted, &installed, max, capacity, ret_plan);
+	if (r == 0)
+		r = reconcile_plan(&wanted, &installed, max, capacity, ret_plan);
+	if (r == 0) {
+		*ret_wanted = wanted;
+		wanted = (struct entry_set){0};
+	}
+	return r;
 }
 
 int apply_wanted(const struct apply_input *in, size_t *ret_failed)
@@ -193,15 +204,16 @@ int apply_wanted(const struct apply_input *in, size_t *ret_failed)
 	add_protect(ports, in->conf);
 	add_learned(ports, in->learned);
 	pairs = count_pairs(ports);
-	r = pairs > JITGATE_PORT_RULES_MAX ? -ENOSPC : make_plan(in, ports, &wanted, &plan);
+	r = pairs > JITGATE_PORT_RULES_MAX ? -ENOSPC : make_plan(in, ports, true, &wanted, &plan);
+	if (r == -ENOSPC && pairs <= JITGATE_PORT_RULES_MAX)
+		r = make_plan(in, ports, false, &wanted, &plan);
 	if (r < 0)
 		return r;
 	if (in->commit)
 		in->commit(in->commit_ctx);
 	failed = run_puts(in, &plan);
-	failed += set_ports(in, ports, true);
+	failed += set_ports(in, ports);
 	failed += run_deletes(in, &plan);
-	failed += set_ports(in, ports, false);
 	write_state(in, wanted.n, pairs);
 	*ret_failed = failed;
 	return 0;

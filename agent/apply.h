@@ -24,6 +24,9 @@ enum grant_mark {
 enum grant_mark apply_judge(const struct grant *grant, const struct conf *conf, struct wall_time now,
 			    enum guard_verdict *ret_verdict);
 
+/* Whether an ended grant ended so long ago that nothing has to remember it. */
+bool apply_is_forgotten(const struct grant *grant, struct wall_time now);
+
 struct apply_input {
 	const struct conf *conf;
 	const struct snapshot *snapshot; /* its grants and `taken`; its ports are in `learned` */

@@ -72,7 +72,7 @@ int daemon_read_state(struct daemon *d, struct snapshot *ret)
 	if (r == -ENOENT)
 		return 0;
 	if (r == 0)
-		r = state_decode(bytes, len, JITGATE_PORT_RULES_MAX, d->conf.max_grants, ret, &error);
+		r = state_decode(bytes, len, JITGATE_PORT_RULES_MAX, JITGATE_GRANTS_MAX, ret, &error);
 	if (r == 0)
 		return 1;
 	log_err("state file %s: %s; it is not used, what the running filter holds stays until a feed answers; to "

@@ -12,6 +12,8 @@
 #include <string.h>
 
 #include "audit.h"
+#include "grant_list.h"
+#include "takeover.h"
 #include "util.h"
 
 void enforcer_init(struct enforcer *e, const struct conf *conf, const struct gate_ops *gate, void *gate_ctx,
@@ -139,73 +141,10 @@ static void update_marks(struct enforcer *e, struct grant_set *set, struct wall_
 				audit(e, "expired", set, grant, NULL);
 		}
 		grant->mark = (uint8_t)mark;
-		if (mark != GRANT_ENDED || now.ns - grant->until.ns < APPLY_KEEP_ENDED_NS)
+		if (mark != GRANT_ENDED || !apply_is_forgotten(grant, now))
 			set->grants[kept++] = *grant;
 	}
 	set->n = kept;
-}
-
-static int compare_for_merge(const void *a, const void *b)
-{
-	const struct grant *x = a, *y = b;
-	int r = grant_compare(x, y);
-
-	/* The latest end first, so that it is the one that stays. */
-	return r ? r : (x->until.ns < y->until.ns) - (x->until.ns > y->until.ns);
-}
-
-/* One grant a key, the latest end; sorted. */
-static void sort_grants(struct grant_set *set)
-{
-	size_t kept = 0;
-
-	if (set->n > 1)
-		qsort(set->grants, set->n, sizeof(set->grants[0]), compare_for_merge);
-	for (size_t i = 0; i < set->n; i++) {
-		if (!kept || grant_compare(&set->grants[kept - 1], &set->grants[i]) != 0)
-			set->grants[kept++] = set->grants[i];
-	}
-	set->n = kept;
-}
-
-static int compare_grants(const void *a, const void *b)
-{
-	return grant_compare(a, b);
-}
-
-static struct grant *find_grant(const struct grant_set *set, const struct grant *like)
-{
-	return set->n ? bsearch(like, set->grants, set->n, sizeof(*like), compare_grants) : NULL;
-}
-
-/* Grants that have ended are no longer in the feed's answer, yet their entries stay a little while. */
-static int carry_ended(const struct grant_set *from, struct grant_set *to, struct wall_time now)
-{
-	size_t n = to->n;
-
-	for (size_t i = 0; i < from->n; i++) {
-		const struct grant *grant = &from->grants[i];
-		struct grant_set sorted = {.grants = to->grants, .n = n};
-		int r;
-
-		if (grant->until.ns > now.ns || find_grant(&sorted, grant))
-			continue;
-		r = grant_set_add(to, grant, grant_set_text(from, grant->requestor),
-				  grant_set_text(from, grant->justification), grant_set_text(from, grant->origin));
-		if (r < 0)
-			return r;
-	}
-	sort_grants(to);
-	return 0;
-}
-
-static void carry_marks(const struct grant_set *from, struct grant_set *to)
-{
-	for (size_t i = 0; i < to->n; i++) {
-		const struct grant *old = find_grant(from, &to->grants[i]);
-
-		to->grants[i].mark = old ? old->mark : GRANT_NEW;
-	}
 }
 
 /* The changes that marks do not show: a live grant with another end, or gone before its end. */
@@ -214,7 +153,7 @@ static void audit_changes(struct enforcer *e, const struct grant_set *old, const
 {
 	for (size_t i = 0; i < old->n; i++) {
 		const struct grant *before = &old->grants[i];
-		const struct grant *after = find_grant(new, before);
+		const struct grant *after = grant_list_find(new, before);
 
 		if (before->mark != GRANT_LIVE)
 			continue;
@@ -229,59 +168,29 @@ static void audit_changes(struct enforcer *e, const struct grant_set *old, const
 
 /* ------------------------------------------------------------ start, snapshots */
 
-/* What a former run left in the maps becomes grants of unknown requestor, each to its own end. */
-static int adopt_entries(struct enforcer *e, struct grant_set *set)
-{
-	_cleanup_entries_ struct entry_set installed = {0};
-	int r = e->gate->list(e->gate_ctx, &installed);
-
-	for (size_t i = 0; r == 0 && i < installed.n; i++) {
-		const struct gate_entry *entry = &installed.entries[i];
-		struct boot_time end = {.ns = entry->grant.expires_boot_ns};
-		struct grant grant = {.port = ntohs(entry->key.port_be), .protos = proto_to_bit(entry->key.proto)};
-
-		if (end.ns == JITGATE_NO_DEADLINE || !entry_source(&entry->key, &grant.source))
-			continue;
-		grant.until = clock_to_wall(e->clock, end);
-		r = grant_set_add(set, &grant, NULL, NULL, "found in the running filter");
-	}
-	sort_grants(set);
-	return r;
-}
-
-static int adopt_ports(struct enforcer *e, struct learned *learned)
-{
-	_cleanup_free_ struct port_rule *rules = calloc(65536, sizeof(*rules));
-	size_t n = 0;
-
-	if (!rules)
-		return -ENOMEM;
-	for (uint32_t port = 1; port < 65536; port++) {
-		uint8_t protos = e->gate->get_protected(e->gate_ctx, (uint16_t)port);
-
-		if (protos)
-			rules[n++] = (struct port_rule){.port = (uint16_t)port, .protos = protos};
-	}
-	return learned_update(learned, rules, n, e->clock.boot, JITGATE_PORT_RULES_MAX);
-}
-
 int enforcer_start(struct enforcer *e, struct snapshot *saved)
 {
-	int r;
+	enum takeover_note note;
+	int r = takeover_build(e->gate, e->gate_ctx, e->clock, saved, &e->current, &e->learned, &note);
 
-	if (saved) {
-		r = learned_update(&e->learned, saved->ports, saved->n_ports, e->clock.boot, JITGATE_PORT_RULES_MAX);
-		e->current = *saved;
-		*saved = (struct snapshot){0};
-		sort_grants(&e->current.grants);
-	} else {
-		r = adopt_ports(e, &e->learned);
-		if (r == 0)
-			r = adopt_entries(e, &e->current.grants);
-	}
-	e->restored = saved || e->learned.n;
-	if (r == 0)
+	if (r < 0)
+		return r;
+	if (note == TAKEOVER_CLOCK_BEHIND)
+		say(e, LOG_LEVEL_ERR,
+		    "the wall clock is behind the saved state, so it is wrong; ports stay closed, grants wait for a "
+		    "feed");
+	e->restored = saved || e->learned.n || e->current.grants.n;
+	if (saved)
+		snapshot_free(saved);
+	r = apply_current(e, e->conf);
+	if (r == -ENOSPC && e->current.grants.n) {
+		say(e, LOG_LEVEL_ERR,
+		    "%zu grants of before do not fit max_grants = %u; none is restored, the ports stay closed until a "
+		    "feed answers",
+		    e->current.grants.n, e->conf->max_grants);
+		grant_set_free(&e->current.grants);
 		r = apply_current(e, e->conf);
+	}
 	if (r == 0)
 		update_marks(e, &e->current.grants, sample_clock(e).wall);
 	return r;
@@ -322,6 +231,20 @@ static int collect_rules(const struct learned *learned, struct snapshot *out)
 	return 0;
 }
 
+/* The grants that have not ended, in an array of their own; the texts are borrowed. */
+static int collect_unended(const struct grant_set *from, struct wall_time now, struct grant_set *out)
+{
+	out->grants = calloc(from->n + 1, sizeof(*out->grants));
+	if (!out->grants)
+		return -ENOMEM;
+	out->n = 0;
+	for (size_t i = 0; i < from->n; i++) {
+		if (from->grants[i].until.ns > now.ns)
+			out->grants[out->n++] = from->grants[i];
+	}
+	return 0;
+}
+
 /*
  * The state file is written when it is certain that the snapshot fits, and before the maps: a crash in between leaves
  * the newer truth, and a snapshot that was refused never becomes the state of the next start.
@@ -335,34 +258,44 @@ static void save_candidate(void *ctx)
 
 	out.ports = NULL;
 	out.n_ports = 0;
+	out.grants.grants = NULL;
 	r = collect_rules(&candidate->learned, &out);
+	if (r == 0)
+		r = collect_unended(&candidate->snapshot->grants, sample_clock(e).wall, &out.grants);
 	if (r == 0)
 		r = e->hooks->save(e->hooks_ctx, &out);
 	free(out.ports);
+	free(out.grants.grants);
 	if (r < 0)
 		say(e, LOG_LEVEL_ERR,
 		    "cannot save the state: %s; enforcement goes on, but a reboot now would start without these grants",
 		    strerror(-r));
 }
 
-static void refuse_snapshot(struct enforcer *e, int error)
+static void refuse_snapshot(struct enforcer *e, int error, struct wall_time now)
 {
 	if (error == -ENOSPC)
-		say(e, LOG_LEVEL_ERR,
-		    "snapshot refused: it needs more entries than max_grants = %u, or more than %d protected ports; "
-		    "what was in force stays",
-		    e->conf->max_grants, JITGATE_PORT_RULES_MAX);
+		snprintf(e->trouble, sizeof(e->trouble),
+			 "snapshot refused: it needs more entries than max_grants = %u, or more than %d protected "
+			 "ports; "
+			 "what was in force stays",
+			 e->conf->max_grants, JITGATE_PORT_RULES_MAX);
 	else
-		say(e, LOG_LEVEL_ERR, "snapshot refused: %s; what was in force stays", strerror(-error));
+		snprintf(e->trouble, sizeof(e->trouble), "snapshot refused: %s; what was in force stays",
+			 strerror(-error));
+	e->trouble_at = now;
+	say(e, LOG_LEVEL_ERR, "%s", e->trouble);
 }
 
-static void note_answer(struct enforcer *e, struct clock_pair now)
+static void note_answer(struct enforcer *e)
 {
 	e->answered = true;
 	e->stale_said = false;
 	e->trouble_at.ns = 0;
 	e->trouble[0] = '\0';
-	e->fresh_until.ns = now.boot.ns + (uint64_t)e->current.fresh_for_s * NS_PER_S;
+	/* From when the feed learned it, not from when it came. */
+	e->fresh_until = clock_to_boot(e->clock, e->current.taken);
+	e->fresh_until.ns += (uint64_t)e->current.fresh_for_s * NS_PER_S;
 }
 
 /* Sorted, with the ended grants of before, the marks of before, and the ports that it teaches. */
@@ -371,15 +304,17 @@ static int prepare_candidate(struct enforcer *e, struct candidate *candidate, st
 	struct snapshot *snapshot = candidate->snapshot;
 	int r;
 
-	sort_grants(&snapshot->grants);
-	r = carry_ended(&e->current.grants, &snapshot->grants, now.wall);
+	if (snapshot->taken.ns > now.wall.ns)
+		snapshot->taken = now.wall; /* nobody learns in the future */
+	grant_list_sort(&snapshot->grants);
+	r = grant_list_carry_ended(&e->current.grants, &snapshot->grants, now.wall);
 	if (r == 0)
 		r = copy_learned(&e->learned, &candidate->learned);
 	if (r == 0)
 		r = learned_update(&candidate->learned, snapshot->ports, snapshot->n_ports, now.boot,
 				   JITGATE_PORT_RULES_MAX);
 	if (r == 0)
-		carry_marks(&e->current.grants, &snapshot->grants);
+		grant_list_carry_marks(&e->current.grants, &snapshot->grants);
 	return r;
 }
 
@@ -391,7 +326,7 @@ static void install_candidate(struct enforcer *e, struct candidate *candidate, s
 	*candidate->snapshot = (struct snapshot){0};
 	learned_free(&e->learned);
 	e->learned = candidate->learned;
-	note_answer(e, now);
+	note_answer(e);
 	audit_changes(e, &old.grants, &e->current.grants, now.wall);
 	update_marks(e, &e->current.grants, now.wall);
 }
@@ -410,7 +345,7 @@ int enforcer_take_snapshot(struct enforcer *e, struct snapshot *snapshot)
 						      .commit_ctx = &candidate});
 	if (r < 0) {
 		learned_free(&candidate.learned);
-		refuse_snapshot(e, r);
+		refuse_snapshot(e, r, now.wall);
 		return r;
 	}
 	install_candidate(e, &candidate, now);
@@ -438,12 +373,16 @@ int enforcer_reload(struct enforcer *e, const struct conf *conf)
 
 static void notice_staleness(struct enforcer *e, struct boot_time now)
 {
+	size_t live = 0;
+
 	if (!e->answered || e->stale_said || now.ns < e->fresh_until.ns)
 		return;
 	e->stale_said = true;
+	for (size_t i = 0; i < e->current.grants.n; i++)
+		live += e->current.grants.grants[i].mark == GRANT_LIVE;
 	say(e, LOG_LEVEL_WARNING,
 	    "no good answer from feed %s in time; %zu grants go on to their own end, none is added",
-	    e->feed_name[0] ? e->feed_name : "(none)", e->current.grants.n);
+	    e->feed_name[0] ? e->feed_name : "(none)", live);
 }
 
 void enforcer_tick(struct enforcer *e)
@@ -451,6 +390,7 @@ void enforcer_tick(struct enforcer *e)
 	struct clock_pair now = sample_clock(e);
 	int r;
 
+	e->ticked_at = now.boot;
 	notice_staleness(e, now.boot);
 	update_marks(e, &e->current.grants, now.wall);
 	r = apply_current(e, e->conf);
@@ -466,23 +406,33 @@ static void earlier(struct boot_time *best, uint64_t ns)
 		best->ns = ns;
 }
 
+static struct boot_time forget_at(const struct enforcer *e, const struct grant *grant)
+{
+	struct boot_time at = clock_to_boot(e->clock, grant->until);
+
+	at.ns += APPLY_KEEP_ENDED_NS; /* an ended grant's boot time is at most now */
+	return at;
+}
+
 struct boot_time enforcer_next(const struct enforcer *e)
 {
 	struct boot_time next = {.ns = UINT64_MAX};
 
 	for (size_t i = 0; i < e->current.grants.n; i++) {
 		const struct grant *grant = &e->current.grants.grants[i];
-		struct wall_time forget = {.ns = grant->until.ns + APPLY_KEEP_ENDED_NS};
 
 		if (grant->mark == GRANT_LIVE || grant->mark == GRANT_REFUSED)
 			earlier(&next, clock_to_boot(e->clock, grant->until).ns);
 		else if (grant->mark == GRANT_ENDED)
-			earlier(&next, clock_to_boot(e->clock, forget).ns);
+			earlier(&next, forget_at(e, grant).ns);
 	}
 	if (e->retry_at.ns)
 		earlier(&next, e->retry_at.ns);
 	if (e->answered && !e->stale_said)
 		earlier(&next, e->fresh_until.ns);
+	/* The program ends grants by itself: here many ends that lie close together are one round of work. */
+	if (next.ns < e->ticked_at.ns + ENFORCER_TICK_NS)
+		next.ns = e->ticked_at.ns + ENFORCER_TICK_NS;
 	return next;
 }
 

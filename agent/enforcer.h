@@ -16,9 +16,10 @@
 #include "feed_msg.h"
 #include "log.h"
 
-#define ENFORCER_RETRY_NS NS_PER_S /* after a map write that failed */
-#define ENFORCER_ASK_NS NS_PER_S   /* at most one "ask now" in this time */
-#define ENFORCER_EVENT_LINES 10    /* denied packets logged at most per ENFORCER_EVENT_WINDOW_NS */
+#define ENFORCER_RETRY_NS NS_PER_S         /* after a map write that failed */
+#define ENFORCER_TICK_NS (100 * NS_PER_MS) /* between two ticks, however close the ends of grants are */
+#define ENFORCER_ASK_NS NS_PER_S           /* at most one "ask now" in this time */
+#define ENFORCER_EVENT_LINES 10            /* denied packets logged at most per ENFORCER_EVENT_WINDOW_NS */
 #define ENFORCER_EVENT_WINDOW_NS (10 * NS_PER_S)
 
 struct enforcer_hooks {
@@ -44,6 +45,7 @@ struct enforcer {
 	bool answered; /* a feed has answered since the start */
 	struct boot_time fresh_until;
 	bool stale_said;
+	struct boot_time ticked_at;
 	struct boot_time retry_at; /* 0: nothing to try again */
 	struct boot_time asked_at; /* last "ask now"; 0: never */
 	char feed_name[FEED_NAME_MAX];
@@ -60,9 +62,10 @@ void enforcer_init(struct enforcer *e, const struct conf *conf, const struct gat
 void enforcer_free(struct enforcer *e);
 
 /*
- * The first apply. `saved` is the state file's snapshot, moved in, or NULL when there is none that can be read; then
- * what the maps hold (taken over from a former run) is adopted as it is, until a feed answers. 0 or -errno with the
- * data path unchanged (-ENOSPC: more grants than max_grants, or more than JITGATE_PORT_RULES_MAX ports).
+ * The first apply. `saved` is the state file's snapshot (emptied by the call), or NULL when there is none that can be
+ * read. What the maps hold from a former run goes before what is saved; see takeover.h. 0 or -errno with the data path
+ * unchanged (-ENOSPC: `protect` and `allow` need more entries than max_grants, or more than JITGATE_PORT_RULES_MAX
+ * ports).
  */
 int enforcer_start(struct enforcer *e, struct snapshot *saved);
 

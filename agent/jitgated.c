@@ -229,30 +229,20 @@ static int open_places(struct daemon *d, struct start *start, struct failure *fa
 	return r;
 }
 
-static int start_enforcer(struct daemon *d, struct snapshot *saved)
-{
-	enforcer_free(&d->enforcer);
-	enforcer_init(&d->enforcer, &d->conf, &datapath_gate_ops, d->dp, &daemon_hooks, d);
-	return enforcer_start(&d->enforcer, saved);
-}
-
 /* Bring the maps up to date with config and state, before anything runs against them. */
 static int fill_maps(struct daemon *d, struct failure *failure)
 {
 	_cleanup_snapshot_ struct snapshot saved = {0};
 	int have_state = daemon_read_state(d, &saved);
-	int r = start_enforcer(d, have_state ? &saved : NULL);
+	int r;
+
+	enforcer_init(&d->enforcer, &d->conf, &datapath_gate_ops, d->dp, &daemon_hooks, d);
+	r = enforcer_start(&d->enforcer, have_state ? &saved : NULL);
 
 	if (datapath_max_grants(d->dp) != d->conf.max_grants)
 		log_warning("max_grants = %u: the pinned maps have room for %u; another size takes effect after "
 			    "jitgated --detach",
 			    d->conf.max_grants, datapath_max_grants(d->dp));
-	if (r == -ENOSPC && have_state) {
-		log_err("the saved state does not fit max_grants = %u; it is not used, what the running filter holds "
-			"stays until a feed answers",
-			d->conf.max_grants);
-		r = start_enforcer(d, NULL);
-	}
 	if (r == -ENOSPC)
 		return failure_set(
 			failure, r,

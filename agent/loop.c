@@ -15,6 +15,9 @@
 
 #include "util.h"
 
+/* The year 2243: the kernel's time in ns ends a little later. */
+#define FAR_AWAY_S ((time_t)1 << 33)
+
 enum source_kind { SOURCE_FD, SOURCE_TIMER, SOURCE_CLOCK, SOURCE_SIGNAL };
 
 struct loop_source {
@@ -128,8 +131,8 @@ void loop_arm_at(struct loop_source *timer, struct boot_time at)
 	uint64_t ns = at.ns ? at.ns : 1;
 	struct itimerspec spec = {.it_value = {.tv_sec = (time_t)(ns / NS_PER_S), .tv_nsec = (long)(ns % NS_PER_S)}};
 
-	if (ns / NS_PER_S > INT32_MAX)
-		spec.it_value.tv_sec = INT32_MAX;
+	if (spec.it_value.tv_sec > FAR_AWAY_S)
+		spec.it_value.tv_sec = FAR_AWAY_S;
 	timerfd_settime(timer->fd, TFD_TIMER_ABSTIME, &spec, NULL);
 }
 
@@ -143,7 +146,7 @@ void loop_disarm(struct loop_source *timer)
 /* A timer that never fires, but is cancelled when somebody sets the clock. */
 static int arm_clock_watch(int fd)
 {
-	struct itimerspec spec = {.it_value = {.tv_sec = INT32_MAX}};
+	struct itimerspec spec = {.it_value = {.tv_sec = FAR_AWAY_S}};
 
 	if (timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &spec, NULL) < 0 && errno != ECANCELED)
 		return -errno;

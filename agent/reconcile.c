@@ -82,10 +82,17 @@ static int compare_entries(const void *a, const void *b)
 	return compare_keys(&((const struct gate_entry *)a)->key, &((const struct gate_entry *)b)->key);
 }
 
-static void sort_entries(struct entry_set *set)
+void entry_set_sort(struct entry_set *set)
 {
 	if (set->n > 1)
 		qsort(set->entries, set->n, sizeof(set->entries[0]), compare_entries);
+}
+
+const struct gate_entry *entry_set_find(const struct entry_set *set, const struct gate_key *key)
+{
+	struct gate_entry like = {.key = *key};
+
+	return set->n ? bsearch(&like, set->entries, set->n, sizeof(like), compare_entries) : NULL;
 }
 
 static void merge_equal_keys(struct entry_set *sorted)
@@ -229,8 +236,8 @@ int reconcile_plan(struct entry_set *wanted, struct entry_set *installed, size_t
 
 	if (!taken)
 		return -ENOMEM;
-	sort_entries(wanted);
-	sort_entries(installed);
+	entry_set_sort(wanted);
+	entry_set_sort(installed);
 	merge_equal_keys(wanted);
 	raise_to_covers(wanted);
 	if (wanted->n > max_entries)

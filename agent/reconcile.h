@@ -35,6 +35,10 @@ int entry_set_add(struct entry_set *set, const struct gate_entry *entry);
 void entry_set_free(struct entry_set *set);
 #define _cleanup_entries_ __attribute__((cleanup(entry_set_free)))
 
+/* Sort as reconcile_plan does, and find a key in a sorted set; NULL when it is not there. */
+void entry_set_sort(struct entry_set *set);
+const struct gate_entry *entry_set_find(const struct entry_set *set, const struct gate_key *key);
+
 /* The key of (source prefix, port in host order, IPPROTO_* number). */
 struct gate_key entry_key(const struct cidr *source, uint16_t port, uint8_t proto);
 /* And back: the prefix of a key. False when the key is none that entry_key makes. */

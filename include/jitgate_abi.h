@@ -44,6 +44,8 @@
 #define PROTO_BIT_DCCP 0x08
 #define PROTO_BIT_UDPLITE 0x10
 #define PROTO_BITS_ALL 0x1f
+/* Beside them, for user space: a feed asked for this port, so it stays closed over a restart that knows no more. */
+#define PROTECTED_LEARNED 0x80
 
 /*
  * Why a packet passed or was dropped: index of stats_v1. The order is the order of the

@@ -30,7 +30,8 @@ struct world {
 	char log[65536]; /* every line, newest last; forgotten when full */
 	unsigned int asks, saves;
 	int save_error;
-	struct snapshot last_saved_ports; /* ports only */
+	bool keep_saved;
+	struct snapshot saved; /* what the state file would hold, while keep_saved */
 };
 
 static struct world w;
@@ -61,12 +62,31 @@ static void world_log(void *ctx, enum log_level level, const char *line)
 	snprintf(world->log + used, sizeof(world->log) - used, "<%d>%s\n", level, line);
 }
 
+/* A copy, as the state file is one. */
+static void copy_snapshot(const struct snapshot *from, struct snapshot *to)
+{
+	snapshot_free(to);
+	to->taken = from->taken;
+	to->fresh_for_s = from->fresh_for_s;
+	for (size_t i = 0; i < from->n_ports; i++)
+		assert_int_equal(snapshot_add_port(to, &from->ports[i]), 0);
+	for (size_t i = 0; i < from->grants.n; i++) {
+		const struct grant *grant = &from->grants.grants[i];
+
+		assert_int_equal(
+			grant_set_add(&to->grants, grant, grant_set_text(&from->grants, grant->requestor), NULL, NULL),
+			0);
+		to->grants.grants[i].mark = 0;
+	}
+}
+
 static int world_save(void *ctx, const struct snapshot *snapshot)
 {
 	struct world *world = ctx;
 
 	world->saves++;
-	world->last_saved_ports.n_ports = snapshot->n_ports;
+	if (!world->save_error && world->keep_saved)
+		copy_snapshot(snapshot, &world->saved);
 	return world->save_error;
 }
 
@@ -95,6 +115,7 @@ static int end_world(void **state)
 {
 	(void)state;
 	enforcer_free(&w.e);
+	snapshot_free(&w.saved);
 	return 0;
 }
 
@@ -356,6 +377,145 @@ static void more_grants_than_fit_leave_the_old_ones(void **state)
 	assert_true(logged("<3>snapshot refused"));
 }
 
+static void ended_entries_make_room_for_live_grants(void **state)
+{
+	struct snapshot first = {0}, second = {0};
+
+	(void)state;
+	w.conf.max_grants = 16;
+	enforcer_start(&w.e, NULL);
+	for (int n = 0; n < 16; n++) {
+		char from[32];
+
+		snprintf(from, sizeof(from), "10.1.0.%d", n);
+		add_grant(&first, from, 22, MINUTE);
+		snprintf(from, sizeof(from), "10.2.0.%d", n);
+		add_grant(&second, from, 22, HOUR);
+	}
+	assert_int_equal(feed(&first), 0);
+	advance(MINUTE);
+	assert_int_equal(feed(&second), 0);
+	assert_true(passes("10.2.0.15", 22));
+	assert_false(passes("10.1.0.15", 22));
+}
+
+/* Looked at after each single change of the maps. */
+static void check_no_flicker(void *ctx)
+{
+	(void)ctx;
+	assert_true(passes("10.5.0.1", 22)); /* always allowed */
+	assert_true(passes("10.5.0.1", 3389));
+	assert_true(passes("10.0.0.7", 22));  /* granted before and after */
+	assert_false(passes("10.9.9.9", 22)); /* never granted, and 22 is closed before and after */
+}
+
+static void no_step_of_a_change_opens_or_closes_what_stays(void **state)
+{
+	struct cidr allowed = source("10.5.0.0/16");
+	struct snapshot first = {0}, second = {0}, third = {0};
+
+	(void)state;
+	w.conf.allow = &allowed;
+	w.conf.n_allow = 1;
+	enforcer_start(&w.e, NULL);
+	add_grant(&first, "10.0.0.0/24", 22, HOUR);
+	feed(&first);
+	w.gate.changed = check_no_flicker;
+	add_port(&second, 3389); /* a port that closes: the allowed source must be in before */
+	add_grant(&second, "10.0.0.7", 22, HOUR);
+	feed(&second);
+	assert_false(passes("10.9.9.9", 3389));
+	for (int i = 0; i < 4; i++) { /* and one that opens again: its entries go only after it */
+		struct snapshot s = {0};
+
+		add_grant(&s, i % 2 ? "10.0.0.0/28" : "10.0.0.0/23", 22, HOUR);
+		feed(&s);
+		advance(6 * MINUTE);
+	}
+	add_grant(&third, "10.0.0.7", 22, HOUR);
+	feed(&third);
+	assert_true(passes("10.9.9.9", 3389));
+	w.gate.changed = NULL;
+}
+
+static void a_grant_moved_to_an_earlier_end_is_said_and_ends_then(void **state)
+{
+	(void)state;
+	enforcer_start(&w.e, NULL);
+	feed_grant("10.0.0.1", HOUR);
+	feed_grant("10.0.0.1", 10 * MINUTE);
+	assert_true(logged("<5>shortened id="));
+	advance_alone(10 * MINUTE);
+	assert_false(passes("10.0.0.1", 22));
+}
+
+static void ends_close_together_are_few_rounds_of_work(void **state)
+{
+	struct snapshot s = {0};
+	uint64_t before;
+
+	(void)state;
+	enforcer_start(&w.e, NULL);
+	for (int n = 0; n < 200; n++) {
+		char from[32];
+
+		snprintf(from, sizeof(from), "10.1.0.%d", n);
+		add_grant(&s, from, 22, MINUTE + n * NS_PER_MS);
+	}
+	feed(&s);
+	before = w.gate.state.generation;
+	advance(MINUTE + NS_PER_S);
+	assert_in_range(w.gate.state.generation - before, 1, 5);
+}
+
+static void the_end_of_time_is_no_trap(void **state)
+{
+	struct snapshot s = {0};
+
+	(void)state;
+	enforcer_start(&w.e, NULL);
+	add_grant(&s, "10.0.0.1", 22, INT64_MAX - w.clock.wall.ns);
+	add_grant(&s, "10.0.0.2", 22, INT64_MAX - w.clock.wall.ns - 30 * NS_PER_S);
+	feed(&s);
+	assert_false(passes("10.0.0.1", 22));
+	advance(HOUR);
+	assert_false(passes("10.0.0.1", 22));
+}
+
+static void freshness_counts_from_when_the_feed_learned_it(void **state)
+{
+	struct snapshot s = {.fresh_for_s = 600, .taken.ns = START_WALL - 590 * NS_PER_S};
+
+	(void)state;
+	enforcer_start(&w.e, NULL);
+	assert_int_equal(enforcer_take_snapshot(&w.e, &s), 0);
+	assert_int_equal(w.e.fresh_until.ns, START_BOOT + 10 * NS_PER_S);
+	s = (struct snapshot){.fresh_for_s = 600, .taken.ns = INT64_MAX};
+	assert_int_equal(enforcer_take_snapshot(&w.e, &s), 0);
+	assert_int_equal(w.e.fresh_until.ns, START_BOOT + 600 * NS_PER_S);
+	assert_int_equal(w.gate.state.last_sync_boot_ns, START_BOOT);
+}
+
+static void a_good_answer_clears_trouble_and_a_refused_snapshot_is_trouble(void **state)
+{
+	struct snapshot many = {0};
+
+	(void)state;
+	w.conf.max_grants = 16;
+	enforcer_start(&w.e, NULL);
+	for (int n = 0; n < 17; n++) {
+		char from[32];
+
+		snprintf(from, sizeof(from), "10.1.0.%d", n);
+		add_grant(&many, from, 22, HOUR);
+	}
+	feed(&many);
+	assert_true(w.e.trouble_at.ns && strstr(w.e.trouble, "snapshot refused"));
+	feed_grant("10.0.0.1", HOUR);
+	assert_int_equal(w.e.trouble_at.ns, 0);
+	assert_string_equal(w.e.trouble, "");
+}
+
 /* ------------------------------------------------------------ clocks */
 
 static void step_clock(int64_t ns)
@@ -567,6 +727,118 @@ static void a_restart_without_state_keeps_what_the_filter_holds(void **state)
 	assert_false(passes("10.0.0.7", 3389));
 }
 
+/* The process ends and starts again with what the state file holds. */
+static void restart_with_state(void)
+{
+	struct snapshot saved = {0};
+
+	copy_snapshot(&w.saved, &saved);
+	restart(&saved);
+	snapshot_free(&saved);
+}
+
+static void reboot(void)
+{
+	memset(&w.gate, 0, sizeof(w.gate));
+	w.gate.capacity = 512;
+	w.clock.boot.ns = 3 * NS_PER_S;
+	restart_with_state();
+}
+
+static void the_state_holds_learned_ports_and_live_grants(void **state)
+{
+	struct snapshot s = {0};
+
+	(void)state;
+	w.keep_saved = true;
+	enforcer_start(&w.e, NULL);
+	add_port(&s, 3389);
+	add_grant(&s, "10.0.0.1", 22, HOUR);
+	add_grant(&s, "10.0.0.2", 22, 5 * MINUTE);
+	feed(&s);
+	advance(5 * MINUTE + 1);
+	feed_grant("10.0.0.1", 55 * MINUTE);
+	assert_int_equal(w.saved.n_ports, 1);
+	assert_int_equal(w.saved.ports[0].port, 3389);
+	assert_int_equal(w.saved.grants.n, 1);
+	reboot();
+	assert_true(passes("10.0.0.1", 22));
+	assert_false(passes("10.0.0.1", 3389));
+	assert_string_equal(grant_set_text(&w.e.current.grants, w.e.current.grants.grants[0].requestor), "alice");
+}
+
+static void a_state_older_than_the_maps_neither_reopens_a_port_nor_revives_a_grant(void **state)
+{
+	struct snapshot old = {0}, new = {0};
+
+	(void)state;
+	w.keep_saved = true;
+	enforcer_start(&w.e, NULL);
+	add_grant(&old, "10.0.0.1", 22, HOUR);
+	add_grant(&old, "10.0.0.2", 22, HOUR);
+	feed(&old);
+	w.save_error = -28;
+	add_port(&new, 3389);
+	add_grant(&new, "10.0.0.2", 22, HOUR);
+	feed(&new);
+	restart_with_state();
+	assert_false(passes("10.0.0.1", 22));
+	assert_true(passes("10.0.0.2", 22));
+	assert_false(passes("10.0.0.9", 3389));
+	assert_int_equal(w.e.current.grants.n, 1);
+	assert_string_equal(grant_set_text(&w.e.current.grants, w.e.current.grants.grants[0].requestor), "alice");
+}
+
+static void a_port_taken_out_of_protect_is_open_after_a_restart(void **state)
+{
+	(void)state;
+	enforcer_start(&w.e, NULL);
+	assert_false(passes("10.0.0.1", 22));
+	w.conf.n_protect = 0;
+	restart(NULL);
+	assert_true(passes("10.0.0.1", 22));
+	assert_false(w.e.restored);
+}
+
+static void a_clock_behind_the_state_brings_no_grant_back_and_keeps_ports_closed(void **state)
+{
+	struct snapshot s = {0};
+
+	(void)state;
+	w.keep_saved = true;
+	enforcer_start(&w.e, NULL);
+	add_port(&s, 3389);
+	add_grant(&s, "10.0.0.1", 22, 10 * MINUTE);
+	feed(&s);
+	w.clock.wall.ns -= HOUR;
+	reboot();
+	assert_false(passes("10.0.0.1", 22));
+	assert_false(passes("10.0.0.1", 3389));
+	assert_true(logged("<3>the wall clock is behind"));
+}
+
+static void saved_grants_that_do_not_fit_leave_the_ports_closed(void **state)
+{
+	struct snapshot s = {0};
+
+	(void)state;
+	w.keep_saved = true;
+	enforcer_start(&w.e, NULL);
+	add_port(&s, 3389);
+	for (int n = 0; n < 60; n++) {
+		char from[32];
+
+		snprintf(from, sizeof(from), "10.1.0.%d", n);
+		add_grant(&s, from, 22, HOUR);
+	}
+	feed(&s);
+	w.conf.max_grants = 16;
+	reboot();
+	assert_false(passes("10.1.0.1", 22));
+	assert_false(passes("10.1.0.1", 3389));
+	assert_true(logged("<3>60 grants of before do not fit"));
+}
+
 static void a_reboot_opens_live_grants_and_not_the_ended_ones(void **state)
 {
 	struct snapshot saved = {0};
@@ -752,6 +1024,18 @@ int main(void)
 		world_test(an_allowed_source_is_in_from_the_first_moment_a_port_closes),
 		world_test(a_restart_without_state_keeps_what_the_filter_holds),
 		world_test(a_reboot_opens_live_grants_and_not_the_ended_ones),
+		world_test(the_state_holds_learned_ports_and_live_grants),
+		world_test(a_state_older_than_the_maps_neither_reopens_a_port_nor_revives_a_grant),
+		world_test(a_port_taken_out_of_protect_is_open_after_a_restart),
+		world_test(a_clock_behind_the_state_brings_no_grant_back_and_keeps_ports_closed),
+		world_test(saved_grants_that_do_not_fit_leave_the_ports_closed),
+		world_test(ended_entries_make_room_for_live_grants),
+		world_test(no_step_of_a_change_opens_or_closes_what_stays),
+		world_test(a_grant_moved_to_an_earlier_end_is_said_and_ends_then),
+		world_test(ends_close_together_are_few_rounds_of_work),
+		world_test(the_end_of_time_is_no_trap),
+		world_test(freshness_counts_from_when_the_feed_learned_it),
+		world_test(a_good_answer_clears_trouble_and_a_refused_snapshot_is_trouble),
 		world_test(a_knock_asks_at_most_once_a_second),
 		world_test(a_flood_of_events_does_not_flood_the_log),
 		world_test(audit_mode_says_what_enforcement_would_do),

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * CORE. Grant sets as the enforcer keeps them: sorted by grant_compare, one grant a key. What becomes of the old set
+ * when a new one takes its place.
+ */
+#ifndef GRANT_LIST_H
+#define GRANT_LIST_H
+
+#include "grant.h"
+
+/* Sort, and keep of each key the grant with the latest end. */
+void grant_list_sort(struct grant_set *set);
+
+/* In a sorted set: the grant with the key of `like`, or NULL. */
+struct grant *grant_list_find(const struct grant_set *set, const struct grant *like);
+
+/*
+ * Ended grants are no longer in a feed's answer, yet their entries stay a little while: copy those of `from` that `to`
+ * has no grant for. Both sorted, before and after. 0 or -ENOMEM.
+ */
+int grant_list_carry_ended(const struct grant_set *from, struct grant_set *to, struct wall_time now);
+
+/* Each grant of `to` gets the mark that its key has in `from`, else 0. Both sorted. */
+void grant_list_carry_marks(const struct grant_set *from, struct grant_set *to);
+
+#endif
