@@ -55,16 +55,16 @@ is "nor did it count as an answer" "$synced" "$(last_sync)"
 mark=$(mark_log jitgated)
 feed_sync port=22/tcp grant=$cli4,22/tcp,10m grant=$nbr4,22/tcp,2h
 untouched "a grant longer than guard.longest is refused"
-like "and logged with its source" "$nbr4.*guard\\.longest|guard\\.longest.*$nbr4" "$(log_since jitgated "$mark")"
+like "and logged with its source" "$nbr4.*guard\\.longest" "$(log_since jitgated "$mark")"
 mark=$(mark_log jitgated)
 feed_sync port=22/tcp grant=$cli4,22/tcp,10m grant=10.9.0.0/23,22/tcp,10m grant=fd09::/48,22/tcp,10m
 untouched "a grant wider than guard.widest is refused"
 check "IPv6 too" silent_for $cli6 22
-like "and logged with its source" '10\.9\.0\.0/23.*widest|widest.*10\.9\.0\.0/23' "$(log_since jitgated "$mark")"
+like "and logged with its source" '10\.9\.0\.0/23.*widest' "$(log_since jitgated "$mark")"
 mark=$(mark_log jitgated)
 feed_sync port=22/tcp grant=$cli4,22/tcp,10m grant=192.0.2.1,22/tcp,10m
 untouched "a grant for a source outside guard.sources is refused"
-like "and logged with its source" '192\.0\.2\.1.*guard\.sources|guard\.sources.*192\.0\.2\.1' "$(log_since jitgated "$mark")"
+like "and logged with its source" '192\.0\.2\.1.*guard\.sources' "$(log_since jitgated "$mark")"
 is "only the good one is listed" 1 "$(jg status --json | jq .grants)"
 feed_sync port=22/tcp grant=$cli4,22/tcp,10m grant=10.9.0.0/24,22/tcp,50m
 check "the positive control: a grant just inside the rails opens" tcp_from $nbr4 22

@@ -47,9 +47,10 @@ silent() {
 
 # power_of PID: what a daemon may do, by the kernel's word.
 power_of() {
-  awk '$1 == "Uid:" { uid = $3 } $1 == "CapEff:" { caps = $2 } $1 == "Seccomp:" { filter = $2 }
-    END { print "uid " uid (caps ~ /^0+$/ ? ", no capability" : ", capabilities " caps) (filter == 2 ? ", seccomp" : "") }' \
-    "/proc/$1/status"
+  awk '$1 == "Uid:" { said = "uid " $3 }
+    $1 == "CapEff:" { said = said ($2 ~ /^0+$/ ? ", no capability" : ", capabilities " $2) }
+    $1 == "Seccomp:" && $2 == 2 { said = said ", seccomp" }
+    END { print said }' "/proc/$1/status"
 }
 feed_is_fresh() { [[ $(jg status --json | jq -r .feed.state) == fresh ]]; }
 reached() { tick && ((now >= $1)); }

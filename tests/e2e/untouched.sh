@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #
 # Everything that is not a protected port is left alone, whatever state the gate is in: before it is there, enforcing,
-# with grants, with the agent killed, in audit mode, taken off.
+# with the agent killed, taken off, in generic mode, in audit mode.
 # shellcheck source-path=SCRIPTDIR source=lib.bash
 . "$(dirname "${BASH_SOURCE[0]}")/lib.bash"
 begin untouched
@@ -52,7 +52,7 @@ like "a protected port in the ephemeral range is reserved" '(^|[,-])40000($|[,-]
 like "not IP is counted" '^[1-9]' "$(reason_count not_ip)"
 like "later fragments are counted" '^[1-9]' "$(reason_count later_fragment)"
 like "other protocols are counted" '^[1-9]' "$(reason_count other_proto)"
-is "nothing was taken for malformed" 0 "$(($(reason_count malformed) + $(reason_count too_deep) + $(reason_count short_l4)))"
+for reason in malformed too_deep short_l4; do is "nothing was taken for $reason" 0 "$(reason_count $reason)"; done
 
 kill9 jitgated
 everything_else "agent killed"
@@ -71,4 +71,10 @@ everything_else "generic mode"
 check "generic mode: the protected port does not answer" silent_for $nbr4 22
 feed_sync port=22/tcp grant=$nbr4,22/tcp,1m
 check "generic mode: a grant opens it" tcp_from $nbr4 22
+
+conf[mode]='"audit"'
+write_conf
+reload_jitgated
+everything_else "audit mode"
+check "audit mode: the protected port answers" tcp_from $cli4 22
 finish
