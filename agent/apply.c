@@ -108,7 +108,7 @@ static int want_grants(struct entry_set *wanted, const struct apply_input *in, c
 		if (!is_wanted(grant, in, keep_ended))
 			continue;
 		r = want_source(wanted, &grant->source, grant->port, grant->protos & ports->protos[grant->port],
-				clock_to_boot(in->base, grant->until).ns);
+				clock_to_boot(in->now, grant->until).ns);
 		if (r < 0)
 			return r;
 	}
@@ -163,7 +163,7 @@ static void write_state(const struct apply_input *in, size_t entries, size_t pai
 	state.abi_version = JITGATE_ABI_VERSION;
 	state.generation++;
 	state.last_sync_wall_s = (uint64_t)(taken.ns / NS_PER_S);
-	state.last_sync_boot_ns = taken.ns ? clock_to_boot(in->base, taken).ns : 0;
+	state.last_sync_boot_ns = taken.ns ? clock_to_boot(in->now, taken).ns : 0;
 	state.grants = (uint32_t)entries;
 	state.protected_ports = (uint32_t)pairs;
 	in->gate->set_state(in->gate_ctx, &state);

@@ -31,8 +31,7 @@ struct apply_input {
 	const struct conf *conf;
 	const struct snapshot *snapshot; /* its grants and `taken`; its ports are in `learned` */
 	const struct learned *learned;
-	struct clock_pair base; /* what deadlines are stamped from: the same from one apply to the next */
-	struct clock_pair now;
+	struct clock_pair now; /* deadlines are stamped from it: its offset changes only when the wall clock is set */
 	const struct gate_ops *gate;
 	void *gate_ctx;
 	/* Called once there is a plan, before the first write: the moment to save what will be in force. NULL: nothing.

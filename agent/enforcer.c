@@ -93,7 +93,6 @@ static int run_apply(struct enforcer *e, struct apply_input in)
 	in.gate = e->gate;
 	in.gate_ctx = e->gate_ctx;
 	in.now = sample_clock(e);
-	in.base = e->clock; /* after sample_clock, which may move it */
 	r = apply_wanted(&in, &failed);
 	if (r < 0)
 		return r;

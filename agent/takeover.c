@@ -66,7 +66,8 @@ struct adoption {
 
 /*
  * Whether the maps hold every entry that this grant stands for, to its end at least. Protocols of which the port is
- * not protected have no entry. An entry may end later than the grant: a wider one covers it.
+ * not protected have no entry; after a reboot no port is, so that every saved grant counts. An entry may end later than
+ * the grant: a wider one covers it.
  */
 static bool is_held(struct adoption *a, const struct grant *grant)
 {
@@ -151,7 +152,6 @@ int takeover_build(const struct gate_ops *gate, void *gate_ctx, struct clock_pai
 {
 	CLEANUP(end_adoption) struct adoption a = {.gate = gate, .gate_ctx = gate_ctx, .now = now};
 	_cleanup_snapshot_ struct snapshot current = {0};
-	struct gate_state state;
 	int r = learn_ports(gate, gate_ctx, now.boot, saved, ret_learned);
 
 	*ret_note = TAKEOVER_PLAIN;
@@ -162,8 +162,7 @@ int takeover_build(const struct gate_ops *gate, void *gate_ctx, struct clock_pai
 		current.grants = saved->grants;
 		saved->grants = (struct grant_set){0};
 	}
-	gate->get_state(gate_ctx, &state);
-	if (r == 0 && state.generation)
+	if (r == 0)
 		r = take_grants(&a, &current.grants);
 	if (r < 0)
 		return r;

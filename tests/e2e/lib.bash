@@ -216,7 +216,8 @@ is_settled() { dead "notify-$1" || dead "$1"; }
 # Lines that a daemon has logged so far; marks let a test look at the new ones only.
 mark_log() { wc -l <"$tmp/$1.log"; }
 log_since() { tail -n "+$(($2 + 1))" "$tmp/$1.log"; }
-log_has() { log_since "$1" "$2" | grep -Eq -- "$3"; }
+# No -q behind a pipe, here and elsewhere: grep would hang up early, and the writer's SIGPIPE would count as its failure.
+log_has() { log_since "$1" "$2" | grep -E -- "$3" >/dev/null; }
 
 # ---------------------------------------------------------------- set-up
 

@@ -800,6 +800,20 @@ static void a_port_taken_out_of_protect_is_open_after_a_restart(void **state)
 	assert_false(w.e.restored);
 }
 
+static void a_source_taken_out_of_allow_is_out_after_a_restart(void **state)
+{
+	struct cidr allowed = source("10.5.0.0/16");
+
+	(void)state;
+	w.conf.allow = &allowed;
+	w.conf.n_allow = 1;
+	enforcer_start(&w.e, NULL);
+	assert_true(passes("10.5.0.1", 22));
+	w.conf.n_allow = 0;
+	restart(NULL);
+	assert_false(passes("10.5.0.1", 22));
+}
+
 static void a_clock_behind_the_state_brings_no_grant_back_and_keeps_ports_closed(void **state)
 {
 	struct snapshot s = {0};
@@ -1027,6 +1041,7 @@ int main(void)
 		world_test(the_state_holds_learned_ports_and_live_grants),
 		world_test(a_state_older_than_the_maps_neither_reopens_a_port_nor_revives_a_grant),
 		world_test(a_port_taken_out_of_protect_is_open_after_a_restart),
+		world_test(a_source_taken_out_of_allow_is_out_after_a_restart),
 		world_test(a_clock_behind_the_state_brings_no_grant_back_and_keeps_ports_closed),
 		world_test(saved_grants_that_do_not_fit_leave_the_ports_closed),
 		world_test(ended_entries_make_room_for_live_grants),
