@@ -789,6 +789,41 @@ static void a_state_older_than_the_maps_neither_reopens_a_port_nor_revives_a_gra
 	assert_string_equal(grant_set_text(&w.e.current.grants, w.e.current.grants.grants[0].requestor), "alice");
 }
 
+static void a_renewal_that_was_saved_but_not_written_ends_at_the_old_end(void **state)
+{
+	(void)state;
+	w.keep_saved = true;
+	enforcer_start(&w.e, NULL);
+	feed_grant("10.0.0.1", 10 * MINUTE);
+	w.gate.fail_puts = 1;
+	feed_grant("10.0.0.1", HOUR);
+	restart_with_state();
+	advance(10 * MINUTE - 1);
+	assert_true(passes("10.0.0.1", 22));
+	advance(2);
+	assert_false(passes("10.0.0.1", 22));
+}
+
+static void a_grant_of_several_protocols_is_one_grant_after_a_restart(void **state)
+{
+	struct port_rule rule = {.port = 22, .protos = PROTO_BIT_TCP | PROTO_BIT_UDP};
+	struct snapshot s = {0};
+
+	(void)state;
+	w.conf.protect = &rule;
+	w.keep_saved = true;
+	enforcer_start(&w.e, NULL);
+	add_grant(&s, "10.0.0.1", 22, HOUR);
+	add_grant(&s, "10.0.0.1", 9999, HOUR); /* not protected: needs no entry */
+	s.grants.grants[0].protos = PROTO_BITS_ALL;
+	feed(&s);
+	assert_int_equal(w.gate.n, 2);
+	restart_with_state();
+	assert_int_equal(w.gate.n, 2);
+	assert_int_equal(w.e.current.grants.n, 2);
+	assert_int_equal(w.e.current.grants.grants[0].protos, PROTO_BITS_ALL);
+}
+
 static void a_port_taken_out_of_protect_is_open_after_a_restart(void **state)
 {
 	(void)state;
@@ -1040,6 +1075,8 @@ int main(void)
 		world_test(a_reboot_opens_live_grants_and_not_the_ended_ones),
 		world_test(the_state_holds_learned_ports_and_live_grants),
 		world_test(a_state_older_than_the_maps_neither_reopens_a_port_nor_revives_a_grant),
+		world_test(a_renewal_that_was_saved_but_not_written_ends_at_the_old_end),
+		world_test(a_grant_of_several_protocols_is_one_grant_after_a_restart),
 		world_test(a_port_taken_out_of_protect_is_open_after_a_restart),
 		world_test(a_source_taken_out_of_allow_is_out_after_a_restart),
 		world_test(a_clock_behind_the_state_brings_no_grant_back_and_keeps_ports_closed),
