@@ -847,6 +847,7 @@ static void a_source_taken_out_of_allow_is_out_after_a_restart(void **state)
 	w.conf.n_allow = 0;
 	restart(NULL);
 	assert_false(passes("10.5.0.1", 22));
+	assert_int_equal(w.e.current.grants.n, 0);
 }
 
 static void a_clock_behind_the_state_brings_no_grant_back_and_keeps_ports_closed(void **state)
