@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "jitgate_abi.h"
+#include "utf8.h"
 
 #define FRESH_MAX_S 604800
 
@@ -37,38 +38,14 @@ size_t feed_size(unsigned int type)
 
 /* ---- texts */
 
-static bool is_continuation(unsigned char c)
-{
-	return (c & 0xc0) == 0x80;
-}
-
-/* Bytes of the well-formed UTF-8 sequence at `s` (not NUL), reading at most `room`; 0 when there is none. */
-static size_t utf8_sequence(const unsigned char *s, size_t room)
-{
-	size_t len = s[0] < 0x80 ? 1 : s[0] >= 0xc2 && s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-
-	if (s[0] < 0x80)
-		return 1;
-	if (s[0] < 0xc2 || s[0] > 0xf4 || len > room)
-		return 0;
-	for (size_t i = 1; i < len; i++)
-		if (!is_continuation(s[i]))
-			return 0;
-	/* Overlong forms, surrogates, beyond U+10FFFF. */
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf0 && s[1] < 0x90) ||
-	    (s[0] == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return len;
-}
-
 /* Copy as much as fits with its NUL into zeroed `out`. What is not UTF-8 becomes '?', so that the receiver takes it. */
 static void put_text(char *out, size_t size, const char *text)
 {
-	const unsigned char *s = (const unsigned char *)(text ? text : "");
-	size_t left = strlen((const char *)s), used = 0;
+	const char *s = text ? text : "";
+	size_t used = 0;
 
-	while (left > 0) {
-		size_t len = utf8_sequence(s, left), step = len ? len : 1;
+	while (*s) {
+		size_t len = utf8_decode(s, UTF8_BYTES_MAX, NULL), step = len ? len : 1;
 
 		if (used + step >= size)
 			return;
@@ -78,7 +55,6 @@ static void put_text(char *out, size_t size, const char *text)
 			out[used] = '?';
 		used += step;
 		s += step;
-		left -= step;
 	}
 }
 
@@ -100,7 +76,7 @@ static const char *judge_text(const char *text, size_t size)
 	if (!is_zero(text + len, size - len))
 		return "bytes behind the end of a text";
 	for (size_t i = 0; i < len; i += step) {
-		step = utf8_sequence((const unsigned char *)text + i, len - i);
+		step = utf8_decode(text + i, len - i, NULL);
 		if (step == 0)
 			return "text is not UTF-8";
 	}

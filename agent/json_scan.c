@@ -8,23 +8,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* Length of the UTF-8 sequence at `p`, 0 when it is none. */
-static size_t utf8_length(const unsigned char *p, size_t left)
-{
-	size_t n = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
-
-	if (!n || n > left)
-		return 0;
-	for (size_t i = 1; i < n; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	}
-	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f)) /* overlong, surrogate */
-		return 0;
-	if ((p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f)) /* overlong, beyond Unicode */
-		return 0;
-	return n;
-}
+#include "utf8.h"
 
 /*
  * Walk one string; *at is behind its opening quote, and behind its closing one afterwards. An escaped NUL would cut the
@@ -36,7 +20,7 @@ static int scan_string(const char *bytes, size_t len, size_t *at, struct parse_e
 
 	while (i < len) {
 		unsigned char ch = (unsigned char)bytes[i];
-		size_t n = utf8_length((const unsigned char *)bytes + i, len - i);
+		size_t n = utf8_decode(bytes + i, len - i, NULL);
 
 		if (ch == '"') {
 			*at = i + 1;

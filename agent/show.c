@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "utf8.h"
 #include "util.h"
 
 #define SHOW_GAP 2 /* between columns */
@@ -47,29 +48,10 @@ static bool is_in(const struct range *ranges, size_t n, uint32_t code)
 	return false;
 }
 
-/* Code point and length of the UTF-8 character at `s`; length 0: there is none. The NUL at the end continues nothing.
- */
-static size_t decode(const unsigned char *s, uint32_t *ret_code)
-{
-	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-	size_t len = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
-	uint32_t code = len == 1 ? s[0] : s[0] & (0x7fu >> len);
-
-	for (size_t i = 1; i < len; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-		code = code << 6 | (s[i] & 0x3f);
-	}
-	if (len == 0 || code < least[len] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
-		return 0;
-	*ret_code = code;
-	return len;
-}
-
 static struct glyph next_glyph(const char *s)
 {
 	uint32_t code = 0;
-	size_t len = decode((const unsigned char *)s, &code);
+	size_t len = utf8_decode(s, UTF8_BYTES_MAX, &code);
 
 	if (*s == '\0')
 		return (struct glyph){0};

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "utf8.h"
 #include "util.h"
 
 #define TEXT_CAP_MIN 256
@@ -84,42 +85,7 @@ static void append_text(struct text *t, const char *s)
 	text_append(t, s, strlen(s));
 }
 
-static bool is_continuation(unsigned char c)
-{
-	return (c & 0xc0) == 0x80;
-}
-
-/*
- * The code point at the start of `s` (not empty) and its length in bytes, or 0 when the bytes are not UTF-8: a
- * stray or missing continuation byte, an overlong form, a surrogate, beyond U+10FFFF. The NUL at the end is no
- * continuation byte, so nothing behind it is read.
- */
-static size_t decode_utf8(const unsigned char *s, uint32_t *ret_code)
-{
-	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-	uint32_t code;
-	size_t len;
-
-	if (s[0] < 0x80) {
-		*ret_code = s[0];
-		return 1;
-	}
-	if (s[0] < 0xc0 || s[0] > 0xf7)
-		return 0;
-	len = s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-	code = s[0] & (0x7fu >> len);
-	for (size_t i = 1; i < len; i++) {
-		if (!is_continuation(s[i]))
-			return 0;
-		code = code << 6 | (s[i] & 0x3f);
-	}
-	if (code < least[len] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
-		return 0;
-	*ret_code = code;
-	return len;
-}
-
-static void append_json_code(struct text *t, const unsigned char *s, size_t len, uint32_t code)
+static void append_json_code(struct text *t, const char *s, size_t len, uint32_t code)
 {
 	if (code == '"' || code == '\\')
 		text_printf(t, "\\%c", (int)code);
@@ -130,23 +96,21 @@ static void append_json_code(struct text *t, const unsigned char *s, size_t len,
 	else if (code < 0x20 || (code >= 0x7f && code < 0xa0)) /* C1 and DEL too: JSON is read on terminals */
 		text_printf(t, "\\u%04x", code);
 	else
-		text_append(t, (const char *)s, len);
+		text_append(t, s, len);
 }
 
 void text_json_string(struct text *t, const char *s)
 {
-	const unsigned char *at = (const unsigned char *)s;
-
 	append_text(t, "\"");
-	while (*at) {
+	while (*s) {
 		uint32_t code = 0;
-		size_t len = decode_utf8(at, &code);
+		size_t len = utf8_decode(s, UTF8_BYTES_MAX, &code);
 
 		if (len)
-			append_json_code(t, at, len, code);
+			append_json_code(t, s, len, code);
 		else
 			append_text(t, "\xef\xbf\xbd"); /* U+FFFD, one for each bad byte */
-		at += len ? len : 1;
+		s += len ? len : 1;
 	}
 	append_text(t, "\"");
 }
