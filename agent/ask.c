@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "number.h"
 #include "usock.h"
 #include "util.h"
 
@@ -155,18 +156,11 @@ static int receive_head(const struct line *line, char head[HEAD_MAX])
 /* "OK 1234": the number, or -EPROTO. */
 static int parse_size(const char *head, size_t *ret_size)
 {
-	size_t size = 0;
+	uint64_t size;
 
-	if (strncmp(head, "OK ", 3) != 0 || head[3] == '\0')
+	if (strncmp(head, "OK ", 3) != 0 || number_parse(head + 3, strlen(head + 3), ASK_ANSWER_MAX, &size) < 0)
 		return -EPROTO;
-	for (const char *at = head + 3; *at; at++) {
-		if (*at < '0' || *at > '9')
-			return -EPROTO;
-		size = size * 10 + (size_t)(*at - '0');
-		if (size > ASK_ANSWER_MAX)
-			return -EPROTO;
-	}
-	*ret_size = size;
+	*ret_size = (size_t)size;
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 
 #include <curl/curl.h>
 
+#include "number.h"
 #include "timefmt.h"
 #include "util.h"
 
@@ -302,7 +303,7 @@ static bool read_number(CURL *easy, const char *name, uint64_t max, uint64_t *re
 {
 	const char *text = header_of(easy, name);
 
-	return text && !timefmt_parse_number(text, strlen(text), max, ret, NULL);
+	return text && !number_parse(text, strlen(text), max, ret);
 }
 
 /* Seconds, or a date, which counts from the answer's own. More than a day is a day. */
@@ -314,7 +315,7 @@ static uint32_t read_retry_after(CURL *easy, struct wall_time date)
 
 	if (!text)
 		return 0;
-	if (timefmt_parse_number(text, strlen(text), UINT64_MAX, &s, NULL)) {
+	if (number_parse(text, strlen(text), UINT64_MAX, &s)) {
 		if (!date.ns || timefmt_parse_http_date(text, strlen(text), &until, NULL) || until.ns <= date.ns)
 			return 0;
 		s = (uint64_t)(until.ns - date.ns) / NS_PER_S;

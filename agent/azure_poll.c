@@ -10,6 +10,7 @@
 
 #include "azure_http.h"
 #include "jitgate_abi.h"
+#include "number.h"
 #include "timefmt.h"
 
 #define IMDS_BYTES_MAX (256 * 1024)
@@ -229,7 +230,7 @@ static uint64_t token_life_s(const struct azure_token *token, struct wall_time n
 	if (!token->expires_in && !token->expires_on)
 		return 0;
 	if (token->expires_in) {
-		if (timefmt_parse_number(token->expires_in, strlen(token->expires_in), UINT32_MAX, &in_s, NULL))
+		if (number_parse(token->expires_in, strlen(token->expires_in), UINT32_MAX, &in_s))
 			return 0;
 		life_s = in_s;
 	}

@@ -14,6 +14,7 @@
 #include "conf_scan.h"
 #include "conf_value.h"
 #include "jitgate_abi.h"
+#include "number.h"
 
 #define MINUTE_S 60
 #define HOUR_S 3600
@@ -113,11 +114,11 @@ static int read_number(const struct reader *r, enum conf_key key, uint32_t min, 
 		       uint32_t *ret)
 {
 	const char *value = value_of(r, key);
-	uint32_t n;
+	uint64_t n;
 
-	if (conf_number_parse(value, strlen(value), max, &n) < 0 || n < min)
+	if (number_parse(value, strlen(value), max, &n) < 0 || n < min)
 		return refuse_value(r, key, 0, why);
-	*ret = n;
+	*ret = (uint32_t)n;
 	return 0;
 }
 
@@ -198,8 +199,8 @@ static int read_run_dir(const struct reader *r, char **ret)
 static int read_user(const struct reader *r, enum conf_key key, char **ret)
 {
 	const char *user = value_of(r, key);
-	uint32_t uid;
-	bool is_number = conf_number_parse(user, strlen(user), UINT32_MAX, &uid) == 0;
+	uint64_t uid;
+	bool is_number = number_parse(user, strlen(user), UINT32_MAX, &uid) == 0;
 
 	if (strcmp(user, "root") == 0 || (is_number && uid == 0))
 		return refuse_value(r, key, 0, "is the superuser; name an ordinary user, made for this program alone");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * CORE. One value of the config at a time: is this text a number, a duration, a path, a user, a URL. Must not know
+ * CORE. One value of the config at a time: is this text a duration, a path, a user, a URL. Must not know
  * keys, files or messages.
  */
 #include "conf_value.h"
@@ -11,6 +11,7 @@
 
 #include "conf.h"
 #include "jitgate_abi.h"
+#include "number.h"
 
 #define MINUTE_S 60
 #define HOUR_S 3600
@@ -22,39 +23,22 @@
 #define URL_BYTES_MAX 512
 #define INTERFACE_BYTES_MAX 15 /* IFNAMSIZ - 1 */
 
-int conf_number_parse(const char *text, size_t len, uint32_t max, uint32_t *ret)
-{
-	uint64_t n = 0;
-
-	if (len == 0 || len > 10)
-		return -EINVAL;
-	for (size_t i = 0; i < len; i++) {
-		if (text[i] < '0' || text[i] > '9')
-			return -EINVAL;
-		n = n * 10 + (uint64_t)(text[i] - '0');
-	}
-	if (n > max)
-		return -EINVAL;
-	*ret = (uint32_t)n;
-	return 0;
-}
-
 int duration_parse(const char *text, size_t len, uint32_t *ret_s)
 {
 	static const struct {
 		char unit;
 		uint32_t seconds;
 	} units[] = {{'s', 1}, {'m', MINUTE_S}, {'h', HOUR_S}, {'d', DAY_S}};
-	uint32_t n;
+	uint64_t n;
 
 	if (len < 2)
 		return -EINVAL;
 	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
 		if (text[len - 1] != units[i].unit)
 			continue;
-		if (conf_number_parse(text, len - 1, UINT32_MAX / units[i].seconds, &n) < 0)
+		if (number_parse(text, len - 1, UINT32_MAX / units[i].seconds, &n) < 0)
 			return -EINVAL;
-		*ret_s = n * units[i].seconds;
+		*ret_s = (uint32_t)n * units[i].seconds;
 		return 0;
 	}
 	return -EINVAL;
@@ -127,7 +111,7 @@ int conf_url_parse(const char *text, struct conf_url *ret)
 {
 	struct conf_url url = {.tls = has_prefix(text, "https://")};
 	const char *end, *rest;
-	uint32_t port;
+	uint64_t port;
 
 	if (strlen(text) > URL_BYTES_MAX || (!url.tls && !has_prefix(text, "http://")))
 		return -EINVAL;
@@ -145,7 +129,7 @@ int conf_url_parse(const char *text, struct conf_url *ret)
 	url.host_len = (size_t)(end - url.host);
 	if (!is_host(&url, url.host[-1] == '['))
 		return -EINVAL;
-	if (*rest && (*rest != ':' || conf_number_parse(rest + 1, strlen(rest + 1), 65535, &port) < 0 || port == 0))
+	if (*rest && (*rest != ':' || number_parse(rest + 1, strlen(rest + 1), 65535, &port) < 0 || port == 0))
 		return -EINVAL;
 	*ret = url;
 	return 0;

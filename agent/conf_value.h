@@ -10,9 +10,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Decimal digits only, no sign, nothing behind, at most `max`. 0, or -EINVAL with *ret untouched. */
-int conf_number_parse(const char *text, size_t len, uint32_t max, uint32_t *ret);
-
 /* 1 to 15 bytes that the kernel would take for an interface's name. */
 bool conf_is_interface(const char *name);
 

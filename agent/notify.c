@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "number.h"
 #include "util.h"
 
 int notify_open(void)
@@ -45,16 +46,9 @@ void notify_send(int fd, const char *message)
 static uint64_t env_number(const char *name)
 {
 	const char *text = getenv(name);
-	uint64_t number = 0;
+	uint64_t number;
 
-	if (!text || !*text)
-		return 0;
-	for (; *text; text++) {
-		if (*text < '0' || *text > '9' || number > UINT64_MAX / 16)
-			return 0;
-		number = number * 10 + (uint64_t)(*text - '0');
-	}
-	return number;
+	return text && number_parse(text, strlen(text), UINT64_MAX, &number) == 0 ? number : 0;
 }
 
 uint32_t notify_watchdog_ms(void)

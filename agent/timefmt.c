@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "number.h"
+
 /* What is left of the text. Every read moves on or fails; `err` keeps the first failure. */
 struct cursor {
 	const char *start, *at, *end;
@@ -29,11 +31,6 @@ static bool at_end(const struct cursor *c)
 	return c->at == c->end;
 }
 
-static bool is_digit(char ch)
-{
-	return ch >= '0' && ch <= '9';
-}
-
 static bool take_char(struct cursor *c, char want)
 {
 	if (at_end(c) || *c->at != want)
@@ -42,43 +39,47 @@ static bool take_char(struct cursor *c, char want)
 	return true;
 }
 
+/* Digits that come next. */
+static size_t count_digits(const struct cursor *c)
+{
+	return number_digits(c->at, (size_t)(c->end - c->at));
+}
+
 /* Exactly `width` digits (at most 9) between min and max. */
 static int take_digits(struct cursor *c, int width, int min, int max, int *ret)
 {
-	int value = 0;
+	uint64_t value;
 
 	if (c->end - c->at < width)
 		return fail(c, "too short");
-	for (int i = 0; i < width; i++) {
-		if (!is_digit(c->at[i]))
-			return fail(c, "not a digit");
-		value = value * 10 + (c->at[i] - '0');
-	}
-	if (value < min || value > max)
+	if (count_digits(c) < (size_t)width)
+		return fail(c, "not a digit");
+	if (number_parse(c->at, (size_t)width, (uint64_t)max, &value) || value < (uint64_t)min)
 		return fail(c, "number out of range");
 	c->at += width;
-	*ret = value;
+	*ret = (int)value;
 	return 0;
 }
 
 /* ".", then one to nine digits: nanoseconds. Nothing there: 0. */
 static int take_fraction(struct cursor *c, int64_t *ret_ns)
 {
-	int64_t ns = 0, unit = NS_PER_S;
+	uint64_t ns = 0;
+	size_t n;
 
 	if (!take_char(c, '.')) {
 		*ret_ns = 0;
 		return 0;
 	}
-	if (at_end(c) || !is_digit(*c->at))
+	n = count_digits(c);
+	if (!n)
 		return fail(c, "no digit behind the point");
-	for (; !at_end(c) && is_digit(*c->at); c->at++) {
-		unit /= 10;
-		if (!unit)
-			return fail(c, "more than nine fraction digits");
-		ns += (*c->at - '0') * unit;
-	}
-	*ret_ns = ns;
+	if (n > 9 || number_parse(c->at, n, 999999999, &ns))
+		return fail(c, "more than nine fraction digits");
+	c->at += n;
+	for (; n < 9; n++)
+		ns *= 10;
+	*ret_ns = (int64_t)ns;
 	return 0;
 }
 
@@ -242,39 +243,27 @@ int timefmt_parse_http_date(const char *text, size_t len, struct wall_time *ret,
 /* One or more digits; a number that does not fit 64 bits fails. */
 static int take_number(struct cursor *c, uint64_t *ret)
 {
-	uint64_t value = 0;
+	size_t n = count_digits(c);
 
-	if (at_end(c) || !is_digit(*c->at))
+	if (!n)
 		return fail(c, "not a digit");
-	for (; !at_end(c) && is_digit(*c->at); c->at++) {
-		if (__builtin_mul_overflow(value, 10, &value) || __builtin_add_overflow(value, *c->at - '0', &value))
-			return fail(c, "number too large");
-	}
-	*ret = value;
-	return 0;
-}
-
-int timefmt_parse_number(const char *text, size_t len, uint64_t max, uint64_t *ret, struct parse_error *err)
-{
-	struct cursor c = cursor_over(text, len, err);
-	uint64_t value;
-
-	if (take_number(&c, &value))
-		return -EINVAL;
-	if (!at_end(&c))
-		return fail(&c, "something behind the number");
-	if (value > max)
-		return fail(&c, "number too large");
-	*ret = value;
+	if (number_parse(c->at, n, UINT64_MAX, ret))
+		return fail(c, "number too large");
+	c->at += n;
 	return 0;
 }
 
 int timefmt_parse_epoch(const char *text, size_t len, struct wall_time *ret, struct parse_error *err)
 {
+	struct cursor c = cursor_over(text, len, err);
 	uint64_t s;
 
-	if (timefmt_parse_number(text, len, INT64_MAX / NS_PER_S, &s, err))
+	if (take_number(&c, &s))
 		return -EINVAL;
+	if (!at_end(&c))
+		return fail(&c, "something behind the number");
+	if (s > INT64_MAX / NS_PER_S)
+		return fail(&c, "too far in the future");
 	ret->ns = (int64_t)s * NS_PER_S;
 	return 0;
 }

@@ -34,7 +34,4 @@ int timefmt_parse_duration(const char *text, size_t len, uint32_t *ret_s, struct
 /* Seconds since 1970 as decimal text, without sign: "1506484173". */
 int timefmt_parse_epoch(const char *text, size_t len, struct wall_time *ret, struct parse_error *err);
 
-/* A decimal number without sign, at least one digit, nothing else, at most `max`. */
-int timefmt_parse_number(const char *text, size_t len, uint64_t max, uint64_t *ret, struct parse_error *err);
-
 #endif
