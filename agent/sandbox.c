@@ -14,41 +14,28 @@
 #include <string.h>
 #include <sys/prctl.h>
 
+#include "number.h"
 #include "util.h"
-
-/* Digits only, not 0: a user by number need not exist. */
-static int parse_uid(const char *text, uid_t *ret_uid)
-{
-	uint64_t uid = 0;
-
-	if (!*text)
-		return -EINVAL;
-	for (; *text; text++) {
-		if (*text < '0' || *text > '9')
-			return -EINVAL;
-		uid = uid * 10 + (uint64_t)(*text - '0');
-		if (uid >= UINT32_MAX)
-			return -EINVAL;
-	}
-	*ret_uid = (uid_t)uid;
-	return 0;
-}
 
 int sandbox_find_user(const char *user, struct sandbox_user *ret_user)
 {
 	const struct passwd *entry;
-	uid_t uid;
+	struct sandbox_user found;
+	uint64_t uid;
 
-	if (parse_uid(user, &uid) == 0) {
-		entry = getpwuid(uid);
-		*ret_user = (struct sandbox_user){.uid = uid, .gid = entry ? entry->pw_gid : uid};
+	if (number_parse(user, strlen(user), UINT32_MAX - 1, &uid) == 0) { /* the one above means "leave it" */
+		entry = getpwuid((uid_t)uid);
+		found = (struct sandbox_user){.uid = (uid_t)uid, .gid = entry ? entry->pw_gid : (gid_t)uid};
 	} else {
 		entry = getpwnam(user);
 		if (!entry)
 			return -ENOENT;
-		*ret_user = (struct sandbox_user){.uid = entry->pw_uid, .gid = entry->pw_gid};
+		found = (struct sandbox_user){.uid = entry->pw_uid, .gid = entry->pw_gid};
 	}
-	return ret_user->uid == 0 || ret_user->gid == 0 ? -EINVAL : 0;
+	if (found.uid == 0 || found.gid == 0)
+		return -EINVAL;
+	*ret_user = found;
+	return 0;
 }
 
 int sandbox_become(const struct sandbox_user *user, bool keep_bpf)

@@ -13,7 +13,10 @@ struct sandbox_user {
 	gid_t gid;
 };
 
-/* A name, or a number (then the group has the same number, unless the user exists). -ENOENT, -EINVAL for root. */
+/*
+ * A name, or a number (then the group has the same number, unless the user exists). 0, or with *ret_user untouched
+ * -ENOENT, or -EINVAL for root or root's group.
+ */
 int sandbox_find_user(const char *user, struct sandbox_user *ret_user);
 
 /*
