@@ -66,12 +66,12 @@ core := apply audit azure_jit azure_json azure_url cidr clockmap conf conf_keys 
 	enforcer feed_msg grant grant_list guard json_scan learned number pace reconcile report report_grants \
 	report_json show state takeover text timefmt utf8
 
-jitgated_src := jitgated daemon status report_build feed_server control_server datapath attach netif loop sandbox usock notify sysctl \
+jitgated_src := jitgated daemon status report_build feed_server control_server datapath attach netif clock loop sandbox usock notify sysctl \
 	conf_file files log
 jitgated_pkg := libbpf libconfuse zlib libcap-ng libseccomp libmnl
-jitgate-azure_src := jitgate_azure azure_http azure_poll conf_file feed_link usock sandbox notify files log
+jitgate-azure_src := jitgate_azure azure_http azure_poll clock conf_file feed_link usock sandbox notify files log
 jitgate-azure_pkg := libcurl libcjson libconfuse libcap-ng libseccomp
-jitgate_src := jitgate ask offline report_build datapath attach netif loop usock conf_file files log
+jitgate_src := jitgate ask offline report_build datapath attach netif clock usock conf_file files log
 jitgate_pkg := libbpf libconfuse libmnl
 
 programs := jitgated jitgate-azure jitgate

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "log.h"
+#include "clock.h"
 #include "usock.h"
 #include "util.h"
 
@@ -133,7 +133,7 @@ static void on_listen(void *ctx, uint32_t events)
 	struct control_server *server = ctx;
 	_cleanup_close_ int fd = usock_accept(server->listen_fd);
 	struct client *client = free_place(server);
-	struct boot_time end = loop_now().boot;
+	struct boot_time end = clock_now().boot;
 
 	(void)events;
 	if (fd < 0 || !client)

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "clock.h"
 #include "conf_file.h"
 #include "files.h"
 #include "notify.h"
@@ -23,7 +24,7 @@
 static struct clock_pair hook_now(void *ctx)
 {
 	(void)ctx;
-	return loop_now();
+	return clock_now();
 }
 
 static void hook_log(void *ctx, enum log_level level, const char *line)
@@ -110,7 +111,7 @@ static void on_clock_set(void *ctx, uint32_t events)
 
 static void arm_in(struct loop_source *timer, uint64_t ns)
 {
-	struct boot_time at = loop_now().boot;
+	struct boot_time at = clock_now().boot;
 
 	at.ns += ns;
 	loop_arm_at(timer, at);

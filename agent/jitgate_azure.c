@@ -12,10 +12,10 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
-#include <time.h>
 
 #include "azure_http.h"
 #include "azure_poll.h"
+#include "clock.h"
 #include "conf_file.h"
 #include "feed_link.h"
 #include "feed_msg.h"
@@ -69,23 +69,7 @@ struct agent {
 	uint32_t connect_wait_ms;
 };
 
-/* ---------------------------------------------------------------- clocks and chance */
-
-static int64_t clock_ns(clockid_t clock)
-{
-	struct timespec t;
-
-	clock_gettime(clock, &t); /* cannot fail for these clocks */
-	return t.tv_sec * NS_PER_S + t.tv_nsec;
-}
-
-static struct clock_pair clocks_now(void)
-{
-	return (struct clock_pair){
-		.wall = {clock_ns(CLOCK_REALTIME)},
-		.boot = {(uint64_t)clock_ns(CLOCK_BOOTTIME)},
-	};
-}
+/* ---------------------------------------------------------------- chance */
 
 /* From 0 to 1, so that many VMs do not ask in step. */
 static double draw_chance(void)
@@ -106,7 +90,7 @@ static uint32_t seconds_until(struct boot_time at, struct boot_time now)
 
 static void drop_feed(struct agent *a, const char *why)
 {
-	struct boot_time now = clocks_now().boot;
+	struct boot_time now = clock_now().boot;
 	bool was_good = now.ns >= a->connected_at.ns + CONNECT_STABLE_S * (uint64_t)NS_PER_S;
 
 	close(a->feed_fd);
@@ -241,7 +225,7 @@ static void log_skew(struct agent *a, struct wall_time azure)
 
 	if (!azure.ns)
 		return;
-	skew_s = (clocks_now().wall.ns - azure.ns) / NS_PER_S;
+	skew_s = (clock_now().wall.ns - azure.ns) / NS_PER_S;
 	change_s = skew_s > a->skew_s ? skew_s - a->skew_s : a->skew_s - skew_s;
 	if (skew_s <= CLOCK_SKEW_MAX_S && skew_s >= -CLOCK_SKEW_MAX_S) {
 		a->skew_s = 0;
@@ -299,7 +283,7 @@ static void take_trouble(struct agent *a, const struct azure_answer *answer, str
 static void poll_azure(struct agent *a)
 {
 	_cleanup_azure_answer_ struct azure_answer answer = {0};
-	struct clock_pair now = clocks_now();
+	struct clock_pair now = clock_now();
 	struct pace_result result = {0};
 	int r;
 
@@ -313,7 +297,7 @@ static void poll_azure(struct agent *a)
 		.initiating = answer.jit.initiating,
 		.retry_after_s = answer.retry_after_s,
 	};
-	now = clocks_now();
+	now = clock_now();
 	pace_end(&a->pace, now.boot, &result, draw_chance());
 	if (r)
 		take_trouble(a, &answer, now);
@@ -342,7 +326,7 @@ static int serve(struct agent *a)
 {
 	for (;;) {
 		struct pollfd fds[] = {{.fd = a->stop_fd, .events = POLLIN}, {.fd = a->feed_fd, .events = POLLIN}};
-		struct boot_time now = clocks_now().boot;
+		struct boot_time now = clock_now().boot;
 
 		if (poll(fds, ARRAY_SIZE(fds), wait_ms(a, now)) < 0 && errno != EINTR) {
 			log_err("poll: %s", strerror(errno));
@@ -352,7 +336,7 @@ static int serve(struct agent *a)
 			return EXIT_OK;
 		if (fds[1].revents)
 			read_feed(a);
-		now = clocks_now().boot;
+		now = clock_now().boot;
 		if (a->feed_fd < 0 && now.ns >= a->connect_at.ns)
 			connect_feed(a, now);
 		if (now.ns >= pace_next(&a->pace).ns)
@@ -386,7 +370,7 @@ static int run_service(const struct conf *conf, int stop_fd, int notify_fd)
 		log_err("out of memory");
 		return EXIT_FAILED;
 	}
-	pace_init(&a.pace, conf->azure.poll_idle_s, conf->azure.poll_live_s, clocks_now().boot);
+	pace_init(&a.pace, conf->azure.poll_idle_s, conf->azure.poll_live_s, clock_now().boot);
 	notify_send(notify_fd, "READY=1\nSTATUS=asking Azure for the first time");
 	code = serve(&a);
 	notify_send(notify_fd, "STOPPING=1");
@@ -402,7 +386,7 @@ static int run_once(const struct conf *conf, int stop_fd)
 		.conf = &conf->azure, .max_grants = conf->max_grants, .stop_fd = stop_fd};
 	_cleanup_azure_answer_ struct azure_answer answer = {0};
 	_cleanup_text_ struct text out = {0};
-	int r = azure_poll(&asker, clocks_now(), &answer);
+	int r = azure_poll(&asker, clock_now(), &answer);
 
 	if (r) {
 		log_err("%s%s", r == -ECANCELED || !answer.why.data ? "stopped" : answer.why.data,

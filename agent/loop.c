@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
-#include <time.h>
 
 #include "util.h"
 
@@ -254,33 +253,4 @@ int loop_run(struct loop *loop)
 void loop_stop(struct loop *loop)
 {
 	loop->stopping = true;
-}
-
-static int64_t read_clock(clockid_t clock)
-{
-	struct timespec t = {0};
-
-	clock_gettime(clock, &t);
-	return (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
-}
-
-struct clock_pair loop_now(void)
-{
-	struct clock_pair best = {0};
-	int64_t best_gap = INT64_MAX;
-
-	/* The wall clock between two readings of the boot clock; the tightest of a few tries, in case we are preempted.
-	 */
-	for (int i = 0; i < 3; i++) {
-		int64_t before = read_clock(CLOCK_BOOTTIME);
-		int64_t wall = read_clock(CLOCK_REALTIME);
-		int64_t after = read_clock(CLOCK_BOOTTIME);
-
-		if (after - before >= best_gap)
-			continue;
-		best_gap = after - before;
-		best.wall.ns = wall;
-		best.boot.ns = (uint64_t)(before + best_gap / 2);
-	}
-	return best;
 }

@@ -42,7 +42,4 @@ int loop_add_signals(struct loop *loop, const int *signals, int n_signals, loop_
 int loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
 
-/* Both clocks now, read as close together as can be. */
-struct clock_pair loop_now(void);
-
 #endif

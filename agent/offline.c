@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "loop.h"
+#include "clock.h"
 #include "report_build.h"
 #include "util.h"
 
@@ -67,7 +67,7 @@ static int fill_interfaces(struct datapath *dp, struct report *report)
 
 static int fill(struct datapath *dp, struct report *report)
 {
-	struct clock_pair now = loop_now();
+	struct clock_pair now = clock_now();
 	struct gate_state state;
 	int r = report_fill_maps(dp, report);
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "clock.h"
 #include "report_build.h"
 #include "util.h"
 
@@ -88,7 +89,7 @@ static void mark_ports_by_config(const struct daemon *d, struct report *report)
 
 static int build_report(struct daemon *d, struct report *report)
 {
-	struct clock_pair now = loop_now();
+	struct clock_pair now = clock_now();
 	int r;
 
 	*report = (struct report){
@@ -108,7 +109,7 @@ static void answer_explain(struct daemon *d, const struct control_request *reque
 {
 	struct enforcer_verdict verdict =
 		enforcer_explain(&d->enforcer, &request->source, request->port, request->proto_bit);
-	struct clock_pair now = loop_now();
+	struct clock_pair now = clock_now();
 	struct report_explain explain = {.now = now.wall,
 					 .source = request->source,
 					 .port = request->port,
