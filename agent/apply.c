@@ -34,7 +34,7 @@ static size_t count_pairs(const struct port_map *map)
 	size_t n = 0;
 
 	for (size_t port = 0; port < ARRAY_SIZE(map->protos); port++)
-		n += (size_t)__builtin_popcount(map->protos[port] & PROTO_BITS_ALL);
+		n += protos_count(map->protos[port]);
 	return n;
 }
 
@@ -43,7 +43,7 @@ static size_t count_pairs(const struct port_map *map)
 static int want_source(struct entry_set *wanted, const struct cidr *source, uint16_t port, uint8_t protos,
 		       uint64_t expires_boot_ns)
 {
-	for (uint8_t bit = 1; bit & PROTO_BITS_ALL; bit = (uint8_t)(bit << 1)) {
+	FOR_EACH_PROTO_BIT (bit) {
 		struct gate_entry entry = {.grant.expires_boot_ns = expires_boot_ns};
 		int r;
 

@@ -230,7 +230,7 @@ static size_t count_pairs(const struct port_rule *rules, size_t n)
 	size_t pairs = 0;
 
 	for (size_t i = 0; i < n; i++)
-		pairs += (size_t)__builtin_popcount(rules[i].protos);
+		pairs += protos_count(rules[i].protos);
 	return pairs;
 }
 

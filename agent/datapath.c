@@ -483,7 +483,7 @@ static int set_protected(void *ctx, uint16_t port, uint8_t protos)
 	int r = 0;
 
 	dp->protected[htons(port)] = protos;
-	for (uint8_t bit = 1; bit & PROTO_BITS_ALL; bit = (uint8_t)(bit << 1)) {
+	FOR_EACH_PROTO_BIT (bit) {
 		int made = 0;
 
 		if (protos & bit)

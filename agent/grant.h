@@ -11,6 +11,7 @@
 
 #include "cidr.h"
 #include "clockmap.h"
+#include "jitgate_abi.h"
 
 /* Longest texts with their NUL, on the wire and in the state file; longer ones are cut by the feed. */
 #define GRANT_REQUESTOR_MAX 128
@@ -22,9 +23,9 @@ typedef uint32_t text_ref;
 
 struct grant {
 	struct cidr source;
-	uint16_t port;  /* host order, never 0 */
-	uint8_t protos; /* PROTO_BIT_*, never 0 */
-	uint8_t mark;   /* the enforcer's note on it, enum grant_mark; 0 from a feed */
+	uint16_t port;          /* host order, never 0 */
+	uint8_t protos;         /* PROTO_BIT_*, never 0 */
+	uint8_t mark;           /* the enforcer's note on it, enum grant_mark; 0 from a feed */
 	struct wall_time start; /* when it was given; ns 0: not known */
 	struct wall_time until;
 	text_ref requestor;
@@ -72,6 +73,15 @@ struct snapshot {
 int snapshot_add_port(struct snapshot *snapshot, const struct port_rule *rule);
 void snapshot_free(struct snapshot *snapshot);
 #define _cleanup_snapshot_ __attribute__((cleanup(snapshot_free)))
+
+/* A block for each PROTO_BIT_*, in `bit`. */
+#define FOR_EACH_PROTO_BIT(bit) for (uint8_t bit = 1; PROTO_BITS_ALL & (bit); (bit) = (uint8_t)((bit) << 1))
+
+/* How many protocols that is; other bits do not count. */
+static inline size_t protos_count(uint8_t protos)
+{
+	return (size_t)__builtin_popcount(protos & PROTO_BITS_ALL);
+}
 
 /* "tcp", "udp", "sctp", "dccp", "udplite"; several bits: joined with "+"; all: "*". `out` takes 32 bytes. */
 #define PROTOS_TEXT_MAX 32

@@ -60,7 +60,7 @@ static size_t add_new(const struct learned *old, const struct port_rule *rules, 
 	size_t n = 0;
 
 	for (size_t i = 0; i < n_rules; i++) {
-		for (uint8_t bit = 1; bit & PROTO_BITS_ALL; bit = (uint8_t)(bit << 1)) {
+		FOR_EACH_PROTO_BIT (bit) {
 			struct learned_port port = {.port = rules[i].port, .proto_bit = bit};
 
 			if (!(rules[i].protos & bit))

@@ -17,7 +17,7 @@ static int fill_ports(struct datapath *dp, struct report *report)
 	for (uint32_t port = 1; port < 65536; port++) {
 		uint8_t protos = datapath_gate_ops.get_protected(dp, (uint16_t)port);
 
-		for (uint8_t bit = 1; bit & PROTO_BITS_ALL; bit = (uint8_t)(bit << 1)) {
+		FOR_EACH_PROTO_BIT (bit) {
 			struct report_port *out = &report->ports[report->n_ports];
 
 			if (!(protos & bit) || report->n_ports == JITGATE_PORT_RULES_MAX)

@@ -14,7 +14,7 @@
 /* The same set-up that the packet program sees: usage by the entry's slot, summed over the grant's protocols. */
 static void fill_usage(struct daemon *d, const struct grant *grant, struct clock_pair now, struct report_grant *out)
 {
-	for (uint8_t bit = 1; bit & PROTO_BITS_ALL; bit = (uint8_t)(bit << 1)) {
+	FOR_EACH_PROTO_BIT (bit) {
 		struct gate_key key = entry_key(&grant->source, grant->port, proto_number(bit));
 		struct gate_grant entry;
 

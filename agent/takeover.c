@@ -74,7 +74,7 @@ static bool is_held(struct adoption *a, const struct grant *grant)
 	uint8_t protos = grant->protos & a->gate->get_protected(a->gate_ctx, grant->port);
 	uint64_t end = clock_to_boot(a->now, grant->until).ns;
 
-	for (uint8_t bit = 1; bit & PROTO_BITS_ALL; bit = (uint8_t)(bit << 1)) {
+	FOR_EACH_PROTO_BIT (bit) {
 		struct gate_key key = entry_key(&grant->source, grant->port, proto_number(bit));
 		const struct gate_entry *entry = protos & bit ? entry_set_find(&a->installed, &key) : NULL;
 
@@ -86,7 +86,7 @@ static bool is_held(struct adoption *a, const struct grant *grant)
 
 static void mark_explained(struct adoption *a, const struct grant *grant)
 {
-	for (uint8_t bit = 1; bit & PROTO_BITS_ALL; bit = (uint8_t)(bit << 1)) {
+	FOR_EACH_PROTO_BIT (bit) {
 		struct gate_key key = entry_key(&grant->source, grant->port, proto_number(bit));
 		const struct gate_entry *entry = grant->protos & bit ? entry_set_find(&a->installed, &key) : NULL;
 
