@@ -243,7 +243,7 @@ static void learn_ids(struct datapath *dp)
 		dp->root_id = program_id(fd);
 }
 
-bool datapath_verify(struct datapath *dp, uint32_t ifindex, struct netif *ret_netif, char why[96])
+bool datapath_verify(struct datapath *dp, uint32_t ifindex, struct netif *ret_netif, char why[REPORT_WHY_MAX])
 {
 	uint32_t in_slot = slot_program(dp);
 	struct netif netif = {.ifindex = ifindex};
@@ -252,15 +252,15 @@ bool datapath_verify(struct datapath *dp, uint32_t ifindex, struct netif *ret_ne
 	learn_ids(dp);
 	why[0] = '\0';
 	if (r < 0)
-		snprintf(why, 96, "the interface is gone");
+		snprintf(why, REPORT_WHY_MAX, "the interface is gone");
 	else if (!netif.xdp_program)
-		snprintf(why, 96, "no XDP program is on it; restart jitgated to attach again");
+		snprintf(why, REPORT_WHY_MAX, "no XDP program is on it; restart jitgated to attach again");
 	else if (netif.xdp_program != dp->root_id)
-		snprintf(why, 96, "another XDP program (id %u) is on it", netif.xdp_program);
+		snprintf(why, REPORT_WHY_MAX, "another XDP program (id %u) is on it", netif.xdp_program);
 	else if (!in_slot)
-		snprintf(why, 96, "the filter slot is empty, packets pass; restart jitgated");
+		snprintf(why, REPORT_WHY_MAX, "the filter slot is empty, packets pass; restart jitgated");
 	else if (dp->gate_id && in_slot != dp->gate_id)
-		snprintf(why, 96, "another filter (program id %u) is in the slot", in_slot);
+		snprintf(why, REPORT_WHY_MAX, "another filter (program id %u) is in the slot", in_slot);
 	*ret_netif = netif;
 	return !why[0];
 }

@@ -24,7 +24,8 @@
 #define VALUE_SHOWN 64 /* bytes of a value in a message */
 
 /* The longest name that is put into run_dir. */
-#define LONGEST_SOCKET "/control.sock"
+#define LONGEST_SOCKET "/" CONF_CONTROL_SOCKET
+_Static_assert(sizeof(CONF_CONTROL_SOCKET) >= sizeof(CONF_FEED_SOCKET), "the other one is the longest");
 
 struct reader {
 	cfg_t *root;

@@ -13,6 +13,10 @@
 #ifndef CONF_PATH_DEFAULT /* the Makefile gives the one that belongs to its prefix */
 #define CONF_PATH_DEFAULT "/etc/jitgate/jitgate.conf"
 #endif
+/* The sockets of jitgated in run_dir. conf_parse sees to it that both fit a socket address. */
+#define CONF_FEED_SOCKET "feed.sock"
+#define CONF_CONTROL_SOCKET "control.sock"
+
 #define CONF_BYTES_MAX (1024 * 1024)
 #define CONF_INTERFACES_MAX 64
 #define CONF_NETWORKS_MAX 1024 /* entries of `allow`, and of `guard.sources` */

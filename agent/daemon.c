@@ -11,6 +11,7 @@
 
 #include "clock.h"
 #include "conf_file.h"
+#include "exit_codes.h"
 #include "files.h"
 #include "notify.h"
 #include "state.h"
@@ -307,7 +308,7 @@ int daemon_run(struct daemon *d)
 	r = loop_run(d->loop);
 	if (r < 0)
 		log_err("the event loop failed: %s", strerror(-r));
-	return r < 0 ? 1 : 0;
+	return r < 0 ? EXIT_FAILED : EXIT_OK;
 }
 
 void daemon_free(struct daemon *d)

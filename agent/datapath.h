@@ -17,6 +17,7 @@
 #include "failure.h"
 #include "gate.h"
 #include "netif.h"
+#include "report.h"
 
 struct datapath;
 
@@ -50,8 +51,8 @@ int datapath_check_conflicts(struct datapath *dp, const struct netif *netifs, si
 /* Undo the attachments that this datapath made itself; those that it found stay. */
 void datapath_detach_new(struct datapath *dp);
 
-/* What is on the interface now, asked of the kernel: our root program, with the slot filled? `why` takes 96 bytes. */
-bool datapath_verify(struct datapath *dp, uint32_t ifindex, struct netif *ret_netif, char why[96]);
+/* What is on the interface now, asked of the kernel: our root program, with the slot filled? If not, why. */
+bool datapath_verify(struct datapath *dp, uint32_t ifindex, struct netif *ret_netif, char why[REPORT_WHY_MAX]);
 
 /* Links that are pinned for interfaces other than `keep` are taken off. */
 void datapath_detach_others(struct datapath *dp, const struct netif *keep, size_t n_keep);

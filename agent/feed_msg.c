@@ -11,8 +11,6 @@
 #include "jitgate_abi.h"
 #include "utf8.h"
 
-#define FRESH_MAX_S 604800
-
 /* The layout is what the other process was built with: no holes, no surprise. */
 _Static_assert(sizeof(struct feed_header) == 8, "feed_header is a wire format");
 _Static_assert(sizeof(struct feed_hello) == 8 + FEED_NAME_MAX, "feed_hello is a wire format");
@@ -209,7 +207,7 @@ static int receive_begin(struct feed_receiver *receiver, const struct feed_begin
 {
 	if (m->taken_wall_ns < 0)
 		return parse_fail(err, offsetof(struct feed_begin, taken_wall_ns), "time before 1970");
-	if (m->fresh_for_s < 1 || m->fresh_for_s > FRESH_MAX_S)
+	if (m->fresh_for_s < 1 || m->fresh_for_s > FEED_FRESH_MAX_S)
 		return parse_fail(err, offsetof(struct feed_begin, fresh_for_s), "fresh_for_s is not 1 to 604800");
 	if (m->n_ports > receiver->max_ports)
 		return parse_fail(err, offsetof(struct feed_begin, n_ports), "more ports than fit");

@@ -17,6 +17,7 @@
 #define FEED_PROTOCOL 1
 #define FEED_NAME_MAX 32
 #define FEED_TROUBLE_MAX 256
+#define FEED_FRESH_MAX_S 604800 /* a week */
 
 enum feed_type {
 	FEED_HELLO = 1,
@@ -44,7 +45,7 @@ struct feed_hello {
 struct feed_begin {
 	struct feed_header header;
 	int64_t taken_wall_ns;
-	uint32_t fresh_for_s; /* 1..604800 */
+	uint32_t fresh_for_s; /* 1..FEED_FRESH_MAX_S */
 	uint32_t n_ports;
 	uint32_t n_grants;
 	uint32_t reserved;

@@ -12,12 +12,11 @@
 
 #include "ask.h"
 #include "conf_file.h"
+#include "exit_codes.h"
 #include "offline.h"
 #include "report.h"
 #include "show.h"
 #include "util.h"
-
-enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_CONFIG = 78 };
 
 #define ASK_TIMEOUT_MS 10000
 #define LABEL_COLUMNS 14
@@ -135,7 +134,7 @@ static bool is_unheard(int r)
 
 static void socket_path(const struct conf *conf, char *out, size_t size)
 {
-	snprintf(out, size, "%s/control.sock", conf->run_dir);
+	snprintf(out, size, "%s/" CONF_CONTROL_SOCKET, conf->run_dir);
 }
 
 /* Status and list: from the pins when jitgated does not run and the caller may read them. */

@@ -17,14 +17,13 @@
 #include "azure_poll.h"
 #include "clock.h"
 #include "conf_file.h"
+#include "exit_codes.h"
 #include "feed_link.h"
 #include "feed_msg.h"
 #include "log.h"
 #include "notify.h"
 #include "pace.h"
 #include "sandbox.h"
-
-enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_CONFIG = 78 };
 
 #define CONNECT_RETRY_MS 1000   /* nobody listens: asking costs nothing */
 #define CONNECT_WAIT_MIN_MS 500 /* the link broke: longer and longer while none lasts */
@@ -365,7 +364,7 @@ static int run_service(const struct conf *conf, int stop_fd, int notify_fd)
 	};
 	int code;
 
-	if (asprintf(&a.feed_path, "%s/feed.sock", conf->run_dir) < 0) {
+	if (asprintf(&a.feed_path, "%s/" CONF_FEED_SOCKET, conf->run_dir) < 0) {
 		a.feed_path = NULL;
 		log_err("out of memory");
 		return EXIT_FAILED;

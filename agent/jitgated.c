@@ -16,14 +16,13 @@
 
 #include "conf_file.h"
 #include "daemon.h"
+#include "exit_codes.h"
 #include "log.h"
 #include "notify.h"
 #include "sandbox.h"
 #include "sysctl.h"
 #include "usock.h"
 #include "util.h"
-
-enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_CONFIG = 78 };
 
 static const char usage_text[] =
 	"usage: jitgated [-c FILE]\n"
@@ -223,9 +222,10 @@ static int open_places(struct daemon *d, struct start *start, struct failure *fa
 	if (r == 0)
 		r = open_state_dir(d->conf.state_dir, &start->user, &d->state_dir_fd, failure);
 	if (r == 0)
-		r = listen_at(&d->conf, "feed.sock", SOCK_SEQPACKET, start->feed_user.gid, &start->feed_fd, failure);
+		r = listen_at(&d->conf, CONF_FEED_SOCKET, SOCK_SEQPACKET, start->feed_user.gid, &start->feed_fd,
+			      failure);
 	if (r == 0)
-		r = listen_at(&d->conf, "control.sock", SOCK_STREAM, start->user.gid, &start->control_fd, failure);
+		r = listen_at(&d->conf, CONF_CONTROL_SOCKET, SOCK_STREAM, start->user.gid, &start->control_fd, failure);
 	return r;
 }
 
@@ -256,7 +256,7 @@ static int fill_maps(struct daemon *d, struct failure *failure)
 
 static void say_attached(struct daemon *d, const struct netif *netif, int refused)
 {
-	char why[96];
+	char why[REPORT_WHY_MAX];
 	struct netif now = *netif;
 
 	if (!datapath_verify(d->dp, netif->ifindex, &now, why)) {

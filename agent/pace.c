@@ -5,9 +5,8 @@
  */
 #include "pace.h"
 
+#include "feed_msg.h"
 #include "util.h"
-
-#define FRESH_MAX_S 604800 /* what the feed protocol takes */
 
 static struct boot_time later(struct boot_time t, double seconds)
 {
@@ -125,5 +124,5 @@ uint32_t pace_fresh_for_s(const struct pace *pace)
 	if (longest_s < pace->retry_after_s)
 		longest_s = pace->retry_after_s;
 	longest_s = 2 * (longest_s + (longest_s + 9) / 10) + 60;
-	return longest_s < FRESH_MAX_S ? (uint32_t)longest_s : FRESH_MAX_S;
+	return longest_s < FEED_FRESH_MAX_S ? (uint32_t)longest_s : FEED_FRESH_MAX_S;
 }

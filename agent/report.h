@@ -13,13 +13,15 @@
 #include "jitgate_abi.h"
 #include "text.h"
 
+#define REPORT_WHY_MAX 96 /* with its NUL: why an interface is not verified */
+
 struct report_interface {
 	char name[16];
 	uint32_t ifindex;
-	char xdp_mode[12];   /* "native", "generic", "none" */
-	uint32_t program_id; /* what the kernel says is on the interface; 0: nothing */
-	bool verified;       /* that is our program, and its filter slot is filled */
-	char why[96];        /* when not verified: the reason */
+	char xdp_mode[12];        /* "native", "generic", "none" */
+	uint32_t program_id;      /* what the kernel says is on the interface; 0: nothing */
+	bool verified;            /* that is our program, and its filter slot is filled */
+	char why[REPORT_WHY_MAX]; /* when not verified: the reason */
 };
 
 struct report_port {
