@@ -265,16 +265,10 @@ bool datapath_verify(struct datapath *dp, uint32_t ifindex, struct netif *ret_ne
 	return !why[0];
 }
 
-static void close_dir(DIR **dir)
-{
-	if (*dir)
-		closedir(*dir);
-}
-
 /* Calls `visit` for each pinned link. */
 static int for_each_link(const char *pin_dir, void (*visit)(void *ctx, const char *path, uint32_t ifindex), void *ctx)
 {
-	__attribute__((cleanup(close_dir))) DIR *dir = opendir(pin_dir);
+	_cleanup_closedir_ DIR *dir = opendir(pin_dir);
 	const struct dirent *entry;
 
 	if (!dir)
@@ -409,7 +403,7 @@ static bool is_our_pin(const char *name)
 /* One sweep over the folder: the links, or everything else. */
 static int unlink_pins(const char *pin_dir, bool links, size_t *ret_n, struct failure *failure)
 {
-	__attribute__((cleanup(close_dir))) DIR *dir = opendir(pin_dir);
+	_cleanup_closedir_ DIR *dir = opendir(pin_dir);
 	const struct dirent *entry;
 
 	*ret_n = 0;

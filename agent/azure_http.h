@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "clockmap.h"
+#include "util.h"
 
 #define AZURE_HTTP_CONNECT_S 5
 #define AZURE_HTTP_TOTAL_S 30
@@ -54,6 +55,6 @@ void azure_http_close(void);
 int azure_http_get(const struct azure_http_request *request, struct azure_http_response *ret,
 		   char error[AZURE_HTTP_ERROR_MAX]);
 void azure_http_response_free(struct azure_http_response *response);
-#define _cleanup_azure_http_response_ __attribute__((cleanup(azure_http_response_free)))
+#define _cleanup_azure_http_response_ CLEANUP(azure_http_response_free)
 
 #endif

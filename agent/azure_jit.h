@@ -9,6 +9,7 @@
 #include "azure_json.h"
 #include "grant.h"
 #include "text.h"
+#include "util.h"
 
 /* The end is set by the requester's clock, the start by the service's; and ours may differ from both. */
 #define AZURE_CLOCK_SLACK_S 60
@@ -39,7 +40,7 @@ struct azure_jit {
  */
 int azure_jit_snapshot(const struct azure_listing *listing, struct wall_time now, struct azure_jit *ret);
 void azure_jit_free(struct azure_jit *jit);
-#define _cleanup_azure_jit_ __attribute__((cleanup(azure_jit_free)))
+#define _cleanup_azure_jit_ CLEANUP(azure_jit_free)
 
 /* The same refusal: so that it is logged once and not at every poll. */
 bool azure_refused_equal(const struct azure_refused *a, const struct azure_refused *b);

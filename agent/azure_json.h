@@ -60,7 +60,7 @@ struct azure_listing {
 int azure_json_page(const char *bytes, size_t len, const char *vm_id, struct azure_listing *listing, char **ret_next,
 		    struct parse_error *err);
 void azure_listing_free(struct azure_listing *listing);
-#define _cleanup_azure_listing_ __attribute__((cleanup(azure_listing_free)))
+#define _cleanup_azure_listing_ CLEANUP(azure_listing_free)
 
 /* IMDS compute: who this VM is. */
 struct azure_compute {

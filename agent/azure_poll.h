@@ -9,6 +9,7 @@
 #include "azure_jit.h"
 #include "azure_url.h"
 #include "conf.h"
+#include "util.h"
 
 #define AZURE_PAGES_MAX 50
 #define AZURE_IDENTITY_S 3600 /* a running VM can be moved to another resource group */
@@ -27,7 +28,7 @@ struct azure_asker {
 };
 
 void azure_asker_free(struct azure_asker *asker);
-#define _cleanup_azure_asker_ __attribute__((cleanup(azure_asker_free)))
+#define _cleanup_azure_asker_ CLEANUP(azure_asker_free)
 
 /* Starts as {0}; free with azure_answer_free. What is not said on the way is 0, for `remaining` -1. */
 struct azure_answer {
@@ -43,6 +44,6 @@ struct azure_answer {
 /* 0, or -errno with ret->why; -ECANCELED for stop_fd. `now` is sampled just before. */
 int azure_poll(struct azure_asker *asker, struct clock_pair now, struct azure_answer *ret);
 void azure_answer_free(struct azure_answer *answer);
-#define _cleanup_azure_answer_ __attribute__((cleanup(azure_answer_free)))
+#define _cleanup_azure_answer_ CLEANUP(azure_answer_free)
 
 #endif

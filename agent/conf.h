@@ -9,6 +9,7 @@
 
 #include "grant.h"
 #include "guard.h"
+#include "util.h"
 
 #ifndef CONF_PATH_DEFAULT /* the Makefile gives the one that belongs to its prefix */
 #define CONF_PATH_DEFAULT "/etc/jitgate/jitgate.conf"
@@ -75,7 +76,7 @@ struct conf_error {
  */
 int conf_parse(const char *text, size_t len, const char *name, struct conf *ret, struct conf_error *err);
 void conf_free(struct conf *conf);
-#define _cleanup_conf_ __attribute__((cleanup(conf_free)))
+#define _cleanup_conf_ CLEANUP(conf_free)
 
 /* "90s", "10m", "24h", "1d": whole number and unit, no sum. 0 or -EINVAL. */
 int duration_parse(const char *text, size_t len, uint32_t *ret_s);

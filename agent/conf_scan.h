@@ -11,6 +11,7 @@
 
 #include "conf.h"
 #include "conf_keys.h"
+#include "util.h"
 
 /* One value in the text; those of a list follow each other. */
 struct conf_place {
@@ -29,7 +30,7 @@ struct conf_scan {
 /* Check `len` bytes. 0 with *ret filled, else -EINVAL or -ENOMEM with err filled and *ret untouched. */
 int conf_scan(const char *text, size_t len, const char *name, struct conf_scan *ret, struct conf_error *err);
 void conf_scan_free(struct conf_scan *scan);
-#define _cleanup_conf_scan_ __attribute__((cleanup(conf_scan_free)))
+#define _cleanup_conf_scan_ CLEANUP(conf_scan_free)
 
 /* The line of the nth value of a key, or of the key itself when it has no such value; 0: the key is not in the text. */
 int conf_scan_line(const struct conf_scan *scan, enum conf_key key, size_t nth);

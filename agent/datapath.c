@@ -101,15 +101,9 @@ static unsigned long pin_version(const char *name)
 	return *end || end == mark + 2 ? 0 : version;
 }
 
-static void close_dir(DIR **dir)
-{
-	if (*dir)
-		closedir(*dir);
-}
-
 static int check_versions(const char *pin_dir, struct failure *failure)
 {
-	__attribute__((cleanup(close_dir))) DIR *dir = opendir(pin_dir);
+	_cleanup_closedir_ DIR *dir = opendir(pin_dir);
 	const struct dirent *entry;
 
 	if (!dir)
@@ -292,7 +286,7 @@ static int new_datapath(const char *pin_dir, struct datapath **ret)
 int datapath_open(const char *pin_dir, uint32_t max_grants, struct datapath **ret, bool *ret_taken_over,
 		  struct failure *failure)
 {
-	__attribute__((cleanup(datapath_free))) struct datapath *dp = NULL;
+	CLEANUP(datapath_free) struct datapath *dp = NULL;
 	int r;
 
 	libbpf_set_print(quiet_print);
@@ -333,7 +327,7 @@ static int open_pinned(const char *pin_dir, const char *name, int *ret_fd, struc
 
 int datapath_open_readonly(const char *pin_dir, struct datapath **ret, struct failure *failure)
 {
-	__attribute__((cleanup(datapath_free))) struct datapath *dp = NULL;
+	CLEANUP(datapath_free) struct datapath *dp = NULL;
 	int r;
 
 	libbpf_set_print(quiet_print);

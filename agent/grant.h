@@ -12,6 +12,7 @@
 #include "cidr.h"
 #include "clockmap.h"
 #include "jitgate_abi.h"
+#include "util.h"
 
 /* Longest texts with their NUL, on the wire and in the state file; longer ones are cut by the feed. */
 #define GRANT_REQUESTOR_MAX 128
@@ -72,7 +73,7 @@ struct snapshot {
 /* 0, -ENOMEM, or -EINVAL as above. A port that is there already is not looked for. */
 int snapshot_add_port(struct snapshot *snapshot, const struct port_rule *rule);
 void snapshot_free(struct snapshot *snapshot);
-#define _cleanup_snapshot_ __attribute__((cleanup(snapshot_free)))
+#define _cleanup_snapshot_ CLEANUP(snapshot_free)
 
 /* A block for each PROTO_BIT_*, in `bit`. */
 #define FOR_EACH_PROTO_BIT(bit) for (uint8_t bit = 1; PROTO_BITS_ALL & (bit); (bit) = (uint8_t)((bit) << 1))

@@ -361,9 +361,8 @@ static void clean_up(struct daemon *d, const struct start *start)
 
 static int run_daemon(const struct options *options)
 {
-	__attribute__((cleanup(daemon_free))) struct daemon d = {
-		.conf_path = options->conf_path, .state_dir_fd = -1, .notify_fd = -1};
-	__attribute__((cleanup(close_start))) struct start start = {.feed_fd = -1, .control_fd = -1};
+	CLEANUP(daemon_free) struct daemon d = {.conf_path = options->conf_path, .state_dir_fd = -1, .notify_fd = -1};
+	CLEANUP(close_start) struct start start = {.feed_fd = -1, .control_fd = -1};
 	struct failure failure = {0};
 	int r = conf_file_load(options->conf_path, &d.conf, &failure);
 

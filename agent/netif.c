@@ -157,7 +157,7 @@ static int take_route(const struct nlmsghdr *message, void *ctx)
 /* One question and its answers, each given to `take`. */
 static int ask_kernel(struct nlmsghdr *question, mnl_cb_t take, struct netif_array *array)
 {
-	__attribute__((cleanup(close_mnl))) struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	CLEANUP(close_mnl) struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
 	_cleanup_free_ char *buffer = malloc(DUMP_BYTES);
 	uint32_t sequence = (uint32_t)time(NULL);
 	int r = 1;

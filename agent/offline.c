@@ -12,11 +12,6 @@
 #include "report_build.h"
 #include "util.h"
 
-static void free_datapath(struct datapath **dp)
-{
-	datapath_free(dp);
-}
-
 /* Each entry with a deadline is shown as a grant: which entries belonged together, only the daemon knew. */
 static int fill_grants(struct datapath *dp, struct clock_pair now, struct report *report)
 {
@@ -83,7 +78,7 @@ static int fill(struct datapath *dp, struct report *report)
 
 int offline_report(const struct conf *conf, struct report **ret, struct failure *failure)
 {
-	__attribute__((cleanup(free_datapath))) struct datapath *dp = NULL;
+	CLEANUP(datapath_free) struct datapath *dp = NULL;
 	struct report *report;
 	int r = datapath_open_readonly(conf->pin_dir, &dp, failure);
 

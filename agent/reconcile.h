@@ -18,6 +18,7 @@
 
 #include "cidr.h"
 #include "jitgate_abi.h"
+#include "util.h"
 
 /* An entry of the trie, as wanted (slot unused) or as installed. */
 struct gate_entry {
@@ -33,7 +34,7 @@ struct entry_set {
 
 int entry_set_add(struct entry_set *set, const struct gate_entry *entry);
 void entry_set_free(struct entry_set *set);
-#define _cleanup_entries_ __attribute__((cleanup(entry_set_free)))
+#define _cleanup_entries_ CLEANUP(entry_set_free)
 
 /* Sort as reconcile_plan does, and find a key in a sorted set; NULL when it is not there. */
 void entry_set_sort(struct entry_set *set);
@@ -59,7 +60,7 @@ struct plan {
 };
 
 void plan_free(struct plan *plan);
-#define _cleanup_plan_ __attribute__((cleanup(plan_free)))
+#define _cleanup_plan_ CLEANUP(plan_free)
 
 /*
  * Sorts `wanted` and `installed` in place, merges wanted entries of one key (the latest end wins) and raises ends as

@@ -151,7 +151,7 @@ static void release_filter(scmp_filter_ctx *filter)
 
 int sandbox_seccomp(enum sandbox_profile profile)
 {
-	__attribute__((cleanup(release_filter))) scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	CLEANUP(release_filter) scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	int r;
 
 	if (!filter)

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "text.h"
+#include "util.h"
 
 #define SHOW_WIDTH 100
 #define SHOW_COLUMNS_MAX 8
@@ -61,6 +62,6 @@ void show_cell_end(struct show_table *table);
 void show_table(const struct show_table *table, struct text *out, size_t indent);
 
 void show_table_free(struct show_table *table);
-#define _cleanup_show_table_ __attribute__((cleanup(show_table_free)))
+#define _cleanup_show_table_ CLEANUP(show_table_free)
 
 #endif

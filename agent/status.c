@@ -137,7 +137,7 @@ static void answer_explain(struct daemon *d, const struct control_request *reque
 
 void status_answer(struct daemon *d, const struct control_request *request, struct text *out)
 {
-	__attribute__((cleanup(report_clear))) struct report report = {0};
+	CLEANUP(report_clear) struct report report = {0};
 
 	if (request->kind == CONTROL_EXPLAIN) {
 		answer_explain(d, request, out);

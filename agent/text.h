@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "clockmap.h"
+#include "util.h"
 
 /* Starts as {0}; free with text_free. After a failed allocation `failed` stays set and later calls do nothing. */
 struct text {
@@ -18,7 +19,7 @@ struct text {
 };
 
 void text_free(struct text *t);
-#define _cleanup_text_ __attribute__((cleanup(text_free)))
+#define _cleanup_text_ CLEANUP(text_free)
 
 void text_append(struct text *t, const char *bytes, size_t len);
 void text_printf(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));

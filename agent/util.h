@@ -6,6 +6,7 @@
 #ifndef UTIL_H
 #define UTIL_H
 
+#include <dirent.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -33,9 +34,16 @@ static inline void close_file(FILE **f)
 		fclose(*f);
 }
 
+static inline void close_dir(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+}
+
 #define _cleanup_free_ CLEANUP(free_ptr)
 #define _cleanup_close_ CLEANUP(close_fd)
 #define _cleanup_fclose_ CLEANUP(close_file)
+#define _cleanup_closedir_ CLEANUP(close_dir)
 
 /* Hand ownership out of a variable with a cleanup attribute. */
 #define TAKE_PTR(p)                     \
