@@ -13,6 +13,7 @@
 #include "conf_file.h"
 #include "exit_codes.h"
 #include "files.h"
+#include "log.h"
 #include "notify.h"
 #include "state.h"
 #include "status.h"

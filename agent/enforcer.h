@@ -14,7 +14,7 @@
 
 #include "apply.h"
 #include "feed_msg.h"
-#include "log.h"
+#include "log_level.h"
 
 #define ENFORCER_RETRY_NS NS_PER_S         /* after a map write that failed */
 #define ENFORCER_TICK_NS (100 * NS_PER_MS) /* between two ticks, however close the ends of grants are */

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "log.h"
 #include "usock.h"
 #include "util.h"
 

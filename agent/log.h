@@ -6,13 +6,7 @@
 #ifndef LOG_H
 #define LOG_H
 
-enum log_level {
-	LOG_LEVEL_ERR = 3,
-	LOG_LEVEL_WARNING = 4,
-	LOG_LEVEL_NOTICE = 5,
-	LOG_LEVEL_INFO = 6,
-	LOG_LEVEL_DEBUG = 7
-};
+#include "log_level.h"
 
 /* `program` is put in front when a person reads (a terminal or a file). Level from JITGATE_LOG (err, warning, notice,
  * info, debug), default info. */
