@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "conf_file.h"
 #include "daemon.h"
@@ -377,7 +376,6 @@ static int run_daemon(const struct options *options)
 			d.conf.user);
 		return EXIT_FAILED;
 	}
-	tzset(); /* before /etc/localtime can be out of reach */
 	d.notify_fd = notify_open();
 	r = prepare(&d, &start, &failure);
 	if (r < 0) {

@@ -39,7 +39,7 @@ void show_count(struct text *out, uint64_t n, const char *noun);
 /* "812 B", "1.4 kB", "18.4 EB". */
 void show_bytes(struct text *out, uint64_t bytes);
 
-/* "15:04:05 (in 42 min)" */
+/* "15:04:05Z (in 42 min)" */
 void show_time(struct text *out, struct wall_time at, struct wall_time now);
 
 struct show_column {

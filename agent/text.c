@@ -10,12 +10,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "calendar.h"
 #include "utf8.h"
 #include "util.h"
 
 #define TEXT_CAP_MIN 256
+#define DAY_S 86400
 
 void text_free(struct text *t)
 {
@@ -131,22 +132,41 @@ void text_quoted(struct text *t, const char *s)
 	append_text(t, "\"");
 }
 
-/* Whole seconds, rounded down, also before 1970. */
-static time_t wall_seconds(struct wall_time at)
-{
-	int64_t s = at.ns / NS_PER_S;
+/* A point in time as it is written, UTC. */
+struct written {
+	struct calendar_date date;
+	int hour, minute, second;
+};
 
-	return (time_t)(at.ns % NS_PER_S < 0 ? s - 1 : s);
+static struct written write_out(struct wall_time at)
+{
+	int64_t s = at.ns / NS_PER_S - (at.ns % NS_PER_S < 0), days = s / DAY_S; /* rounded down, also before 1970 */
+	int of_day = (int)(s % DAY_S);
+
+	if (of_day < 0) {
+		of_day += DAY_S;
+		days--;
+	}
+	return (struct written){calendar_from_days(days), of_day / 3600, of_day / 60 % 60, of_day % 60};
+}
+
+static void append_date(struct text *t, const struct calendar_date *date)
+{
+	text_printf(t, "%04d-%02d-%02d", date->year, date->month, date->day);
+}
+
+static void append_clock(struct text *t, const struct written *w)
+{
+	text_printf(t, "%02d:%02d:%02dZ", w->hour, w->minute, w->second);
 }
 
 void text_rfc3339(struct text *t, struct wall_time at)
 {
-	time_t s = wall_seconds(at);
-	struct tm tm = {0};
+	struct written w = write_out(at);
 
-	gmtime_r(&s, &tm); /* cannot fail: 64 bits of ns end in the year 2262 */
-	text_printf(t, "%04d-%02d-%02dT%02d:%02d:%02dZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
-		    tm.tm_min, tm.tm_sec);
+	append_date(t, &w.date);
+	append_text(t, "T");
+	append_clock(t, &w);
 }
 
 /* Two neighbouring units, the smaller one only when it says something: "3 h 5 min", "3 h". */
@@ -192,12 +212,11 @@ void text_relative(struct text *t, struct wall_time at, struct wall_time now)
 
 void text_clock(struct text *t, struct wall_time at, struct wall_time now)
 {
-	time_t at_s = wall_seconds(at), now_s = wall_seconds(now);
-	struct tm at_tm = {0}, now_tm = {0};
+	struct written w = write_out(at), today = write_out(now);
 
-	localtime_r(&at_s, &at_tm);
-	localtime_r(&now_s, &now_tm);
-	if (at_tm.tm_year != now_tm.tm_year || at_tm.tm_yday != now_tm.tm_yday)
-		text_printf(t, "%04d-%02d-%02d ", at_tm.tm_year + 1900, at_tm.tm_mon + 1, at_tm.tm_mday);
-	text_printf(t, "%02d:%02d:%02d", at_tm.tm_hour, at_tm.tm_min, at_tm.tm_sec);
+	if (calendar_to_days(&w.date) != calendar_to_days(&today.date)) {
+		append_date(t, &w.date);
+		append_text(t, " ");
+	}
+	append_clock(t, &w);
 }

@@ -37,7 +37,10 @@ void text_rfc3339(struct text *t, struct wall_time at);
 /* "in 42 min", "in 3 h 5 min", "in 20 s", "2 min ago", "now". */
 void text_relative(struct text *t, struct wall_time at, struct wall_time now);
 
-/* "15:04:05" in local time, with the date in front when it is another day than `now`. */
+/*
+ * "15:04:05Z": UTC, with the date in front when it is another day than `now`. Not local time: the zone of the daemon
+ * that renders is not the reader's.
+ */
 void text_clock(struct text *t, struct wall_time at, struct wall_time now);
 
 #endif

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "calendar.h"
 #include "number.h"
 
 /* What is left of the text. Every read moves on or fails; `err` keeps the first failure. */
@@ -84,33 +85,11 @@ static int take_fraction(struct cursor *c, int64_t *ret_ns)
 }
 
 struct civil {
-	int year, month, day, hour, minute, second;
+	struct calendar_date date;
+	int hour, minute, second;
 	int64_t ns;
 	int offset_s; /* east of UTC */
 };
-
-static bool is_leap_year(int year)
-{
-	return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-}
-
-static int days_in_month(int year, int month)
-{
-	static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-
-	return days[month - 1] + (month == 2 && is_leap_year(year));
-}
-
-/* Days from 1970-01-01, for years from 1970 on. */
-static int64_t days_since_1970(const struct civil *t)
-{
-	int64_t y = t->year - 1;
-	int64_t days = 365 * (y - 1969) + (y / 4 - 492) - (y / 100 - 19) + (y / 400 - 4);
-
-	for (int month = 1; month < t->month; month++)
-		days += days_in_month(t->year, month);
-	return days + t->day - 1;
-}
 
 /* Checks the day against its month, reads 23:59:60 UTC as :59, and adds it all up. */
 static int civil_to_wall(const struct cursor *c, const struct civil *t, struct wall_time *ret)
@@ -118,9 +97,9 @@ static int civil_to_wall(const struct cursor *c, const struct civil *t, struct w
 	int second = t->second == 60 ? 59 : t->second;
 	int64_t s, ns;
 
-	if (t->day > days_in_month(t->year, t->month))
+	if (!calendar_has(&t->date))
 		return fail(c, "no such day in this month");
-	s = days_since_1970(t) * 86400 + t->hour * 3600 + t->minute * 60 + second - t->offset_s;
+	s = calendar_to_days(&t->date) * 86400 + t->hour * 3600 + t->minute * 60 + second - t->offset_s;
 	if (t->second == 60 && s % 86400 != 86399)
 		return fail(c, "second 60 is not a leap second here");
 	if (s < 0)
@@ -170,15 +149,15 @@ static int take_offset(struct cursor *c, int *ret_s)
 
 static int take_date(struct cursor *c, struct civil *t)
 {
-	if (take_digits(c, 4, 1970, 2262, &t->year))
+	if (take_digits(c, 4, 1970, 2262, &t->date.year))
 		return -EINVAL;
 	if (!take_char(c, '-'))
 		return fail(c, "no hyphen behind the year");
-	if (take_digits(c, 2, 1, 12, &t->month))
+	if (take_digits(c, 2, 1, 12, &t->date.month))
 		return -EINVAL;
 	if (!take_char(c, '-'))
 		return fail(c, "no hyphen behind the month");
-	return take_digits(c, 2, 1, 31, &t->day);
+	return take_digits(c, 2, 1, 31, &t->date.day);
 }
 
 int timefmt_parse_rfc3339(const char *text, size_t len, struct wall_time *ret, struct parse_error *err)
@@ -229,12 +208,12 @@ int timefmt_parse_http_date(const char *text, size_t len, struct wall_time *ret,
 	int day_of_week;
 
 	if (take_name(&c, days, ARRAY_SIZE(days), &day_of_week) || take_literal(&c, ", ") ||
-	    take_digits(&c, 2, 1, 31, &t.day) || take_literal(&c, " ") ||
-	    take_name(&c, months, ARRAY_SIZE(months), &t.month) || take_literal(&c, " ") ||
-	    take_digits(&c, 4, 1970, 2262, &t.year) || take_literal(&c, " ") || take_clock(&c, &t) ||
+	    take_digits(&c, 2, 1, 31, &t.date.day) || take_literal(&c, " ") ||
+	    take_name(&c, months, ARRAY_SIZE(months), &t.date.month) || take_literal(&c, " ") ||
+	    take_digits(&c, 4, 1970, 2262, &t.date.year) || take_literal(&c, " ") || take_clock(&c, &t) ||
 	    take_literal(&c, " GMT"))
 		return -EINVAL;
-	t.month++;
+	t.date.month++;
 	if (!at_end(&c))
 		return fail(&c, "something behind the date");
 	return civil_to_wall(&c, &t, ret);

@@ -67,6 +67,9 @@ int stray(const char *path) { return open(path, O_RDONLY); }'
 core_clock='#include <time.h>
 long stray(void);
 long stray(void) { return (long)time(NULL); }'
+core_zone='#include <time.h>
+void stray(time_t s, struct tm *ret);
+void stray(time_t s, struct tm *ret) { localtime_r(&s, ret); }'
 core_print='void stray(void);
 void stray(void) { puts("here"); }'
 core_log='#include "log.h"
@@ -87,6 +90,7 @@ cJSON *stray(const char *text) { return cJSON_Parse(text); }'
 check "control: the tree as it is passes" tests/check/layers.sh
 check "open() in CORE is found" broken_by cidr "$core_open" 'agent/cidr.c: CORE may not import open'
 check "time() in CORE is found" broken_by reconcile "$core_clock" 'agent/reconcile.c: CORE may not import time'
+check "local time in CORE is found" broken_by reconcile "$core_zone" 'agent/reconcile.c: CORE may not import localtime_r'
 check "printing in CORE is found" broken_by text "$core_print" 'agent/text.c: CORE may not import puts'
 check "logging in CORE is found" broken_by reconcile "$core_log" 'agent/reconcile.c: CORE may not import log_line'
 check "a variable in CORE is found" broken_by cidr "$core_global" 'agent/cidr.c: CORE has no variables'

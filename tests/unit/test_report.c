@@ -44,8 +44,6 @@ static int prepare(void **state)
 	random_state = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL);
 	random_state |= 1;
 	print_message("# TEST_SEED=%llu\n", (unsigned long long)random_state);
-	setenv("TZ", "UTC0", 1);
-	tzset();
 	return 0;
 }
 
@@ -153,8 +151,8 @@ static void status_of_a_healthy_gate(void **state)
 		"22/tcp    config        1204  130.2 kB       33  2.2 kB\n"
 		"3389/udp  feed             0       0 B        0     0 B\n"
 		"\n"
-		"1 grant, the next one ends 18:12:00 (in 42 min); 3 sources always allowed\n"
-		"feed azure: connected, last good answer 17:29:40 (20 s ago)\n"
+		"1 grant, the next one ends 18:12:00Z (in 42 min); 3 sources always allowed\n"
+		"feed azure: connected, last good answer 17:29:40Z (20 s ago)\n"
 		"\n"
 		"REASON    VERDICT  PACKETS     BYTES  MEANING\n"
 		"granted   pass        1204  130.2 kB  a live grant covers the source\n"
@@ -171,10 +169,10 @@ static void list_says_source_port_deadline_who_and_why(void **state)
 	s.report.n_grants = 2;
 	report_list_text(&s.report, &t);
 	assert_string_equal(t.data, "SOURCE                   PORT    UNTIL\n"
-				    "203.0.113.7              22/tcp  18:12:00 (in 42 min)\n"
+				    "203.0.113.7              22/tcp  18:12:00Z (in 42 min)\n"
 				    "    alice@example.com: \"deploy the fix\" (ops/default)\n"
-				    "    1204 packets, 130.2 kB, last seen 17:29:45 (15 s ago)\n"
-				    "2001:db8:1234:5678::/64  3389/*  2026-11-23 00:30:00 (in 7 h)\n"
+				    "    1204 packets, 130.2 kB, last seen 17:29:45Z (15 s ago)\n"
+				    "2001:db8:1234:5678::/64  3389/*  2026-11-23 00:30:00Z (in 7 h)\n"
 				    "    requestor not given (ops/default)\n"
 				    "    not used yet\n"
 				    "3 sources always allowed by `allow`\n");
@@ -244,7 +242,7 @@ static void stale_feed_comes_first_with_its_last_error_below(void **state)
 	s.report.last_error = "ARM answered 429";
 	s.report.last_error_at = AT(NOW_S - 60);
 	assert_first_line(&s.report, "jitgate 0.1.0: feed azure is STALE (last good answer 2 h ago)");
-	assert_says(&s.report, "\n  last error 17:29:00 (1 min ago): ARM answered 429\n");
+	assert_says(&s.report, "\n  last error 17:29:00Z (1 min ago): ARM answered 429\n");
 }
 
 static void no_good_answer_yet_says_which_ports_are_closed(void **state)
@@ -286,14 +284,14 @@ static void explain_names_verdict_reason_entry_and_remedy(void **state)
 	explain.grant = s.grants[0];
 	report_explain_text(&explain, &granted);
 	assert_string_equal(granted.data, "203.0.113.7 to 22/tcp: PASS (granted: a live grant covers the source)\n"
-					  "  the entry behind it: 203.0.113.7 to 22/tcp, until 18:12:00 (in 42 min)\n"
+					  "  the entry behind it: 203.0.113.7 to 22/tcp, until 18:12:00Z (in 42 min)\n"
 					  "    alice@example.com: \"deploy the fix\" (ops/default)\n"
-					  "    1204 packets, 130.2 kB, last seen 17:29:45 (15 s ago)\n");
+					  "    1204 packets, 130.2 kB, last seen 17:29:45Z (15 s ago)\n");
 	explain.reason = explain.would_be = REASON_EXPIRED;
 	explain.grant.until = AT(NOW_S - 120);
 	report_explain_text(&explain, &expired);
 	assert_non_null(strstr(expired.data, "203.0.113.7 to 22/tcp: DROP (expired: the grant has ended)\n"));
-	assert_non_null(strstr(expired.data, ", ended 17:28:00 (2 min ago)\n"));
+	assert_non_null(strstr(expired.data, ", ended 17:28:00Z (2 min ago)\n"));
 	assert_non_null(strstr(expired.data, "what would open it: a just-in-time access request for port 22 from"));
 }
 
@@ -480,7 +478,7 @@ static void explain_json_has_verdict_reason_and_grant(void **state)
 /* ---------------------------------------------------------------- hostile strings, any numbers */
 
 static const char *const hostile[] = {
-	"eve\n203.0.113.9  22/tcp  23:59:59 (in 6 h)",
+	"eve\n203.0.113.9  22/tcp  23:59:59Z (in 6 h)",
 	"\033]0;owned\007\033[2J\033[1;31mroot\033[0m",
 	"\r\x1b[A\x7f\b\b\b\xc2\x9b"
 	"31m",
