@@ -74,7 +74,6 @@ static void read_link(const struct nlmsghdr *message, struct netif *netif)
 
 	*netif = (struct netif){.ifindex = (uint32_t)info->ifi_index,
 				.ethernet = info->ifi_type == ARPHRD_ETHER,
-				.loopback = info->ifi_flags & IFF_LOOPBACK,
 				.physical = !(info->ifi_flags & IFF_LOOPBACK)};
 	mnl_attr_for_each(attr, message, sizeof(*info))
 	{
@@ -183,16 +182,18 @@ static int ask_kernel(struct nlmsghdr *question, mnl_cb_t take, struct netif_arr
 	return 0;
 }
 
-static int list_links(struct netif_array *array)
+/* About one interface, or with NLM_F_DUMP and index 0 about all. */
+static int ask_links(uint16_t flags, uint32_t ifindex, struct netif_array *array)
 {
 	char buffer[256];
 	struct nlmsghdr *question = mnl_nlmsg_put_header(buffer);
 	struct ifinfomsg *info;
 
 	question->nlmsg_type = RTM_GETLINK;
-	question->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	question->nlmsg_flags = NLM_F_REQUEST | flags;
 	info = mnl_nlmsg_put_extra_header(question, sizeof(*info));
 	info->ifi_family = AF_UNSPEC;
+	info->ifi_index = (int)ifindex;
 	return ask_kernel(question, take_link, array);
 }
 
@@ -209,10 +210,11 @@ static int list_routes(struct netif_array *array, uint8_t family)
 	return ask_kernel(question, take_route, array);
 }
 
-int netif_list(struct netif **ret, size_t *ret_n)
+/* Every interface of this network namespace; caller frees *ret. */
+static int list_all(struct netif **ret, size_t *ret_n)
 {
 	struct netif_array array = {0};
-	int r = list_links(&array);
+	int r = ask_links(NLM_F_DUMP, 0, &array);
 
 	if (r == 0)
 		r = list_routes(&array, AF_INET);
@@ -229,18 +231,9 @@ int netif_list(struct netif **ret, size_t *ret_n)
 
 int netif_get(uint32_t ifindex, struct netif *ret)
 {
-	char buffer[256];
-	struct nlmsghdr *question = mnl_nlmsg_put_header(buffer);
 	struct netif_array array = {0};
-	struct ifinfomsg *info;
-	int r;
+	int r = ask_links(0, ifindex, &array);
 
-	question->nlmsg_type = RTM_GETLINK;
-	question->nlmsg_flags = NLM_F_REQUEST;
-	info = mnl_nlmsg_put_extra_header(question, sizeof(*info));
-	info->ifi_family = AF_UNSPEC;
-	info->ifi_index = (int)ifindex;
-	r = ask_kernel(question, take_link, &array);
 	if (r == 0 && array.n != 1)
 		r = -ENODEV;
 	if (r == 0)
@@ -304,7 +297,7 @@ int netif_select(char *const *names, size_t n_names, bool uplinks, struct netif 
 	_cleanup_free_ struct netif *all = NULL;
 	_cleanup_free_ struct netif *chosen = NULL;
 	size_t n = 0, n_chosen = 0;
-	int r = netif_list(&all, &n);
+	int r = list_all(&all, &n);
 
 	if (r < 0)
 		return failure_set(failure, r, "cannot list the network interfaces: %s", strerror(-r));

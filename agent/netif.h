@@ -16,17 +16,13 @@ enum netif_xdp { NETIF_XDP_NONE = 0, NETIF_XDP_NATIVE, NETIF_XDP_GENERIC, NETIF_
 struct netif {
 	uint32_t ifindex;
 	char name[16];
-	bool ethernet; /* ARPHRD_ETHER: has the header that the filter reads */
-	bool loopback;
+	bool ethernet;      /* ARPHRD_ETHER: has the header that the filter reads */
 	bool has_master;    /* a bond's or bridge's port, or the VF under a netvsc */
 	bool physical;      /* no rtnl link kind: not veth, bridge, tunnel … */
 	bool default_route; /* an IPv4 or IPv6 default route goes out here */
 	enum netif_xdp xdp_mode;
 	uint32_t xdp_program; /* id of the program that runs there; 0: none */
 };
-
-/* Every interface of this network namespace; caller frees *ret. 0 or a negative errno. */
-int netif_list(struct netif **ret, size_t *ret_n);
 
 /* One interface by index; -ENODEV when it is gone. */
 int netif_get(uint32_t ifindex, struct netif *ret);
