@@ -66,12 +66,15 @@ core := apply audit azure_jit azure_json azure_url calendar cidr clockmap conf c
 	control_req enforcer feed_msg grant grant_list guard json_scan learned number pace reconcile report \
 	report_grants report_json show state takeover text timefmt utf8
 
-jitgated_src := jitgated daemon status report_build feed_server control_server datapath attach netif clock loop sandbox usock notify sysctl \
+# What is behind datapath.h: all that uses libbpf and the skeleton.
+datapath := datapath attach gate_maps gate_counters
+
+jitgated_src := jitgated daemon status report_build feed_server control_server $(datapath) netif clock loop sandbox usock notify sysctl \
 	conf_file files log
 jitgated_pkg := libbpf libconfuse zlib libcap-ng libseccomp libmnl
 jitgate-azure_src := jitgate_azure azure_http azure_poll clock conf_file feed_link usock sandbox notify files log
 jitgate-azure_pkg := libcurl libcjson libconfuse libcap-ng libseccomp
-jitgate_src := jitgate ask offline report_build datapath attach netif clock usock conf_file files log
+jitgate_src := jitgate ask offline report_build $(datapath) netif clock usock conf_file files log
 jitgate_pkg := libbpf libconfuse libmnl
 
 programs := jitgated jitgate-azure jitgate
@@ -129,7 +132,7 @@ $(B)/gate.bpf.o: bpf/gate.bpf.c | have-build
 $(B)/gate.skel.h: $(B)/gate.bpf.o
 	$(call say,SKEL,$@)$(BPFTOOL) gen skeleton $< name gate_bpf > $@
 
-$(B)/datapath.o $(B)/attach.o $(B)/attach.o: | $(B)/gate.skel.h
+$(datapath:%=$(B)/%.o): | $(B)/gate.skel.h
 
 # ---------------------------------------------------------------- test programs
 

@@ -125,32 +125,109 @@ static int link_info(int fd, struct bpf_link_info *ret)
 	return ret->type == BPF_LINK_TYPE_XDP ? 0 : -EINVAL;
 }
 
+/* Calls `visit` for each pinned link. */
+static int for_each_link(const char *pin_dir, void (*visit)(void *ctx, const char *path, uint32_t ifindex), void *ctx)
+{
+	_cleanup_closedir_ DIR *dir = opendir(pin_dir);
+	const struct dirent *entry;
+
+	if (!dir)
+		return -errno;
+	while ((entry = readdir(dir))) {
+		char path[DATAPATH_PATH_MAX];
+		_cleanup_close_ int fd = -1;
+		struct bpf_link_info info = {0};
+
+		if (strncmp(entry->d_name, LINK_PREFIX, strlen(LINK_PREFIX)) != 0 ||
+		    datapath_pin_path(pin_dir, entry->d_name, path) < 0)
+			continue;
+		fd = bpf_obj_get(path);
+		if (fd >= 0 && link_info(fd, &info) == 0)
+			visit(ctx, path, info.xdp.ifindex);
+	}
+	return 0;
+}
+
+struct find_link {
+	uint32_t ifindex;
+	char path[DATAPATH_PATH_MAX]; /* "": none */
+};
+
+static void note_path(void *ctx, const char *path, uint32_t ifindex)
+{
+	struct find_link *find = ctx;
+
+	if (ifindex == find->ifindex)
+		snprintf(find->path, sizeof(find->path), "%s", path);
+}
+
 /*
- * Keep the link that is pinned at `path` when it sits on this interface. 1: kept, 0: there is none that can be kept.
- * An interface that was deleted and made anew has another index, and its old link is dead.
+ * Make room at `path` when the link of another interface is pinned there. If that is dead, it goes; if it is alive, its
+ * interface had this name before, and it is set aside under a name that no interface can have, until its turn comes.
  */
-static int keep_link(struct datapath *dp, const char *path, uint32_t ifindex, int root_fd)
+static int make_room(const struct datapath *dp, const char *path)
 {
 	_cleanup_close_ int fd = bpf_obj_get(path);
+	char aside[DATAPATH_PATH_MAX], name[64];
 	struct bpf_link_info info;
+	int r;
 
 	if (fd < 0)
 		return errno == ENOENT ? 0 : -errno;
-	if (link_info(fd, &info) < 0 || info.xdp.ifindex != ifindex)
+	if (link_info(fd, &info) < 0 || !info.xdp.ifindex)
 		return unlink(path) < 0 ? -errno : 0;
-	if (info.prog_id != dp->root_id && bpf_link_update(fd, root_fd, NULL) < 0)
-		return -errno;
-	return 1;
+	snprintf(name, sizeof(name), LINK_PREFIX "of_interface_%010u", info.xdp.ifindex);
+	r = datapath_pin_path(dp->pin_dir, name, aside);
+	if (r < 0)
+		return r;
+	return rename(path, aside) < 0 ? -errno : 0;
 }
 
-static int make_link(int root_fd, uint32_t ifindex, uint32_t flags, const char *path)
+static int move_pin(const struct datapath *dp, const char *from, const char *to, struct failure *failure)
 {
-	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = flags);
-	_cleanup_close_ int fd = bpf_link_create(root_fd, (int)ifindex, BPF_XDP, &opts);
+	int r;
 
-	if (fd < 0)
-		return -errno;
-	return bpf_obj_pin(fd, path) < 0 ? -errno : 0;
+	if (strcmp(from, to) == 0)
+		return 0;
+	r = make_room(dp, to);
+	if (r == 0 && rename(from, to) < 0)
+		r = -errno;
+	return r < 0 ? failure_set(failure, r, "cannot rename %s to %s: %s", from, to, strerror(-r)) : 0;
+}
+
+/*
+ * Keep the link that is pinned for this interface, by its index: it may have been renamed since, then the pin is too.
+ * An interface that was deleted and made anew has another index, and its old link is dead. 1: kept, 0: there is none.
+ */
+static int keep_link(const struct datapath *dp, const struct netif *now, const char *path, int root_fd,
+		     struct failure *failure)
+{
+	struct find_link find = {.ifindex = now->ifindex};
+	_cleanup_close_ int fd = -1;
+	struct bpf_link_info info;
+	int r = for_each_link(dp->pin_dir, note_path, &find);
+
+	if (r < 0)
+		return failure_set(failure, r, "cannot read %s: %s", dp->pin_dir, strerror(-r));
+	if (!find.path[0])
+		return 0;
+	fd = bpf_obj_get(find.path);
+	r = fd < 0 ? -errno : link_info(fd, &info);
+	if (r < 0)
+		return failure_set(failure, r, "cannot open %s: %s", find.path, strerror(-r));
+	/* Then it is the link of an interface with the same index in another network namespace. */
+	if (now->xdp_mode == NETIF_XDP_NONE) {
+		if (unlink(find.path) < 0)
+			return failure_set(failure, -errno, "cannot remove %s: %s", find.path, strerror(errno));
+		return 0;
+	}
+	if (info.prog_id != dp->root_id && bpf_link_update(fd, root_fd, NULL) < 0)
+		return failure_set(failure, -errno,
+				   "%s: cannot put the new root program into the link that is pinned as %s: %s; what "
+				   "ran there goes on",
+				   now->name, find.path, strerror(errno));
+	r = move_pin(dp, find.path, path, failure);
+	return r < 0 ? r : 1;
 }
 
 static int name_conflict(const struct netif *netif, struct failure *failure)
@@ -165,19 +242,27 @@ static int name_conflict(const struct netif *netif, struct failure *failure)
 		netif->name, now.xdp_program, netif_xdp_text(now.xdp_mode), now.xdp_program, netif->name, netif->name);
 }
 
-static int make_best_link(int root_fd, const struct netif *netif, enum conf_xdp_mode wanted, const char *path,
-			  int *ret_refused)
+static int create_link(int root_fd, uint32_t ifindex, uint32_t flags)
 {
-	int r;
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = flags);
+	int fd = bpf_link_create(root_fd, (int)ifindex, BPF_XDP, &opts);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* The link's descriptor. Who occupies the interface (-EBUSY; in another mode -EEXIST) does so in generic mode too. */
+static int create_best_link(int root_fd, uint32_t ifindex, enum conf_xdp_mode wanted, int *ret_refused)
+{
+	int fd;
 
 	*ret_refused = 0;
 	if (wanted == CONF_XDP_GENERIC)
-		return make_link(root_fd, netif->ifindex, XDP_FLAGS_SKB_MODE, path);
-	r = make_link(root_fd, netif->ifindex, XDP_FLAGS_DRV_MODE, path);
-	if (r == 0 || r == -EBUSY || r == -EEXIST || wanted == CONF_XDP_NATIVE)
-		return r;
-	*ret_refused = -r;
-	return make_link(root_fd, netif->ifindex, XDP_FLAGS_SKB_MODE, path);
+		return create_link(root_fd, ifindex, XDP_FLAGS_SKB_MODE);
+	fd = create_link(root_fd, ifindex, XDP_FLAGS_DRV_MODE);
+	if (fd >= 0 || fd == -EBUSY || fd == -EEXIST || wanted == CONF_XDP_NATIVE)
+		return fd;
+	*ret_refused = -fd;
+	return create_link(root_fd, ifindex, XDP_FLAGS_SKB_MODE);
 }
 
 static int note_new_link(struct datapath *dp, uint32_t ifindex)
@@ -191,34 +276,61 @@ static int note_new_link(struct datapath *dp, uint32_t ifindex)
 	return 0;
 }
 
-int datapath_attach(struct datapath *dp, const struct netif *netif, enum conf_xdp_mode wanted, int *ret_refused,
-		    struct failure *failure)
+/* Until it is pinned, the link ends with this function: a failure leaves nothing attached. */
+static int make_link(struct datapath *dp, const struct netif *netif, enum conf_xdp_mode wanted, const char *path,
+		     int root_fd, int *ret_refused, struct failure *failure)
 {
-	char path[DATAPATH_PATH_MAX];
-	_cleanup_close_ int root_fd = -1;
-	int r = settle_root(dp, &root_fd);
+	_cleanup_close_ int fd = create_best_link(root_fd, netif->ifindex, wanted, ret_refused);
+	int r;
 
-	*ret_refused = 0;
-	if (r == 0)
-		r = link_path(dp, netif->name, path);
-	if (r < 0)
-		return failure_set(failure, r, "cannot pin %s/root: %s", dp->pin_dir, strerror(-r));
-	r = keep_link(dp, path, netif->ifindex, root_fd);
-	if (r > 0)
-		return 0;
-	if (r == 0)
-		r = make_best_link(root_fd, netif, wanted, path, ret_refused);
-	if (r == 0)
-		r = note_new_link(dp, netif->ifindex);
-	if (r == -EBUSY || r == -EEXIST)
+	if (fd == -EBUSY || fd == -EEXIST)
 		return name_conflict(netif, failure);
-	if (r < 0)
-		return failure_set(failure, r, "cannot attach to %s%s: %s", netif->name,
+	if (fd < 0)
+		return failure_set(failure, fd, "cannot attach to %s%s: %s", netif->name,
 				   wanted == CONF_XDP_NATIVE
 					   ? " in native mode (xdp_mode = \"auto\" would fall back to "
 					     "generic)"
 					   : "",
-				   strerror(-r));
+				   strerror(-fd));
+	r = make_room(dp, path);
+	if (r == 0)
+		r = note_new_link(dp, netif->ifindex);
+	if (r == 0 && bpf_obj_pin(fd, path) < 0)
+		r = -errno;
+	return r < 0 ? failure_set(failure, r, "cannot pin %s: %s", path, strerror(-r)) : 0;
+}
+
+static bool is_other_mode(enum netif_xdp mode, enum conf_xdp_mode wanted)
+{
+	return (wanted == CONF_XDP_NATIVE && mode != NETIF_XDP_NATIVE) ||
+	       (wanted == CONF_XDP_GENERIC && mode != NETIF_XDP_GENERIC);
+}
+
+int datapath_attach(struct datapath *dp, const struct netif *netif, enum conf_xdp_mode wanted,
+		    struct datapath_attached *ret, struct failure *failure)
+{
+	struct datapath_attached attached = {0};
+	char path[DATAPATH_PATH_MAX];
+	_cleanup_close_ int root_fd = -1;
+	struct netif now;
+	int r = netif_get(netif->ifindex, &now);
+
+	if (r < 0)
+		return failure_set(failure, r, "%s: %s", netif->name, strerror(-r));
+	r = settle_root(dp, &root_fd);
+	if (r < 0)
+		return failure_set(failure, r, "cannot pin %s/root: %s", dp->pin_dir, strerror(-r));
+	r = link_path(dp, now.name, path);
+	if (r < 0)
+		return failure_set(failure, r, "pin_dir %s is too long", dp->pin_dir);
+	r = keep_link(dp, &now, path, root_fd, failure);
+	if (r > 0)
+		attached.other_mode = is_other_mode(now.xdp_mode, wanted);
+	else if (r == 0)
+		r = make_link(dp, &now, wanted, path, root_fd, &attached.refused, failure);
+	if (r < 0)
+		return r;
+	*ret = attached;
 	return 0;
 }
 
@@ -245,14 +357,17 @@ static void learn_ids(struct datapath *dp)
 
 bool datapath_verify(struct datapath *dp, uint32_t ifindex, struct netif *ret_netif, char why[REPORT_WHY_MAX])
 {
+	const char *lost_pin = datapath_lost_pin(dp);
 	uint32_t in_slot = slot_program(dp);
 	struct netif netif = {.ifindex = ifindex};
 	int r = netif_get(ifindex, &netif);
 
 	learn_ids(dp);
 	why[0] = '\0';
-	if (r < 0)
+	if (r == -ENODEV)
 		snprintf(why, REPORT_WHY_MAX, "the interface is gone");
+	else if (r < 0)
+		snprintf(why, REPORT_WHY_MAX, "the kernel does not say what is on it: %s", strerror(-r));
 	else if (!netif.xdp_program)
 		snprintf(why, REPORT_WHY_MAX, "no XDP program is on it; restart jitgated to attach again");
 	else if (netif.xdp_program != dp->root_id)
@@ -261,31 +376,10 @@ bool datapath_verify(struct datapath *dp, uint32_t ifindex, struct netif *ret_ne
 		snprintf(why, REPORT_WHY_MAX, "the filter slot is empty, packets pass; restart jitgated");
 	else if (dp->gate_id && in_slot != dp->gate_id)
 		snprintf(why, REPORT_WHY_MAX, "another filter (program id %u) is in the slot", in_slot);
+	else if (lost_pin)
+		snprintf(why, REPORT_WHY_MAX, "the pin %s was removed or replaced; restart jitgated", lost_pin);
 	*ret_netif = netif;
 	return !why[0];
-}
-
-/* Calls `visit` for each pinned link. */
-static int for_each_link(const char *pin_dir, void (*visit)(void *ctx, const char *path, uint32_t ifindex), void *ctx)
-{
-	_cleanup_closedir_ DIR *dir = opendir(pin_dir);
-	const struct dirent *entry;
-
-	if (!dir)
-		return -errno;
-	while ((entry = readdir(dir))) {
-		char path[DATAPATH_PATH_MAX];
-		_cleanup_close_ int fd = -1;
-		struct bpf_link_info info = {0};
-
-		if (strncmp(entry->d_name, LINK_PREFIX, strlen(LINK_PREFIX)) != 0 ||
-		    datapath_pin_path(pin_dir, entry->d_name, path) < 0)
-			continue;
-		fd = bpf_obj_get(path);
-		if (fd >= 0 && link_info(fd, &info) == 0)
-			visit(ctx, path, info.xdp.ifindex);
-	}
-	return 0;
 }
 
 struct keep_list {
@@ -386,18 +480,16 @@ int datapath_linked(struct datapath *dp, uint32_t **ret_ifindexes, size_t *ret_n
 	return 0;
 }
 
-/* Only what we make is removed: pin_dir may be a folder that others use too. */
+/* Only what we make, or another version does, is removed: pin_dir may be a folder that others use too. */
 static bool is_our_pin(const char *name)
 {
-	static const char *const names[] = {"root",      "root_new", "gate",        "gate_new", "slots_v1",
-					    "grants_v1", "ports_v1", "stats_v1",    "usage_v1", "events_v1",
-					    "budget_v1", "state_v1", "protected_v1"};
+	static const char *const programs[] = {"root", "root_new", "gate", "gate_new"};
 
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		if (strcmp(name, names[i]) == 0)
+	for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
+		if (strcmp(name, programs[i]) == 0)
 			return true;
 	}
-	return strncmp(name, LINK_PREFIX, strlen(LINK_PREFIX)) == 0;
+	return strncmp(name, LINK_PREFIX, strlen(LINK_PREFIX)) == 0 || datapath_pin_version(name);
 }
 
 /* One sweep over the folder: the links, or everything else. */
@@ -411,13 +503,16 @@ static int unlink_pins(const char *pin_dir, bool links, size_t *ret_n, struct fa
 		return failure_set(failure, -errno, "cannot read %s: %s", pin_dir, strerror(errno));
 	while ((entry = readdir(dir))) {
 		char path[DATAPATH_PATH_MAX];
+		int r;
 
 		if (!is_our_pin(entry->d_name) ||
 		    links != (strncmp(entry->d_name, LINK_PREFIX, strlen(LINK_PREFIX)) == 0))
 			continue;
-		if (datapath_pin_path(pin_dir, entry->d_name, path) < 0 || unlink(path) < 0)
-			return failure_set(failure, -errno, "cannot remove %s/%s: %s", pin_dir, entry->d_name,
-					   strerror(errno));
+		r = datapath_pin_path(pin_dir, entry->d_name, path);
+		if (r == 0 && unlink(path) < 0)
+			r = -errno;
+		if (r < 0)
+			return failure_set(failure, r, "cannot remove %s/%s: %s", pin_dir, entry->d_name, strerror(-r));
 		++*ret_n;
 	}
 	return 0;

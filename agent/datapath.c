@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * EDGE. libbpf and the generated skeleton: loading, pinning, taking over, maps. Attaching is in attach.c.
+ * EDGE. The life of a datapath: the lock, the versions, loading the skeleton, pinning its maps or taking over those
+ * that are pinned, opening for reading, letting go. Attaches nothing (attach.c) and does not look into the maps
+ * (gate_maps.c, gate_counters.c).
  */
 #include "datapath.h"
 
-#include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <dirent.h>
@@ -20,23 +21,57 @@
 #include "datapath_internal.h"
 #include "util.h"
 
-/* The port array is a global variable; its map has no name that a pin could have. */
-#define PROTECTED_SECTION ".data.protected"
-#define PROTECTED_PIN "protected_v1"
 #define PROTECTED_BYTES 65536
 
-static int quiet_print(enum libbpf_print_level level, const char *format, va_list args)
+/* A map of ours that is pinned. Offsets, so that one table serves every datapath. */
+struct pinned_map {
+	const char *name; /* of the pin, with the version of its layout */
+	size_t fd;        /* of its descriptor, in struct datapath_fds */
+	size_t map;       /* of the map, in struct gate_bpf */
+	bool sized;       /* by max_grants; else its number of entries is part of the layout */
+};
+
+#define PINNED_MAP(pin, member, skeleton_map, by_max_grants)                                  \
+	{                                                                                     \
+		.name = (pin), .fd = offsetof(struct datapath_fds, member),                   \
+		.map = offsetof(struct gate_bpf, maps.skeleton_map), .sized = (by_max_grants) \
+	}
+
+static const struct pinned_map pinned_maps[] = {
+	PINNED_MAP("slots_v1", slots, slots_v1, false),
+	PINNED_MAP("grants_v1", grants, grants_v1, true),
+	PINNED_MAP("ports_v1", ports, ports_v1, false),
+	PINNED_MAP("stats_v1", stats, stats_v1, false),
+	PINNED_MAP("usage_v1", usage, usage_v1, true),
+	PINNED_MAP("events_v1", events, events_v1, false),
+	PINNED_MAP("budget_v1", budget, budget_v1, false),
+	PINNED_MAP("state_v1", state, state_v1, false),
+	/* The port array is a global variable; its map has no name that a pin could have. */
+	PINNED_MAP("protected_v1", protected, data_protected, false),
+};
+
+_Static_assert(ARRAY_SIZE(pinned_maps) == sizeof(((struct gate_bpf *)0)->maps) / sizeof(struct bpf_map *),
+	       "each map of the skeleton is pinned");
+_Static_assert(ARRAY_SIZE(pinned_maps) == sizeof(struct datapath_fds) / sizeof(int), "each map has a descriptor");
+
+static struct bpf_map *map_of(const struct datapath *dp, const struct pinned_map *pinned)
 {
-	if (!getenv("JITGATE_LOG") || strcmp(getenv("JITGATE_LOG"), "debug") != 0 || level == LIBBPF_DEBUG)
-		return 0;
-	return vfprintf(stderr, format, args);
+	return *(struct bpf_map **)((char *)dp->skel + pinned->map);
 }
 
-static const char *pin_name(const struct bpf_map *map)
+static int *fd_of(struct datapath_fds *fds, const struct pinned_map *pinned)
 {
-	const char *name = bpf_map__name(map);
+	return (int *)((char *)fds + pinned->fd);
+}
 
-	return strcmp(name, PROTECTED_SECTION) == 0 ? PROTECTED_PIN : name;
+static int print_warnings(enum libbpf_print_level level, const char *format, va_list args)
+{
+	return level == LIBBPF_DEBUG ? 0 : vfprintf(stderr, format, args);
+}
+
+void datapath_set_debug(bool debug)
+{
+	libbpf_set_print(debug ? print_warnings : NULL);
 }
 
 int datapath_pin_path(const char *pin_dir, const char *name, char out[DATAPATH_PATH_MAX])
@@ -88,17 +123,21 @@ static int lock_pin_dir(int fd, const char *pin_dir, struct failure *failure)
 	return failure_set(failure, -errno, "cannot lock %s: %s", pin_dir, strerror(errno));
 }
 
-/* The version behind "_v" at the end of a pin's name; 0: none. */
-static unsigned long pin_version(const char *name)
+unsigned long datapath_pin_version(const char *name)
 {
-	const char *mark = strrchr(name, '_');
-	char *end = NULL;
-	unsigned long version;
+	for (size_t i = 0; i < ARRAY_SIZE(pinned_maps); i++) {
+		const char *ours = pinned_maps[i].name;
+		size_t stem = (size_t)(strrchr(ours, 'v') + 1 - ours);
+		char *end = NULL;
+		unsigned long version;
 
-	if (!mark || mark[1] != 'v' || strncmp(name, "link_", 5) == 0)
-		return 0;
-	version = strtoul(mark + 2, &end, 10);
-	return *end || end == mark + 2 ? 0 : version;
+		if (strncmp(name, ours, stem) != 0 || name[stem] < '1' || name[stem] > '9')
+			continue;
+		version = strtoul(name + stem, &end, 10);
+		if (!*end)
+			return version;
+	}
+	return 0;
 }
 
 static int check_versions(const char *pin_dir, struct failure *failure)
@@ -109,7 +148,7 @@ static int check_versions(const char *pin_dir, struct failure *failure)
 	if (!dir)
 		return failure_set(failure, -errno, "cannot read %s: %s", pin_dir, strerror(errno));
 	while ((entry = readdir(dir))) {
-		unsigned long version = pin_version(entry->d_name);
+		unsigned long version = datapath_pin_version(entry->d_name);
 
 		if (version && version != JITGATE_ABI_VERSION)
 			return failure_set(failure, -EPROTO,
@@ -122,16 +161,14 @@ static int check_versions(const char *pin_dir, struct failure *failure)
 
 /* ------------------------------------------------------------ maps */
 
-/* A pinned map must have the layout of ours; only the two sized by max_grants may have another number of entries. */
-static int check_layout(const struct bpf_map *map, int fd, const char *path, struct failure *failure)
+/* A pinned map must have the layout of ours. */
+static int check_layout(const struct bpf_map *map, bool sized, int fd, const char *path, struct failure *failure)
 {
 	struct bpf_map_info info = {0};
 	__u32 len = sizeof(info);
-	bool sized;
 
 	if (bpf_obj_get_info_by_fd(fd, &info, &len) < 0)
 		return failure_set(failure, -errno, "%s: %s", path, strerror(errno));
-	sized = strcmp(bpf_map__name(map), "grants_v1") == 0 || strcmp(bpf_map__name(map), "usage_v1") == 0;
 	if (info.type != (__u32)bpf_map__type(map) || info.key_size != bpf_map__key_size(map) ||
 	    info.value_size != bpf_map__value_size(map) || (!sized && info.max_entries != bpf_map__max_entries(map)))
 		return failure_set(failure, -EPROTO,
@@ -141,58 +178,83 @@ static int check_layout(const struct bpf_map *map, int fd, const char *path, str
 	return 0;
 }
 
-static int reuse_pinned(struct bpf_map *map, const char *pin_dir, bool *ret_reused, struct failure *failure)
+static int map_path(const struct datapath *dp, const struct pinned_map *pinned, char out[DATAPATH_PATH_MAX],
+		    struct failure *failure)
 {
+	int r = datapath_pin_path(dp->pin_dir, pinned->name, out);
+
+	return r < 0 ? failure_set(failure, r, "pin_dir %s is too long", dp->pin_dir) : 0;
+}
+
+/* 1: the map that is pinned takes the place of ours, 0: none is pinned. */
+static int reuse_pinned(const struct datapath *dp, const struct pinned_map *pinned, struct failure *failure)
+{
+	struct bpf_map *map = map_of(dp, pinned);
 	char path[DATAPATH_PATH_MAX];
 	_cleanup_close_ int fd = -1;
-	int r = datapath_pin_path(pin_dir, pin_name(map), path);
+	int r = map_path(dp, pinned, path, failure);
 
 	if (r < 0)
-		return failure_set(failure, r, "pin_dir %s is too long", pin_dir);
-	*ret_reused = false;
+		return r;
 	fd = bpf_obj_get(path);
 	if (fd < 0)
 		return errno == ENOENT ? 0 : failure_set(failure, -errno, "%s: %s", path, strerror(errno));
-	r = check_layout(map, fd, path, failure);
-	if (r == 0)
-		r = bpf_map__reuse_fd(map, fd);
-	*ret_reused = r == 0;
-	return r;
+	r = check_layout(map, pinned->sized, fd, path, failure);
+	if (r < 0)
+		return r;
+	r = bpf_map__reuse_fd(map, fd);
+	return r < 0 ? failure_set(failure, r, "cannot take over %s: %s", path, strerror(-r)) : 1;
 }
 
-static int reuse_all(struct datapath *dp, bool *ret_any, struct failure *failure)
+static int reuse_all(const struct datapath *dp, bool *ret_grants, struct failure *failure)
 {
-	struct bpf_map *map;
+	bool grants = false;
 
-	*ret_any = false;
-	bpf_object__for_each_map(map, dp->skel->obj)
-	{
-		bool reused;
-		int r = reuse_pinned(map, dp->pin_dir, &reused, failure);
+	for (size_t i = 0; i < ARRAY_SIZE(pinned_maps); i++) {
+		int r = reuse_pinned(dp, &pinned_maps[i], failure);
 
 		if (r < 0)
 			return r;
-		if (reused && map == dp->skel->maps.grants_v1)
-			*ret_any = true;
+		if (r > 0 && map_of(dp, &pinned_maps[i]) == dp->skel->maps.grants_v1)
+			grants = true;
+	}
+	*ret_grants = grants;
+	return 0;
+}
+
+/* Pins what is not pinned yet, and keeps hold of each pin. */
+static int pin_maps(struct datapath *dp, struct failure *failure)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(pinned_maps); i++) {
+		const struct pinned_map *pinned = &pinned_maps[i];
+		int *pin = fd_of(&dp->pins, pinned);
+		char path[DATAPATH_PATH_MAX];
+		int r = map_path(dp, pinned, path, failure);
+
+		if (r < 0)
+			return r;
+		if (bpf_obj_pin(*fd_of(&dp->fds, pinned), path) < 0 && errno != EEXIST)
+			return failure_set(failure, -errno, "cannot pin %s: %s", path, strerror(errno));
+		*pin = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+		if (*pin < 0)
+			return failure_set(failure, -errno, "cannot open %s: %s", path, strerror(errno));
 	}
 	return 0;
 }
 
-static int pin_maps(struct datapath *dp, struct failure *failure)
+/* By inode: root is given up by the time when this is asked, and with it the right to look into the folder. */
+const char *datapath_lost_pin(const struct datapath *dp)
 {
-	struct bpf_map *map;
+	struct datapath_fds pins = dp->pins;
 
-	bpf_object__for_each_map(map, dp->skel->obj)
-	{
-		char path[DATAPATH_PATH_MAX];
-		int r = datapath_pin_path(dp->pin_dir, pin_name(map), path);
+	for (size_t i = 0; i < ARRAY_SIZE(pinned_maps); i++) {
+		int fd = *fd_of(&pins, &pinned_maps[i]);
+		struct stat st;
 
-		if (r == 0 && bpf_obj_pin(bpf_map__fd(map), path) < 0 && errno != EEXIST)
-			r = -errno;
-		if (r < 0)
-			return failure_set(failure, r, "cannot pin %s: %s", path, strerror(-r));
+		if (fd >= 0 && fstat(fd, &st) == 0 && st.st_nlink == 0)
+			return pinned_maps[i].name;
 	}
-	return 0;
+	return NULL;
 }
 
 static void *map_shared(int fd, size_t bytes, int prot)
@@ -216,17 +278,30 @@ static int map_memory(struct datapath *dp, int prot, struct failure *failure)
 	return 0;
 }
 
-static int read_capacity(struct datapath *dp)
+static int read_capacity(struct datapath *dp, struct failure *failure)
 {
 	struct bpf_map_info grants = {0}, usage = {0};
-	__u32 len = sizeof(grants);
+	__u32 grants_len = sizeof(grants), usage_len = sizeof(usage);
 
-	if (bpf_obj_get_info_by_fd(dp->fds.grants, &grants, &len) < 0)
-		return -errno;
-	len = sizeof(usage);
-	if (bpf_obj_get_info_by_fd(dp->fds.usage, &usage, &len) < 0)
-		return -errno;
+	if (bpf_obj_get_info_by_fd(dp->fds.grants, &grants, &grants_len) < 0 ||
+	    bpf_obj_get_info_by_fd(dp->fds.usage, &usage, &usage_len) < 0)
+		return failure_set(failure, -errno, "cannot read the size of the maps in %s: %s", dp->pin_dir,
+				   strerror(errno));
 	dp->capacity = grants.max_entries < usage.max_entries ? grants.max_entries : usage.max_entries;
+	return 0;
+}
+
+/* A plan puts before it deletes, so there has to be room for the old and the new. */
+static int size_maps(const struct datapath *dp, uint32_t max_grants, struct failure *failure)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(pinned_maps); i++) {
+		int r = 0;
+
+		if (pinned_maps[i].sized)
+			r = bpf_map__set_max_entries(map_of(dp, &pinned_maps[i]), 2 * max_grants);
+		if (r < 0)
+			return failure_set(failure, r, "cannot size %s: %s", pinned_maps[i].name, strerror(-r));
+	}
 	return 0;
 }
 
@@ -237,13 +312,9 @@ static int load_object(struct datapath *dp, uint32_t max_grants, bool *ret_taken
 	dp->skel = gate_bpf__open();
 	if (!dp->skel)
 		return failure_set(failure, -errno, "cannot open the packet program: %s", strerror(errno));
-	/* A plan puts before it deletes, so there has to be room for the old and the new. */
-	r = bpf_map__set_max_entries(dp->skel->maps.grants_v1, 2 * max_grants);
+	r = size_maps(dp, max_grants, failure);
 	if (r == 0)
-		r = bpf_map__set_max_entries(dp->skel->maps.usage_v1, 2 * max_grants);
-	if (r < 0)
-		return failure_set(failure, r, "cannot size the maps: %s", strerror(-r));
-	r = reuse_all(dp, ret_taken_over, failure);
+		r = reuse_all(dp, ret_taken_over, failure);
 	if (r < 0)
 		return r;
 	r = gate_bpf__load(dp->skel);
@@ -252,47 +323,44 @@ static int load_object(struct datapath *dp, uint32_t max_grants, bool *ret_taken
 				   "the kernel refuses the packet program: %s; needs Linux 5.10 or newer with BPF "
 				   "(JITGATE_LOG=debug shows the kernel's words)",
 				   strerror(-r));
-	dp->fds = (struct datapath_fds){
-		.slots = bpf_map__fd(dp->skel->maps.slots_v1),
-		.grants = bpf_map__fd(dp->skel->maps.grants_v1),
-		.ports = bpf_map__fd(dp->skel->maps.ports_v1),
-		.stats = bpf_map__fd(dp->skel->maps.stats_v1),
-		.usage = bpf_map__fd(dp->skel->maps.usage_v1),
-		.events = bpf_map__fd(dp->skel->maps.events_v1),
-		.budget = bpf_map__fd(dp->skel->maps.budget_v1),
-		.state = bpf_map__fd(dp->skel->maps.state_v1),
-		.protected = bpf_map__fd(dp->skel->maps.data_protected),
-	};
+	for (size_t i = 0; i < ARRAY_SIZE(pinned_maps); i++)
+		*fd_of(&dp->fds, &pinned_maps[i]) = bpf_map__fd(map_of(dp, &pinned_maps[i]));
 	return 0;
 }
 
-static int new_datapath(const char *pin_dir, struct datapath **ret)
+static void mark_unopened(struct datapath_fds *fds)
 {
-	struct datapath *dp = calloc(1, sizeof(*dp));
+	for (size_t i = 0; i < ARRAY_SIZE(pinned_maps); i++)
+		*fd_of(fds, &pinned_maps[i]) = -1;
+}
+
+static int new_datapath(const char *pin_dir, struct datapath **ret, struct failure *failure)
+{
+	_cleanup_datapath_ struct datapath *dp = calloc(1, sizeof(*dp));
 
 	if (!dp)
-		return -ENOMEM;
+		return failure_set(failure, -ENOMEM, "out of memory");
 	dp->dir_fd = -1;
+	mark_unopened(&dp->fds);
+	mark_unopened(&dp->pins);
 	dp->pin_dir = strdup(pin_dir);
+	if (!dp->pin_dir)
+		return failure_set(failure, -ENOMEM, "out of memory");
 	dp->n_cpus = libbpf_num_possible_cpus();
-	if (!dp->pin_dir || dp->n_cpus <= 0) {
-		datapath_free(&dp);
-		return -ENOMEM;
-	}
-	*ret = dp;
+	if (dp->n_cpus <= 0)
+		return failure_set(failure, dp->n_cpus ? dp->n_cpus : -EIO, "cannot tell how many CPUs there are");
+	*ret = TAKE_PTR(dp);
 	return 0;
 }
 
 int datapath_open(const char *pin_dir, uint32_t max_grants, struct datapath **ret, bool *ret_taken_over,
 		  struct failure *failure)
 {
-	CLEANUP(datapath_free) struct datapath *dp = NULL;
-	int r;
+	_cleanup_datapath_ struct datapath *dp = NULL;
+	int r = new_datapath(pin_dir, &dp, failure);
 
-	libbpf_set_print(quiet_print);
-	r = new_datapath(pin_dir, &dp);
 	if (r < 0)
-		return failure_set(failure, r, "out of memory");
+		return r;
 	r = open_pin_dir(pin_dir, &dp->dir_fd, failure);
 	if (r == 0)
 		r = lock_pin_dir(dp->dir_fd, pin_dir, failure);
@@ -304,58 +372,50 @@ int datapath_open(const char *pin_dir, uint32_t max_grants, struct datapath **re
 		r = pin_maps(dp, failure);
 	if (r == 0)
 		r = map_memory(dp, PROT_READ | PROT_WRITE, failure);
+	if (r == 0)
+		r = read_capacity(dp, failure);
 	if (r < 0)
 		return r;
-	if (read_capacity(dp) < 0)
-		return failure_set(failure, -EIO, "cannot read the size of grants_v1");
 	*ret = TAKE_PTR(dp);
 	return 0;
 }
 
-static int open_pinned(const char *pin_dir, const char *name, int *ret_fd, struct failure *failure)
+static int open_pinned(struct datapath *dp, const struct pinned_map *pinned, struct failure *failure)
 {
+	int *fd = fd_of(&dp->fds, pinned);
 	char path[DATAPATH_PATH_MAX];
-	int r = datapath_pin_path(pin_dir, name, path);
+	int r = map_path(dp, pinned, path, failure);
 
 	if (r < 0)
-		return failure_set(failure, r, "pin_dir %s is too long", pin_dir);
-	*ret_fd = bpf_obj_get(path);
-	if (*ret_fd < 0)
-		return failure_set(failure, -errno, "%s: %s", path, strerror(errno));
-	return 0;
+		return r;
+	*fd = bpf_obj_get(path);
+	return *fd < 0 ? failure_set(failure, -errno, "%s: %s", path, strerror(errno)) : 0;
 }
 
 int datapath_open_readonly(const char *pin_dir, struct datapath **ret, struct failure *failure)
 {
-	CLEANUP(datapath_free) struct datapath *dp = NULL;
-	int r;
+	_cleanup_datapath_ struct datapath *dp = NULL;
+	int r = new_datapath(pin_dir, &dp, failure);
 
-	libbpf_set_print(quiet_print);
-	r = new_datapath(pin_dir, &dp);
-	if (r < 0)
-		return failure_set(failure, r, "out of memory");
-	dp->owns_fds = true;
-	memset(&dp->fds, -1, sizeof(dp->fds));
-	const struct {
-		const char *name;
-		int *fd;
-	} maps[] = {
-		{"slots_v1", &dp->fds.slots},   {"grants_v1", &dp->fds.grants},      {"ports_v1", &dp->fds.ports},
-		{"stats_v1", &dp->fds.stats},   {"usage_v1", &dp->fds.usage},        {"events_v1", &dp->fds.events},
-		{"budget_v1", &dp->fds.budget}, {PROTECTED_PIN, &dp->fds.protected}, {"state_v1", &dp->fds.state},
-	};
-	for (size_t i = 0; i < ARRAY_SIZE(maps); i++) {
-		r = open_pinned(pin_dir, maps[i].name, maps[i].fd, failure);
-		if (r < 0)
-			return r;
-	}
-	r = map_memory(dp, PROT_READ, failure);
 	if (r < 0)
 		return r;
-	if (read_capacity(dp) < 0)
-		return failure_set(failure, -EIO, "cannot read the size of grants_v1");
+	dp->owns_fds = true;
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(pinned_maps); i++)
+		r = open_pinned(dp, &pinned_maps[i], failure);
+	if (r == 0)
+		r = map_memory(dp, PROT_READ, failure);
+	if (r == 0)
+		r = read_capacity(dp, failure);
+	if (r < 0)
+		return r;
 	*ret = TAKE_PTR(dp);
 	return 0;
+}
+
+static void close_fds(struct datapath_fds *fds)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(pinned_maps); i++)
+		close_fd(fd_of(fds, &pinned_maps[i]));
 }
 
 static void unmap(void *p, size_t bytes)
@@ -374,258 +434,13 @@ void datapath_free(struct datapath **dp_ptr)
 	unmap((void *)dp->state, dp->page);
 	unmap((void *)dp->budget, dp->page);
 	ring_buffer__free(dp->ring);
-	if (dp->owns_fds) {
-		int *fds = (int *)&dp->fds;
-
-		for (size_t i = 0; i < sizeof(dp->fds) / sizeof(int); i++)
-			close_fd(&fds[i]);
-	}
+	if (dp->owns_fds)
+		close_fds(&dp->fds);
+	close_fds(&dp->pins);
 	gate_bpf__destroy(dp->skel);
 	close_fd(&dp->dir_fd);
 	free(dp->new_links);
 	free(dp->pin_dir);
 	free(dp);
 	*dp_ptr = NULL;
-}
-
-/* ------------------------------------------------------------ grants and ports */
-
-static int list_entries(void *ctx, struct entry_set *ret)
-{
-	const struct datapath *dp = ctx;
-	struct gate_entry entry;
-	const struct gate_key *previous = NULL;
-	struct gate_key at;
-
-	while (bpf_map_get_next_key(dp->fds.grants, previous, &entry.key) == 0) {
-		int r = 0;
-
-		/* Only we write this map, but a root shell may delete from it meanwhile. */
-		if (bpf_map_lookup_elem(dp->fds.grants, &entry.key, &entry.grant) == 0)
-			r = entry_set_add(ret, &entry);
-		if (r < 0)
-			return r;
-		at = entry.key;
-		previous = &at;
-	}
-	return errno == ENOENT ? 0 : -errno;
-}
-
-static int lookup_entry(void *ctx, const struct gate_key *key, struct gate_grant *ret)
-{
-	const struct datapath *dp = ctx;
-
-	return bpf_map_lookup_elem(dp->fds.grants, key, ret) < 0 ? -errno : 0;
-}
-
-static int put_entry(void *ctx, const struct gate_entry *entry)
-{
-	const struct datapath *dp = ctx;
-
-	return bpf_map_update_elem(dp->fds.grants, &entry->key, &entry->grant, BPF_ANY) < 0 ? -errno : 0;
-}
-
-static int delete_entry(void *ctx, const struct gate_key *key)
-{
-	const struct datapath *dp = ctx;
-
-	if (bpf_map_delete_elem(dp->fds.grants, key) < 0 && errno != ENOENT)
-		return -errno;
-	return 0;
-}
-
-static int reset_usage(void *ctx, uint32_t slot)
-{
-	const struct datapath *dp = ctx;
-	_cleanup_free_ struct grant_usage *zero = calloc((size_t)dp->n_cpus, sizeof(*zero));
-
-	if (!zero)
-		return -ENOMEM;
-	return bpf_map_update_elem(dp->fds.usage, &slot, zero, BPF_ANY) < 0 ? -errno : 0;
-}
-
-static uint8_t get_protected(void *ctx, uint16_t port)
-{
-	const struct datapath *dp = ctx;
-
-	return dp->protected[htons(port)];
-}
-
-static int make_counters(const struct datapath *dp, uint16_t port, uint8_t bit)
-{
-	_cleanup_free_ struct port_counters *zero = calloc((size_t)dp->n_cpus, sizeof(*zero));
-	struct port_key key = {.port = port, .proto = proto_number(bit)};
-
-	if (!zero)
-		return -ENOMEM;
-	if (bpf_map_update_elem(dp->fds.ports, &key, zero, BPF_NOEXIST) < 0 && errno != EEXIST)
-		return -errno;
-	return 0;
-}
-
-static void remove_counters(const struct datapath *dp, uint16_t port, uint8_t bit)
-{
-	struct port_key key = {.port = port, .proto = proto_number(bit)};
-
-	bpf_map_delete_elem(dp->fds.ports, &key);
-}
-
-/* The port is closed even when its counters cannot be made: the caller hears of it, the door does not wait. */
-static int set_protected(void *ctx, uint16_t port, uint8_t protos)
-{
-	struct datapath *dp = ctx;
-	int r = 0;
-
-	dp->protected[htons(port)] = protos;
-	FOR_EACH_PROTO_BIT (bit) {
-		int made = 0;
-
-		if (protos & bit)
-			made = make_counters(dp, port, bit);
-		else
-			remove_counters(dp, port, bit);
-		if (made < 0)
-			r = made;
-	}
-	return r;
-}
-
-static void get_state(void *ctx, struct gate_state *ret)
-{
-	const struct datapath *dp = ctx;
-
-	*ret = *(const struct gate_state *)dp->state;
-}
-
-static void set_state(void *ctx, const struct gate_state *state)
-{
-	struct datapath *dp = ctx;
-
-	*(struct gate_state *)dp->state = *state;
-}
-
-static size_t get_capacity(void *ctx)
-{
-	return ((const struct datapath *)ctx)->capacity;
-}
-
-uint32_t datapath_max_grants(const struct datapath *dp)
-{
-	return (uint32_t)(dp->capacity / 2);
-}
-
-const struct gate_ops datapath_gate_ops = {
-	.list = list_entries,
-	.lookup = lookup_entry,
-	.put = put_entry,
-	.delete = delete_entry,
-	.reset_usage = reset_usage,
-	.get_protected = get_protected,
-	.set_protected = set_protected,
-	.get_state = get_state,
-	.set_state = set_state,
-	.capacity = get_capacity,
-};
-
-int datapath_probe_hook(void *ctx)
-{
-	const struct datapath *dp = ctx;
-	struct gate_grant grant;
-	struct gate_key key = {.prefixlen = GATE_KEY_EXACT_BITS, .family = JITGATE_IPV4};
-
-	if (bpf_map_lookup_elem(dp->fds.grants, &key, &grant) < 0 && errno != ENOENT)
-		return -errno;
-	return 0;
-}
-
-/* ------------------------------------------------------------ counters and events */
-
-int datapath_read_stats(struct datapath *dp, struct gate_counter ret[_REASON_MAX])
-{
-	_cleanup_free_ struct gate_counter *cpus = calloc((size_t)dp->n_cpus, sizeof(*cpus));
-	struct gate_counter sums[_REASON_MAX] = {0};
-
-	if (!cpus)
-		return -ENOMEM;
-	for (uint32_t reason = 0; reason < _REASON_MAX; reason++) {
-		if (bpf_map_lookup_elem(dp->fds.stats, &reason, cpus) < 0)
-			return -errno;
-		for (int i = 0; i < dp->n_cpus; i++) {
-			sums[reason].packets += cpus[i].packets;
-			sums[reason].bytes += cpus[i].bytes;
-		}
-	}
-	memcpy(ret, sums, sizeof(sums));
-	return 0;
-}
-
-int datapath_read_port(struct datapath *dp, uint16_t port, uint8_t proto_bit, struct port_counters *ret)
-{
-	_cleanup_free_ struct port_counters *cpus = calloc((size_t)dp->n_cpus, sizeof(*cpus));
-	struct port_key key = {.port = port, .proto = proto_number(proto_bit)};
-	struct port_counters sum = {0};
-
-	if (!cpus)
-		return -ENOMEM;
-	if (bpf_map_lookup_elem(dp->fds.ports, &key, cpus) < 0)
-		return -errno;
-	for (int i = 0; i < dp->n_cpus; i++) {
-		sum.granted_packets += cpus[i].granted_packets;
-		sum.granted_bytes += cpus[i].granted_bytes;
-		sum.ungranted_packets += cpus[i].ungranted_packets;
-		sum.ungranted_bytes += cpus[i].ungranted_bytes;
-	}
-	*ret = sum;
-	return 0;
-}
-
-int datapath_read_usage(struct datapath *dp, uint32_t slot, struct grant_usage *ret)
-{
-	_cleanup_free_ struct grant_usage *cpus = calloc((size_t)dp->n_cpus, sizeof(*cpus));
-	struct grant_usage sum = {0};
-
-	if (!cpus)
-		return -ENOMEM;
-	if (bpf_map_lookup_elem(dp->fds.usage, &slot, cpus) < 0)
-		return -errno;
-	for (int i = 0; i < dp->n_cpus; i++) {
-		sum.packets += cpus[i].packets;
-		sum.bytes += cpus[i].bytes;
-		if (cpus[i].last_seen_boot_ns > sum.last_seen_boot_ns)
-			sum.last_seen_boot_ns = cpus[i].last_seen_boot_ns;
-	}
-	*ret = sum;
-	return 0;
-}
-
-static int take_sample(void *ctx, void *data, size_t size)
-{
-	struct datapath *dp = ctx;
-
-	if (size == sizeof(struct event))
-		dp->on_event(dp->on_event_ctx, data);
-	return 0;
-}
-
-int datapath_open_events(struct datapath *dp, datapath_event_handler handler, void *ctx)
-{
-	dp->on_event = handler;
-	dp->on_event_ctx = ctx;
-	dp->ring = ring_buffer__new(dp->fds.events, take_sample, dp, NULL);
-	return dp->ring ? 0 : -errno;
-}
-
-int datapath_events_fd(struct datapath *dp)
-{
-	return ring_buffer__epoll_fd(dp->ring);
-}
-
-int datapath_consume_events(struct datapath *dp)
-{
-	return ring_buffer__consume(dp->ring);
-}
-
-void datapath_set_budget(struct datapath *dp, int64_t events)
-{
-	dp->budget->left = events;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * EDGE. The packet program and its maps, through libbpf: load, pin, take over, attach, put, iterate, count. The only
- * file that knows libbpf. Decides nothing about grants.
+ * EDGE. The packet program and its maps, through libbpf: load, pin, take over, attach, put, iterate, count. The files
+ * behind this header (datapath.c, attach.c, gate_maps.c, gate_counters.c) are the only ones that know libbpf. Decides
+ * nothing about grants.
  *
  * Pins, under pin_dir: root, slots_v1, gate, link_<ifname>, grants_v1, protected_v1, ports_v1, stats_v1, usage_v1,
  * events_v1, budget_v1, state_v1. In link names a '.' of the interface becomes ':', since bpffs has no dots.
@@ -18,8 +19,13 @@
 #include "gate.h"
 #include "netif.h"
 #include "report.h"
+#include "util.h"
 
 struct datapath;
+
+/* Whether libbpf's own warnings, and with them the kernel's words about a program, go to stderr. For the process: call
+ * it before the first open. */
+void datapath_set_debug(bool debug);
 
 /*
  * Lock pin_dir, take over the maps that are pinned there or make and pin new ones, load the filter against
@@ -32,18 +38,26 @@ int datapath_open(const char *pin_dir, uint32_t max_grants, struct datapath **re
 int datapath_open_readonly(const char *pin_dir, struct datapath **ret, struct failure *failure);
 void datapath_free(struct datapath **dp);
 
+#define _cleanup_datapath_ CLEANUP(datapath_free)
+
 extern const struct gate_ops datapath_gate_ops; /* ctx: struct datapath * */
 
 /* Put the loaded filter into the slot that the root program calls, and pin it as `gate`. Atomic for packets. */
 int datapath_activate(struct datapath *dp, struct failure *failure);
 
+/* What there is to say about an attachment that succeeded. */
+struct datapath_attached {
+	int refused;     /* errno with which the driver refused native mode, so that it is generic; 0: it did not */
+	bool other_mode; /* an earlier start's attachment was kept, and runs in another mode than `wanted` */
+};
+
 /*
- * Attach the root program to an interface and pin the link, or keep the pinned link when it already does that. -EBUSY:
- * another XDP program is there (named, with its id). With CONF_XDP_AUTO a driver's refusal leads to generic mode, and
- * *ret_refused holds the driver's errno (0: it did not refuse).
+ * Attach the root program to an interface and pin the link, or keep the link that is pinned for it, in the mode that it
+ * has: changing the mode would take a detach, and leave a gap. -EBUSY: another XDP program is there (named, with its
+ * id). With CONF_XDP_AUTO a driver's refusal leads to generic mode.
  */
-int datapath_attach(struct datapath *dp, const struct netif *netif, enum conf_xdp_mode wanted, int *ret_refused,
-		    struct failure *failure);
+int datapath_attach(struct datapath *dp, const struct netif *netif, enum conf_xdp_mode wanted,
+		    struct datapath_attached *ret, struct failure *failure);
 
 /* Before anything is changed: is there room on every interface? -EBUSY with the name and id of what is there. */
 int datapath_check_conflicts(struct datapath *dp, const struct netif *netifs, size_t n, struct failure *failure);
@@ -51,14 +65,18 @@ int datapath_check_conflicts(struct datapath *dp, const struct netif *netifs, si
 /* Undo the attachments that this datapath made itself; those that it found stay. */
 void datapath_detach_new(struct datapath *dp);
 
-/* What is on the interface now, asked of the kernel: our root program, with the slot filled? If not, why. */
+/*
+ * What is on the interface now, asked of the kernel: our root program, with our filter in the slot? For an owner also:
+ * are the maps still pinned, so that this outlives it? If not, why.
+ */
 bool datapath_verify(struct datapath *dp, uint32_t ifindex, struct netif *ret_netif, char why[REPORT_WHY_MAX]);
 
 /* Links that are pinned for interfaces other than `keep` are taken off. */
 void datapath_detach_others(struct datapath *dp, const struct netif *keep, size_t n_keep);
 
 /*
- * Take enforcement off: links first, then every other pin of pin_dir, then the folder. Needs no lock and no loadable
+ * Take enforcement off: links first, then every other pin of ours, of any version, then the folder if nothing else is
+ * in it. Needs no lock and no loadable
  * program: it must work when nothing else does. *ret_links: how many links were taken off.
  */
 int datapath_detach(const char *pin_dir, size_t *ret_links, struct failure *failure);
@@ -66,7 +84,7 @@ int datapath_detach(const char *pin_dir, size_t *ret_links, struct failure *fail
 /* How many entries the pinned maps have room for: max_grants of the start that made them. */
 uint32_t datapath_max_grants(const struct datapath *dp);
 
-/* Names of the interfaces with a pinned link, as the kernel knows them now (index 0: gone). Caller frees. */
+/* Indexes of the interfaces with a pinned link, as the kernel knows them now (0: gone). Caller frees. */
 int datapath_linked(struct datapath *dp, uint32_t **ret_ifindexes, size_t *ret_n);
 
 /* Counters, summed over CPUs. */

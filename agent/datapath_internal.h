@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * EDGE. What datapath.c (maps) and attach.c (programs, links, pins) share. Nobody else includes it.
+ * EDGE. What the files behind datapath.h share: datapath.c (opening, pins of the maps), attach.c (programs, links),
+ * gate_maps.c (grants, ports, state) and gate_counters.c (counters, events). Nobody else includes it.
  */
 #ifndef DATAPATH_INTERNAL_H
 #define DATAPATH_INTERNAL_H
@@ -13,6 +14,7 @@
 
 #define DATAPATH_PATH_MAX 512
 
+/* One descriptor for each pinned map. A new map gets a member here and a row in datapath.c's table. */
 struct datapath_fds {
 	int slots, grants, ports, stats, usage, events, budget, state, protected;
 };
@@ -23,9 +25,10 @@ struct datapath {
 	int n_cpus;
 	struct gate_bpf *skel; /* NULL when opened for reading */
 	struct datapath_fds fds;
-	bool owns_fds;    /* else they are the skeleton's */
-	uint32_t root_id; /* of the root program that our links run; 0: not known yet */
-	uint32_t gate_id; /* of the filter in the slot */
+	bool owns_fds;            /* else they are the skeleton's */
+	struct datapath_fds pins; /* O_PATH: the owner sees by them whether a pin is still there; -1: not held */
+	uint32_t root_id;         /* of the root program that our links run; 0: not known yet */
+	uint32_t gate_id;         /* of the filter in the slot */
 	size_t capacity;
 	size_t page;
 	volatile uint8_t *protected; /* shared memory: by port in network order */
@@ -39,5 +42,11 @@ struct datapath {
 };
 
 int datapath_pin_path(const char *pin_dir, const char *name, char out[DATAPATH_PATH_MAX]);
+
+/* The version in the name of a map's pin, as grants_v1 has 1; 0: no name of a map of ours. */
+unsigned long datapath_pin_version(const char *name);
+
+/* Name of a map whose pin was removed or replaced since it was opened; NULL: all are in their place. */
+const char *datapath_lost_pin(const struct datapath *dp);
 
 #endif

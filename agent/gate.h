@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * CORE. What the enforcer needs of a data path, as a table of calls: the real one is datapath.c, the simulation
- * has one of its own. All return 0 or a negative errno unless said otherwise.
+ * CORE. What the enforcer needs of a data path, as a table of calls: the real one is in gate_maps.c, the
+ * simulation has one of its own. All return 0 or a negative errno unless said otherwise.
  */
 #ifndef GATE_H
 #define GATE_H

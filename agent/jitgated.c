@@ -253,7 +253,7 @@ static int fill_maps(struct daemon *d, struct failure *failure)
 	return 0;
 }
 
-static void say_attached(struct daemon *d, const struct netif *netif, int refused)
+static void say_attached(struct daemon *d, const struct netif *netif, const struct datapath_attached *attached)
 {
 	char why[REPORT_WHY_MAX];
 	struct netif now = *netif;
@@ -262,9 +262,13 @@ static void say_attached(struct daemon *d, const struct netif *netif, int refuse
 		log_err("%s: NOT PROTECTED: %s", netif->name, why);
 		return;
 	}
-	if (refused)
+	if (attached->other_mode)
+		log_warning("%s: runs in %s mode; xdp_mode = \"%s\" takes effect after jitgated --detach and a start",
+			    netif->name, netif_xdp_text(now.xdp_mode),
+			    d->conf.xdp_mode == CONF_XDP_NATIVE ? "native" : "generic");
+	if (attached->refused)
 		log_notice("%s: the driver refused native mode (%s), attached in %s mode, program id %u", netif->name,
-			   strerror(refused), netif_xdp_text(now.xdp_mode), now.xdp_program);
+			   strerror(attached->refused), netif_xdp_text(now.xdp_mode), now.xdp_program);
 	else
 		log_notice("%s: attached in %s mode, program id %u", netif->name, netif_xdp_text(now.xdp_mode),
 			   now.xdp_program);
@@ -276,11 +280,11 @@ static int attach_all(struct daemon *d, struct failure *failure)
 	int r = datapath_activate(d->dp, failure);
 
 	for (size_t i = 0; r == 0 && i < d->n_interfaces; i++) {
-		int refused = 0;
+		struct datapath_attached attached;
 
-		r = datapath_attach(d->dp, &d->interfaces[i], d->conf.xdp_mode, &refused, failure);
+		r = datapath_attach(d->dp, &d->interfaces[i], d->conf.xdp_mode, &attached, failure);
 		if (r == 0)
-			say_attached(d, &d->interfaces[i], refused);
+			say_attached(d, &d->interfaces[i], &attached);
 	}
 	if (r < 0)
 		datapath_detach_new(d->dp);
@@ -406,5 +410,6 @@ int main(int argc, char **argv)
 	if (r >= 0)
 		return r;
 	log_open("jitgated");
+	datapath_set_debug(log_shows(LOG_LEVEL_DEBUG));
 	return options.detach ? run_detach(&options) : run_daemon(&options);
 }

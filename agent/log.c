@@ -61,6 +61,11 @@ void log_open(const char *program)
 	logger.journal = is_journal();
 }
 
+bool log_shows(enum log_level level)
+{
+	return level <= logger.level;
+}
+
 /* ESC, newline and their like, also as C1 in UTF-8 (C2 80 .. C2 9F), must not reach a terminal. */
 static void replace_controls(char *line, size_t len)
 {
@@ -111,7 +116,7 @@ void log_line(enum log_level level, const char *format, ...)
 	va_list args;
 	bool is_cut;
 
-	if (level > logger.level)
+	if (!log_shows(level))
 		return;
 	if (logger.journal)
 		len = written(snprintf(line, room, "<%d>", (int)level), room);

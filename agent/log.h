@@ -6,11 +6,16 @@
 #ifndef LOG_H
 #define LOG_H
 
+#include <stdbool.h>
+
 #include "log_level.h"
 
 /* `program` is put in front when a person reads (a terminal or a file). Level from JITGATE_LOG (err, warning, notice,
  * info, debug), default info. */
 void log_open(const char *program);
+
+/* Whether lines of this level are written. */
+bool log_shows(enum log_level level);
 
 /* One line, without its newline, in one write; cut at 1 KiB. Control characters are replaced, so a line stays a line.
  * Keeps errno. */

@@ -78,7 +78,7 @@ static int fill(struct datapath *dp, struct report *report)
 
 int offline_report(const struct conf *conf, struct report **ret, struct failure *failure)
 {
-	CLEANUP(datapath_free) struct datapath *dp = NULL;
+	_cleanup_datapath_ struct datapath *dp = NULL;
 	struct report *report;
 	int r = datapath_open_readonly(conf->pin_dir, &dp, failure);
 

@@ -22,7 +22,7 @@ owners() {
 cJSON_                              azure_json
 cfg_                                conf
 curl_                               azure_http
-bpf_|libbpf_|btf__|ring_buffer__    datapath attach
+bpf_|libbpf_|btf__|ring_buffer__    datapath attach gate_maps gate_counters
 mnl_                                netif
 seccomp_|capng_                     sandbox
 EOF

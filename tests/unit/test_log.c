@@ -70,10 +70,12 @@ static void line_is_one_write_with_the_program_in_front(void **state)
 static void level_is_taken_from_the_environment(void **state)
 {
 	(void)state;
+	assert_false(log_shows(LOG_LEVEL_DEBUG));
 	log_debug("hidden");
 	check_caught(NULL);
 	setenv("JITGATE_LOG", "debug", 1);
 	log_open("prog");
+	assert_true(log_shows(LOG_LEVEL_DEBUG));
 	log_debug("shown");
 	check_caught("prog: shown\n");
 	setenv("JITGATE_LOG", "err", 1);
