@@ -79,15 +79,103 @@ stop jitgated
 must_start_jitgated
 check "a restart attaches it again" closes_for $nbr4 22 3
 
-# 6. --detach, the way out.
+# 6. Somebody takes pins away under the daemon. What is pinned goes on, but would not outlive it.
+rm "$pin/slots_v1"
+is "with a pin removed the interface is not verified" \
+  "the pin slots_v1 was removed or replaced; restart jitgated" "$(jg status --json | jq -r '.interfaces[0].why')"
+check "packets are still filtered" silent_for $nbr4 22
 stop jitgated
-in_srv "$build/jitgated" -c "$tmp/jitgate.conf" --detach >"$tmp/detach.log" 2>&1
-is "--detach succeeds" 0 $?
+must_start_jitgated
+is "a restart pins it again" true "$(jg status --json | jq '.interfaces[0].verified')"
+check "and the port is closed" silent_for $nbr4 22
+rm "$pin/link_$srv_if"
+like "with the pin of the link removed nothing is attached, and status says so" 'no XDP program' \
+  "$(jg status --json | jq -r '.interfaces[0].why')"
+stop jitgated
+
+# 7. --detach, the way out.
+must_start_jitgated
+stop jitgated
+bpftool map create "$pin/grants_v2" type array key 4 value 4 entries 1 name grants_v2
+try_jitgated
+is "pins of another version are not taken over" 1 $?
+like "and are named, with the way out" 'grants_v2 was pinned by another version .*--detach' "$said"
+detach() { in_srv "$build/jitgated" -c "$tmp/jitgate.conf" --detach >>"$tmp/detach.log" 2>&1; }
+check "--detach succeeds" detach
 check "it opens everything" tcp_from $nbr4 22
 check "nothing is attached" test -z "$(xdp_id)"
-check "no pin is left" test ! -e "$pin"
-in_srv "$build/jitgated" -c "$tmp/jitgate.conf" --detach >>"$tmp/detach.log" 2>&1
-is "--detach twice is no error" 0 $?
+check "no pin is left, also of the other version, and no folder" test ! -e "$pin"
+check "--detach twice is no error" detach
+mkdir "$pin"
+bpftool map create "$pin/theirs_v3" type array key 4 value 4 entries 1 name theirs_v3
+
+# 8. Another xdp_mode does not take an interface's protection off for a moment: it waits for a detach.
+mode_of() { jg status --json | jq -r --arg name "$1" '.interfaces[] | select(.name == $name) | .xdp_mode'; }
+verified() { jg status --json | jq -r --arg name "$1" '.interfaces[] | select(.name == $name) | .verified'; }
+conf[xdp_mode]='"generic"'
 must_start_jitgated
 check "and a start closes again" silent_for $nbr4 22
+is "in the mode that was asked for" generic "$(mode_of $srv_if)"
+before=$(xdp_id)
+stop jitgated
+conf[xdp_mode]='"native"'
+mark=$(mark_log jitgated)
+must_start_jitgated
+like "another xdp_mode is a warning" \
+  "$srv_if: runs in generic mode; xdp_mode = \"native\" takes effect after jitgated --detach and a start" \
+  "$(log_since jitgated "$mark")"
+is "the mode stays" "generic $before" "$(mode_of $srv_if) $(xdp_id)"
+is "and the interface is verified" true "$(verified $srv_if)"
+stop jitgated
+check "it is detached" detach
+mark=$(mark_log jitgated)
+must_start_jitgated
+is "after that the new mode is in force" native "$(mode_of $srv_if)"
+fails "without a warning" log_has jitgated "$mark" 'takes effect after'
+stop jitgated
+unset "conf[xdp_mode]"
+
+# 9. A dot in a name, which a pin cannot have; a new name; no interface any more.
+link_id() { bpftool -j link show pinned "$1" | jq .id; }
+rename_if() { ip -n "$ns_srv" link set dev "$1" down && ip -n "$ns_srv" link set dev "$1" name "$2" up; }
+ip -n "$ns_srv" link add jgdot type veth peer name jgdotpeer
+rename_if jgdot jg.dot
+conf[interfaces]="{\"$srv_if\", \"jg.dot\"}"
+must_start_jitgated
+is "an interface with a dot in its name is verified" true "$(verified jg.dot)"
+check "its link is pinned with a colon" test -e "$pin/link_jg:dot"
+before=$(link_id "$pin/link_jg:dot")
+stop jitgated
+must_start_jitgated
+is "a restart keeps its link" "$before" "$(link_id "$pin/link_jg:dot")"
+stop jitgated
+rename_if jg.dot jg.new
+conf[interfaces]="{\"$srv_if\", \"jg.new\"}"
+must_start_jitgated
+is "a new name keeps the link, under a new pin" "$before" "$(link_id "$pin/link_jg:new")"
+check "and the old pin is gone" test ! -e "$pin/link_jg:dot"
+is "and the interface is verified" true "$(verified jg.new)"
+ip -n "$ns_srv" link del jg.new
+is "an interface that is gone is not verified" "the interface is gone" "$(jg status --json | jq -r '.interfaces[1].why')"
+stop jitgated
+
+# Two interfaces that changed names are each other's pins.
+ip -n "$ns_srv" link add jgone type veth peer name jgtwo
+conf[interfaces]="{\"$srv_if\", \"jgone\", \"jgtwo\"}"
+must_start_jitgated
+one=$(link_id "$pin/link_jgone") two=$(link_id "$pin/link_jgtwo")
+stop jitgated
+rename_if jgone jgthree
+rename_if jgtwo jgone
+rename_if jgthree jgtwo
+must_start_jitgated
+is "names that were exchanged keep their interfaces' links" "$two $one" \
+  "$(link_id "$pin/link_jgone") $(link_id "$pin/link_jgtwo")"
+is "and there is a pin for each, no more" 3 "$(find "$pin" -name 'link_*' | wc -l)"
+stop jitgated
+check "--detach succeeds" detach
+is "what others pinned there is left alone" theirs_v3 "$(ls "$pin")"
+rm "$pin/theirs_v3"
+check "--detach once more" detach
+check "without it no pin is left, and no folder" test ! -e "$pin"
 finish
