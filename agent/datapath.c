@@ -94,7 +94,8 @@ static int open_pin_dir(const char *pin_dir, int *ret_fd, struct failure *failur
 {
 	char parent[DATAPATH_PATH_MAX];
 	const char *slash = strrchr(pin_dir, '/');
-	int fd;
+	_cleanup_close_ int fd = -1;
+	struct stat st;
 
 	if (!slash || slash == pin_dir || strlen(pin_dir) + 32 > sizeof(parent))
 		return failure_set(failure, -EINVAL, "pin_dir %s: must be a folder inside a BPF file system", pin_dir);
@@ -105,10 +106,18 @@ static int open_pin_dir(const char *pin_dir, int *ret_fd, struct failure *failur
 				   parent, parent);
 	if (mkdir(pin_dir, 0700) < 0 && errno != EEXIST)
 		return failure_set(failure, -errno, "cannot make pin_dir %s: %s", pin_dir, strerror(errno));
-	fd = open(pin_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
+	fd = open(pin_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 || fstat(fd, &st) < 0)
 		return failure_set(failure, -errno, "cannot open pin_dir %s: %s", pin_dir, strerror(errno));
-	*ret_fd = fd;
+	/* A BPF file system is often writable by all: somebody else may have made the folder, and could remove the
+	 * pins. */
+	if (st.st_uid != 0 || st.st_mode & (S_IWGRP | S_IWOTH))
+		return failure_set(
+			failure, -EPERM,
+			"pin_dir %s does not belong to root alone (uid %u, mode %03o); see who made it, then remove "
+			"it, or set another pin_dir",
+			pin_dir, st.st_uid, st.st_mode & 0777);
+	*ret_fd = TAKE_FD(fd);
 	return 0;
 }
 
@@ -140,16 +149,20 @@ unsigned long datapath_pin_version(const char *name)
 	return 0;
 }
 
-static int check_versions(const char *pin_dir, struct failure *failure)
+/* What a former run left: pins of another version are refused, any pin at all means that there was one. */
+static int survey_pins(const char *pin_dir, bool *ret_any, struct failure *failure)
 {
 	_cleanup_closedir_ DIR *dir = opendir(pin_dir);
 	const struct dirent *entry;
 
 	if (!dir)
 		return failure_set(failure, -errno, "cannot read %s: %s", pin_dir, strerror(errno));
+	*ret_any = false;
 	while ((entry = readdir(dir))) {
 		unsigned long version = datapath_pin_version(entry->d_name);
 
+		if (entry->d_name[0] != '.')
+			*ret_any = true;
 		if (version && version != JITGATE_ABI_VERSION)
 			return failure_set(failure, -EPROTO,
 					   "%s/%s was pinned by another version of jitgate (ABI %lu, this one has %d); "
@@ -186,7 +199,7 @@ static int map_path(const struct datapath *dp, const struct pinned_map *pinned, 
 	return r < 0 ? failure_set(failure, r, "pin_dir %s is too long", dp->pin_dir) : 0;
 }
 
-/* 1: the map that is pinned takes the place of ours, 0: none is pinned. */
+/* The map that is pinned takes the place of ours; when none is, ours will be made. */
 static int reuse_pinned(const struct datapath *dp, const struct pinned_map *pinned, struct failure *failure)
 {
 	struct bpf_map *map = map_of(dp, pinned);
@@ -203,23 +216,16 @@ static int reuse_pinned(const struct datapath *dp, const struct pinned_map *pinn
 	if (r < 0)
 		return r;
 	r = bpf_map__reuse_fd(map, fd);
-	return r < 0 ? failure_set(failure, r, "cannot take over %s: %s", path, strerror(-r)) : 1;
+	return r < 0 ? failure_set(failure, r, "cannot take over %s: %s", path, strerror(-r)) : 0;
 }
 
-static int reuse_all(const struct datapath *dp, bool *ret_grants, struct failure *failure)
+static int reuse_all(const struct datapath *dp, struct failure *failure)
 {
-	bool grants = false;
+	int r = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(pinned_maps); i++) {
-		int r = reuse_pinned(dp, &pinned_maps[i], failure);
-
-		if (r < 0)
-			return r;
-		if (r > 0 && map_of(dp, &pinned_maps[i]) == dp->skel->maps.grants_v1)
-			grants = true;
-	}
-	*ret_grants = grants;
-	return 0;
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(pinned_maps); i++)
+		r = reuse_pinned(dp, &pinned_maps[i], failure);
+	return r;
 }
 
 /* Pins what is not pinned yet, and keeps hold of each pin. */
@@ -305,7 +311,7 @@ static int size_maps(const struct datapath *dp, uint32_t max_grants, struct fail
 	return 0;
 }
 
-static int load_object(struct datapath *dp, uint32_t max_grants, bool *ret_taken_over, struct failure *failure)
+static int load_object(struct datapath *dp, uint32_t max_grants, struct failure *failure)
 {
 	int r;
 
@@ -314,7 +320,7 @@ static int load_object(struct datapath *dp, uint32_t max_grants, bool *ret_taken
 		return failure_set(failure, -errno, "cannot open the packet program: %s", strerror(errno));
 	r = size_maps(dp, max_grants, failure);
 	if (r == 0)
-		r = reuse_all(dp, ret_taken_over, failure);
+		r = reuse_all(dp, failure);
 	if (r < 0)
 		return r;
 	r = gate_bpf__load(dp->skel);
@@ -365,9 +371,9 @@ int datapath_open(const char *pin_dir, uint32_t max_grants, struct datapath **re
 	if (r == 0)
 		r = lock_pin_dir(dp->dir_fd, pin_dir, failure);
 	if (r == 0)
-		r = check_versions(pin_dir, failure);
+		r = survey_pins(pin_dir, ret_taken_over, failure);
 	if (r == 0)
-		r = load_object(dp, max_grants, ret_taken_over, failure);
+		r = load_object(dp, max_grants, failure);
 	if (r == 0)
 		r = pin_maps(dp, failure);
 	if (r == 0)

@@ -29,7 +29,7 @@ void datapath_set_debug(bool debug);
 
 /*
  * Lock pin_dir, take over the maps that are pinned there or make and pin new ones, load the filter against
- * them. Nothing is switched or attached yet. *ret_taken_over: maps with policy in them were there before.
+ * them. Nothing is switched or attached yet. *ret_taken_over: a former run left pins there.
  * -EBUSY: another owner; -EPROTO: pins of another ABI version or layout; -EINVAL: no BPF file system.
  */
 int datapath_open(const char *pin_dir, uint32_t max_grants, struct datapath **ret, bool *ret_taken_over,

@@ -22,7 +22,8 @@ static int fill_ports(struct datapath *dp, struct report *report)
 
 			if (!(protos & bit) || report->n_ports == JITGATE_PORT_RULES_MAX)
 				continue;
-			*out = (struct report_port){.port = (uint16_t)port, .proto_bit = bit};
+			*out = (struct report_port){
+				.port = (uint16_t)port, .proto_bit = bit, .by_config = !(protos & PROTECTED_LEARNED)};
 			datapath_read_port(dp, out->port, bit, &out->counters);
 			report->n_ports++;
 		}
