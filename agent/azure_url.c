@@ -59,8 +59,8 @@ static bool segment_is(const struct segment *segment, const char *word)
 {
 	char copy[32];
 
-	if (segment->len >= sizeof(copy))
-		return false;
+	if (!segment->len || segment->len >= sizeof(copy))
+		return !segment->len && !*word;
 	memcpy(copy, segment->at, segment->len);
 	copy[segment->len] = '\0';
 	return azure_id_equal(copy, word);

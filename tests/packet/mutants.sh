@@ -168,7 +168,7 @@ try_mutant() { # folder, name, file, expression
   elif ! bpf_compile "$1"; then
     echo "mutant does not compile: $(grep -m 1 error: "$1/clang")"
   else
-    "$packet_test" -x "$1/gate.bpf.o" >"$1/tap"
+    timeout 20 "$packet_test" -x "$1/gate.bpf.o" >"$1/tap"
     exit_code=$?
     case $exit_code in
     "$expect") ;;
