@@ -180,7 +180,10 @@ static bool same_strings(char *const *a, size_t n_a, char *const *b, size_t n_b)
 	return n_a == n_b;
 }
 
-/* Keys that take a restart: they name what was set up as root. */
+/*
+ * Keys that take a restart: they name what was set up as root. name_deferred_keys says which have changed,
+ * swap_deferred_keys keeps those of the running config in force, so that the next reload says it again.
+ */
 static void name_deferred_keys(const struct conf *old, const struct conf *new)
 {
 	const struct {
@@ -206,27 +209,59 @@ static void name_deferred_keys(const struct conf *old, const struct conf *new)
 	}
 }
 
+#define SWAP(a, b)                            \
+	do {                                  \
+		__typeof__(a) _swapped = (a); \
+		(a) = (b);                    \
+		(b) = _swapped;               \
+	} while (0)
+
+static void swap_deferred_keys(struct conf *a, struct conf *b)
+{
+	SWAP(a->interfaces_auto, b->interfaces_auto);
+	SWAP(a->interfaces, b->interfaces);
+	SWAP(a->n_interfaces, b->n_interfaces);
+	SWAP(a->xdp_mode, b->xdp_mode);
+	SWAP(a->max_grants, b->max_grants);
+	SWAP(a->user, b->user);
+	SWAP(a->azure.user, b->azure.user);
+	SWAP(a->pin_dir, b->pin_dir);
+	SWAP(a->run_dir, b->run_dir);
+	SWAP(a->state_dir, b->state_dir);
+}
+
+/* The fresh config with the running one's deferred keys. On failure nothing has changed. */
+static int apply_fresh(struct daemon *d, struct conf *fresh)
+{
+	int r;
+
+	swap_deferred_keys(&d->conf, fresh);
+	r = enforcer_reload(&d->enforcer, fresh);
+	if (r < 0) {
+		swap_deferred_keys(&d->conf, fresh);
+		return r;
+	}
+	name_deferred_keys(fresh, &d->conf); /* swapped: the running values are in fresh by now */
+	SWAP(d->conf, *fresh);
+	d->enforcer.conf = &d->conf;
+	return 0;
+}
+
 static void reload(struct daemon *d)
 {
 	_cleanup_conf_ struct conf fresh = {0};
 	struct failure failure = {0};
-	struct conf old;
 	int r = conf_file_load(d->conf_path, &fresh, &failure);
 
 	if (r < 0) {
 		log_err("%s; the config in force stays", failure.text);
 		return;
 	}
-	r = enforcer_reload(&d->enforcer, &fresh);
+	r = apply_fresh(d, &fresh);
 	if (r < 0) {
 		log_err("%s: cannot be applied: %s; the config in force stays", d->conf_path, strerror(-r));
 		return;
 	}
-	name_deferred_keys(&d->conf, &fresh);
-	old = d->conf;
-	d->conf = fresh;
-	fresh = old;
-	d->enforcer.conf = &d->conf;
 	log_notice("config %s is in force, mode %s", d->conf_path, d->conf.mode == JITGATE_AUDIT ? "audit" : "enforce");
 }
 

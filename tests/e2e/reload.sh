@@ -73,6 +73,24 @@ write_conf
 reload_jitgated
 check "enforcing again" closes_for $nbr4 22 3
 is "status says enforce" enforce "$(jg status --json | jq -r .mode)"
+# 5. Keys that take a restart: named at each reload, and the running values stay, max_grants as a whole.
+conf[max_grants]=100
+conf[xdp_mode]='"generic"'
+conf[run_dir]="\"$tmp/elsewhere\""
+for nth in first second; do
+  mark=$(mark_log jitgated)
+  write_conf
+  reload_jitgated
+  is "the $nth reload names the keys that take a restart" "max_grants run_dir xdp_mode" \
+    "$(log_since jitgated "$mark" | grep -oE '[a-z_.]+ has changed in the config' | cut -d ' ' -f 1 | sort | paste -sd ' ')"
+done
+conf[run_dir]="\"$tmp/run\""
+write_conf # where the feed and the command look
+grants=()
+for i in {1..150}; do grants+=("grant=10.9.1.$i,22/tcp,5m"); done
+feed_sync port=22/tcp grant=$cli4,22/tcp,5m "${grants[@]}"
+is "max_grants of the start is in force" 151 "$(jg status --json | jq -r .grants)"
+
 end_stream granted seen
 is "a grant lost no packet through all of this" 0 "${seen[lost]}"
 within "while so many were sent" 100 "${seen[sent]}" 120000
