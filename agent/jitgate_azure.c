@@ -41,6 +41,8 @@ static const char usage_text[] = "usage: jitgate-azure [-c FILE]\n"
 				 "\n"
 				 "  -c, --config FILE  the config, default " CONF_PATH_DEFAULT "\n"
 				 "      --once         ask Azure once, print what it says as JSON, send nothing\n"
+				 "  -h, --help         this text\n"
+				 "  -V, --version      the version\n"
 				 "\n"
 				 "Exit codes: 0, 1 failed, 2 usage, 78 config. See jitgate-azure(8).\n";
 
@@ -426,13 +428,20 @@ static int give_up_powers(const char *name)
 	return EXIT_FAILED;
 }
 
-/* Readable when it is time to go. SIGPIPE: a reader that went away is an error to handle, not an end. */
+/* SIGPIPE: a reader that went away is an error to handle. SIGHUP: there is nothing to reload, a restart loses nothing.
+ */
+static void ignore_signals(void)
+{
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+}
+
+/* Readable when it is time to go. */
 static int open_stop_fd(void)
 {
 	sigset_t stop;
 	int fd;
 
-	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&stop);
 	sigaddset(&stop, SIGTERM);
 	sigaddset(&stop, SIGINT);
@@ -462,25 +471,25 @@ static int start(const struct options *options, const struct conf *conf)
 /* Whether to go on; if not, *ret_code is the exit code. */
 static bool parse_options(int argc, char **argv, struct options *ret, int *ret_code)
 {
-	enum { OPTION_ONCE = 256, OPTION_VERSION };
+	enum { OPTION_ONCE = 256 };
 	static const struct option longs[] = {
 		{"config", required_argument, NULL, 'c'},
 		{"once", no_argument, NULL, OPTION_ONCE},
 		{"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, OPTION_VERSION},
+		{"version", no_argument, NULL, 'V'},
 		{0},
 	};
 	int option;
 
 	*ret = (struct options){.conf_path = CONF_PATH_DEFAULT};
-	while ((option = getopt_long(argc, argv, "c:h", longs, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "c:hV", longs, NULL)) != -1) {
 		if (option == 'c') {
 			ret->conf_path = optarg;
 		} else if (option == OPTION_ONCE) {
 			ret->once = true;
 		} else {
 			*ret_code = option == '?' ? EXIT_USAGE : EXIT_OK; /* getopt has said what is wrong */
-			if (option == OPTION_VERSION)
+			if (option == 'V')
 				puts("jitgate-azure " JITGATE_VERSION);
 			else if (option == 'h')
 				fputs(usage_text, stdout);
@@ -502,6 +511,7 @@ int main(int argc, char **argv)
 	int code = EXIT_OK;
 
 	log_open("jitgate-azure");
+	ignore_signals();
 	if (!parse_options(argc, argv, &options, &code))
 		return code;
 	if (conf_file_load(options.conf_path, &conf, &failure)) {

@@ -138,6 +138,9 @@ END
 
 run --version
 like "--version" '^jitgate [0-9]+\.[0-9]+\.[0-9]+$' "$said"
+for program in jitgated jitgate-azure jitgate; do
+  like "$program -V" "^$program [0-9]+\\.[0-9]+\\.[0-9]+\$" "$("$build/$program" -V)"
+done
 run --help
 like "--help is on standard output" '^usage: jitgate' "$said"
 is "--help: exit code" 0 $rc
