@@ -58,15 +58,20 @@ static void make_answer(struct client *client, size_t line_len)
 	_cleanup_text_ struct text body = {0};
 	struct control_request request;
 	struct parse_error error = {0};
+	int r;
 
 	client->answering = true;
 	if (control_req_parse(client->line, line_len, &request, &error) < 0) {
 		text_printf(&client->answer, "ERR %s\n", error.why);
 		return;
 	}
-	client->server->answer(client->server->ctx, &request, &body);
-	if (body.failed) {
-		text_printf(&client->answer, "ERR out of memory\n");
+	r = client->server->answer(client->server->ctx, &request, &body);
+	if (body.failed || (r < 0 && !body.data)) {
+		text_printf(&client->answer, "ERR %s\n", body.failed ? "out of memory" : strerror(-r));
+		return;
+	}
+	if (r < 0) {
+		text_printf(&client->answer, "ERR %s\n", body.data);
 		return;
 	}
 	text_printf(&client->answer, "OK %zu\n", body.len);
@@ -128,6 +133,15 @@ static struct client *free_place(struct control_server *server)
 	return NULL;
 }
 
+/* All places are taken: the newcomer is told so, the others go on. A fresh socket has room for one line. */
+static void turn_away(int fd)
+{
+	char line[64];
+	int len = snprintf(line, sizeof(line), "ERR busy: %d questions at once; try again\n", CLIENTS_MAX);
+
+	(void)!send(fd, line, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 static void on_listen(void *ctx, uint32_t events)
 {
 	struct control_server *server = ctx;
@@ -136,8 +150,12 @@ static void on_listen(void *ctx, uint32_t events)
 	struct boot_time end = clock_now().boot;
 
 	(void)events;
-	if (fd < 0 || !client)
-		return; /* with all places taken the newcomer is turned away, the others go on */
+	if (fd < 0)
+		return;
+	if (!client) {
+		turn_away(fd);
+		return;
+	}
 	end.ns += CLIENT_SECONDS * NS_PER_S;
 	if (loop_add_timer(server->loop, on_timeout, client, &client->timer) < 0)
 		return;

@@ -12,8 +12,8 @@
 
 struct control_server;
 
-/* Write the answer to one request into *out. */
-typedef void (*control_answer)(void *ctx, const struct control_request *request, struct text *out);
+/* Write the answer to one request into *out. 0, or -errno with *out what could not be done, in one line. */
+typedef int (*control_answer)(void *ctx, const struct control_request *request, struct text *out);
 
 /* Takes listen_fd over. */
 int control_server_new(struct loop *loop, int listen_fd, control_answer answer, void *ctx, struct control_server **ret);

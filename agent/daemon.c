@@ -164,9 +164,9 @@ static void on_feed_changed(void *ctx)
 	arm_deadline(d);
 }
 
-static void on_request(void *ctx, const struct control_request *request, struct text *out)
+static int on_request(void *ctx, const struct control_request *request, struct text *out)
 {
-	status_answer(ctx, request, out);
+	return status_answer(ctx, request, out);
 }
 
 /* ------------------------------------------------------------ signals */

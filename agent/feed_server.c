@@ -125,14 +125,16 @@ static void on_listen(void *ctx, uint32_t events)
 {
 	struct feed_server *server = ctx;
 	_cleanup_close_ int fd = usock_accept(server->listen_fd);
+	int r;
 
 	(void)events;
 	if (fd < 0 || !is_welcome(server, fd))
 		return;
 	server->receiver =
 		(struct feed_receiver){.max_ports = JITGATE_PORT_RULES_MAX, .max_grants = server->max_grants};
-	if (loop_add(server->loop, fd, EPOLLIN, on_feed, server, &server->source) < 0) {
-		log_err("cannot watch the feed's connection");
+	r = loop_add(server->loop, fd, EPOLLIN, on_feed, server, &server->source);
+	if (r < 0) {
+		log_err("cannot watch the feed's connection: %s; it has to connect again", strerror(-r));
 		return;
 	}
 	server->fd = TAKE_FD(fd);

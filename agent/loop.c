@@ -247,6 +247,7 @@ int loop_run(struct loop *loop)
 		}
 		sweep_removed(loop);
 	}
+	loop->stopping = false;
 	return 0;
 }
 

@@ -38,7 +38,7 @@ int loop_add_clock_watch(struct loop *loop, loop_handler handler, void *ctx, str
 int loop_add_signals(struct loop *loop, const int *signals, int n_signals, loop_handler handler, void *ctx,
 		     struct loop_source **ret_source);
 
-/* Until loop_stop. 0 or -errno of epoll_wait. */
+/* Until loop_stop, after which it may be run again. 0 or -errno of epoll_wait. */
 int loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
 

@@ -87,7 +87,8 @@ static void mark_ports_by_config(const struct daemon *d, struct report *report)
 	}
 }
 
-static int build_report(struct daemon *d, struct report *report)
+/* On error *ret_what is what could not be done. */
+static int build_report(struct daemon *d, struct report *report, const char **ret_what)
 {
 	struct clock_pair now = clock_now();
 	int r;
@@ -95,7 +96,11 @@ static int build_report(struct daemon *d, struct report *report)
 	*report = (struct report){
 		.now = now.wall, .version = JITGATE_VERSION, .agent_running = true, .n_allow = d->conf.n_allow};
 	fill_feed(d, now, report);
+	*ret_what = "read the maps";
 	r = report_fill_maps(d->dp, report);
+	if (r < 0)
+		return r;
+	*ret_what = "list what there is";
 	if (r == 0)
 		r = fill_interfaces(d, report);
 	if (r == 0)
@@ -135,20 +140,24 @@ static void answer_explain(struct daemon *d, const struct control_request *reque
 		report_explain_text(&explain, out);
 }
 
-void status_answer(struct daemon *d, const struct control_request *request, struct text *out)
+int status_answer(struct daemon *d, const struct control_request *request, struct text *out)
 {
 	CLEANUP(report_clear) struct report report = {0};
+	const char *what = NULL;
+	int r;
 
 	if (request->kind == CONTROL_EXPLAIN) {
 		answer_explain(d, request, out);
-		return;
+		return 0;
 	}
-	if (build_report(d, &report) < 0) {
-		out->failed = 1;
-		return;
+	r = build_report(d, &report, &what);
+	if (r < 0) {
+		text_printf(out, "cannot %s: %s", what, strerror(-r));
+		return r;
 	}
 	if (request->kind == CONTROL_STATUS)
 		(request->json ? report_status_json : report_status_text)(&report, out);
 	else
 		(request->json ? report_list_json : report_list_text)(&report, out);
+	return 0;
 }

@@ -347,7 +347,7 @@ reload_jitgated() {
   local mark
   mark=$(mark_log jitgated)
   kill -HUP "${pids[jitgated]}"
-  wait_for 5 log_has jitgated "$mark" 'reload|config'
+  wait_for 5 log_has jitgated "$mark" 'in force'
 }
 
 # With the options in emulator_options.

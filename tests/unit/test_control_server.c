@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* The control socket with a real loop: whole answers, errors said as what they are, and no client who holds up others.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "control_server.h"
+#include "usock.h"
+#include "util.h"
+
+#define AT_ONCE 8
+
+/* One loop for server and client: it runs until the client has read up to the server's hang-up. */
+struct setting {
+	struct loop *loop;
+	struct control_server *server;
+	char path[64];
+	const char *body; /* of the next answer, or with an error what goes wrong */
+	int error;
+	char got[512];
+	size_t got_len;
+	int fd;
+};
+
+static int answer(void *ctx, const struct control_request *request, struct text *out)
+{
+	const struct setting *s = ctx;
+
+	(void)request;
+	if (s->body)
+		text_printf(out, "%s", s->body);
+	return s->error;
+}
+
+static int set_up(void **state)
+{
+	struct setting *s = calloc(1, sizeof(*s));
+	int fd;
+
+	assert_non_null(s);
+	snprintf(s->path, sizeof(s->path), "/tmp/jitgate-control-%ld", (long)getpid());
+	assert_int_equal(loop_new(&s->loop), 0);
+	fd = usock_listen(s->path, SOCK_STREAM, 0600, getgid());
+	assert_true(fd >= 0);
+	assert_int_equal(control_server_new(s->loop, fd, answer, s, &s->server), 0);
+	*state = s;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct setting *s = *state;
+
+	control_server_free(&s->server);
+	loop_free(&s->loop);
+	unlink(s->path);
+	free(s);
+	return 0;
+}
+
+static void read_answer(void *ctx, uint32_t events)
+{
+	struct setting *s = ctx;
+	ssize_t n = recv(s->fd, s->got + s->got_len, sizeof(s->got) - 1 - s->got_len, 0);
+
+	(void)events;
+	if (n > 0)
+		s->got_len += (size_t)n;
+	else if (n == 0 || errno != EAGAIN)
+		loop_stop(s->loop);
+}
+
+static const char *ask(struct setting *s, const char *question)
+{
+	struct loop_source *source = NULL;
+
+	s->got_len = 0;
+	s->fd = usock_connect(s->path, SOCK_STREAM);
+	assert_true(s->fd >= 0);
+	assert_int_equal(send(s->fd, question, strlen(question), MSG_NOSIGNAL), strlen(question));
+	assert_int_equal(loop_add(s->loop, s->fd, EPOLLIN, read_answer, s, &source), 0);
+	assert_int_equal(loop_run(s->loop), 0);
+	loop_remove(source);
+	close_fd(&s->fd);
+	s->got[s->got_len] = '\0';
+	return s->got;
+}
+
+static void an_answer_has_its_length_in_front(void **state)
+{
+	struct setting *s = *state;
+
+	s->body = "two\nlines\n";
+	assert_string_equal(ask(s, "status text\n"), "OK 10\ntwo\nlines\n");
+	s->body = NULL;
+	assert_string_equal(ask(s, "status text\n"), "OK 0\n");
+}
+
+static void an_error_is_told_as_what_it_is(void **state)
+{
+	struct setting *s = *state;
+
+	s->error = -EBADF;
+	s->body = "cannot read the maps: Bad file descriptor";
+	assert_string_equal(ask(s, "status text\n"), "ERR cannot read the maps: Bad file descriptor\n");
+	s->body = NULL;
+	assert_string_equal(ask(s, "status text\n"), "ERR Bad file descriptor\n");
+	assert_memory_equal(ask(s, "frobnicate\n"), "ERR ", 4);
+}
+
+/* The positive control: as soon as one of the eight has gone, the next is served. */
+static void the_ninth_at_once_is_told_to_come_back(void **state)
+{
+	struct setting *s = *state;
+	int fds[AT_ONCE];
+
+	s->body = "here\n";
+	for (size_t i = 0; i < AT_ONCE; i++) {
+		fds[i] = usock_connect(s->path, SOCK_STREAM);
+		assert_true(fds[i] >= 0);
+	}
+	assert_string_equal(ask(s, "status text\n"), "ERR busy: 8 questions at once; try again\n");
+	assert_string_equal(ask(s, ""), "ERR busy: 8 questions at once; try again\n");
+	close_fd(&fds[0]);
+	assert_string_equal(ask(s, "status text\n"), "OK 5\nhere\n");
+	for (size_t i = 1; i < AT_ONCE; i++)
+		close_fd(&fds[i]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(an_answer_has_its_length_in_front, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(an_error_is_told_as_what_it_is, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(the_ninth_at_once_is_told_to_come_back, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
