@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * CORE. Config text -> struct conf: what each key takes, and what the keys mean together. The only file that knows
- * libconfuse, which here does no more than take the text apart: conf_scan.c has refused what it would let pass, and
- * every value is read as a string, so none of its number parsing (octal, silent overflow) is in play. Reads no file.
+ * CORE. Config text -> struct conf: what each key takes, and what the keys mean together. How a value is got out of the
+ * text is conf_read.c's. Reads no file.
  */
 #include "conf.h"
 
-#include <confuse.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/un.h>
 
-#include "conf_scan.h"
+#include "conf_read.h"
 #include "conf_value.h"
 #include "jitgate_abi.h"
 #include "number.h"
@@ -21,198 +19,85 @@
 #define DAY_S 86400
 
 #define MAX_GRANTS_MIN 16
-#define VALUE_SHOWN 64 /* bytes of a value in a message */
 
 /* The longest name that is put into run_dir. */
 #define LONGEST_SOCKET "/" CONF_CONTROL_SOCKET
 _Static_assert(sizeof(CONF_CONTROL_SOCKET) >= sizeof(CONF_FEED_SOCKET), "the other one is the longest");
 
-struct reader {
-	cfg_t *root;
-	struct conf_scan scan;
-	const char *name;
-	struct conf_error *err;
-};
-
-/* ---- values, as text */
-
-static cfg_t *section_of(const struct reader *r, enum conf_key key)
-{
-	enum conf_section section = conf_keys[key].section;
-
-	return section == CONF_TOP ? r->root : cfg_getsec(r->root, conf_section_names[section]);
-}
-
-static const char *value_at(const struct reader *r, enum conf_key key, size_t nth)
-{
-	const char *value = cfg_getnstr(section_of(r, key), conf_keys[key].name, nth);
-
-	return value ? value : "";
-}
-
-static const char *value_of(const struct reader *r, enum conf_key key)
-{
-	return value_at(r, key, 0);
-}
-
-static size_t count_of(const struct reader *r, enum conf_key key)
-{
-	return cfg_size(section_of(r, key), conf_keys[key].name);
-}
-
-/* "FILE:LINE: key: "VALUE" why". */
-static int refuse_value(const struct reader *r, enum conf_key key, size_t nth, const char *why)
-{
-	const char *value = value_at(r, key, nth);
-
-	return conf_refuse(r->err, r->name, conf_scan_line(&r->scan, key, nth), "%s: \"%.*s\"%s %s",
-			   conf_keys[key].full_name, VALUE_SHOWN, value, strlen(value) > VALUE_SHOWN ? "..." : "", why);
-}
-
-static int refuse_key(const struct reader *r, enum conf_key key, const char *why)
-{
-	return conf_refuse(r->err, r->name, conf_scan_line(&r->scan, key, 0), "%s: %s", conf_keys[key].full_name, why);
-}
-
-static int no_memory(const struct reader *r)
-{
-	conf_refuse(r->err, r->name, 0, "out of memory");
-	return -ENOMEM;
-}
-
-static int copy_value(const struct reader *r, enum conf_key key, char **ret)
-{
-	char *copy = strdup(value_of(r, key));
-
-	if (!copy)
-		return no_memory(r);
-	*ret = copy;
-	return 0;
-}
-
-/* ---- numbers, durations, words */
-
-struct duration_range {
-	uint32_t min_s, max_s;
-	const char *text;
-};
-
-static int read_duration(const struct reader *r, enum conf_key key, struct duration_range range, uint32_t *ret)
-{
-	const char *value = value_of(r, key);
-	uint32_t s;
-
-	if (duration_parse(value, strlen(value), &s) < 0)
-		return refuse_value(
-			r, key, 0, "is not a duration; write a whole number and s, m, h or d, like \"90s\" or \"24h\"");
-	if (s < range.min_s || s > range.max_s)
-		return refuse_value(r, key, 0, range.text);
-	*ret = s;
-	return 0;
-}
-
-static int read_number(const struct reader *r, enum conf_key key, uint32_t min, uint32_t max, const char *why,
-		       uint32_t *ret)
-{
-	const char *value = value_of(r, key);
-	uint64_t n;
-
-	if (number_parse(value, strlen(value), max, &n) < 0 || n < min)
-		return refuse_value(r, key, 0, why);
-	*ret = (uint32_t)n;
-	return 0;
-}
-
-/* Which of the words; -EINVAL with the error filled when it is none. */
-static int read_word(const struct reader *r, enum conf_key key, const char *const words[], size_t n_words,
-		     const char *why)
-{
-	for (size_t i = 0; i < n_words; i++)
-		if (strcmp(value_of(r, key), words[i]) == 0)
-			return (int)i;
-	return refuse_value(r, key, 0, why);
-}
-
 /* ---- names and paths */
 
-static int check_interface(const struct reader *r, size_t nth)
+static int check_interface(const struct conf_reader *r, size_t nth)
 {
-	const char *name = value_at(r, CONF_KEY_INTERFACES, nth);
+	const char *name = conf_read_nth(r, CONF_KEY_INTERFACES, nth);
 
 	if (strcmp(name, "auto") == 0)
-		return refuse_value(r, CONF_KEY_INTERFACES, nth, "stands alone; drop it or the other names");
+		return conf_read_refuse(r, CONF_KEY_INTERFACES, nth, "stands alone; drop it or the other names");
 	if (!conf_is_interface(name))
-		return refuse_value(r, CONF_KEY_INTERFACES, nth,
-				    "is no interface name; 1 to 15 characters without / : and blanks");
+		return conf_read_refuse(r, CONF_KEY_INTERFACES, nth,
+					"is no interface name; 1 to 15 characters without / : and blanks");
 	for (size_t i = 0; i < nth; i++)
-		if (strcmp(name, value_at(r, CONF_KEY_INTERFACES, i)) == 0)
-			return refuse_value(r, CONF_KEY_INTERFACES, nth, "is listed twice; drop one");
+		if (strcmp(name, conf_read_nth(r, CONF_KEY_INTERFACES, i)) == 0)
+			return conf_read_refuse(r, CONF_KEY_INTERFACES, nth, "is listed twice; drop one");
 	return 0;
 }
 
-static int read_interfaces(const struct reader *r, struct conf *conf)
+static int read_interfaces(const struct conf_reader *r, struct conf *conf)
 {
-	size_t n = count_of(r, CONF_KEY_INTERFACES);
+	size_t n = conf_read_count(r, CONF_KEY_INTERFACES);
 
-	if (n == 1 && strcmp(value_of(r, CONF_KEY_INTERFACES), "auto") == 0) {
+	if (n == 1 && strcmp(conf_read_value(r, CONF_KEY_INTERFACES), "auto") == 0) {
 		conf->interfaces_auto = true;
 		return 0;
 	}
 	if (n == 0 || n > CONF_INTERFACES_MAX)
-		return refuse_key(r, CONF_KEY_INTERFACES, "1 to 64 names are needed, or {\"auto\"} for every uplink");
+		return conf_read_refuse_key(r, CONF_KEY_INTERFACES,
+					    "1 to 64 names are needed, or {\"auto\"} for every uplink");
 	for (size_t i = 0; i < n; i++)
 		if (check_interface(r, i) < 0)
 			return -EINVAL;
 	conf->interfaces = calloc(n, sizeof(*conf->interfaces));
 	if (!conf->interfaces)
-		return no_memory(r);
-	for (conf->n_interfaces = 0; conf->n_interfaces < n; conf->n_interfaces++) {
-		char *name = strdup(value_at(r, CONF_KEY_INTERFACES, conf->n_interfaces));
+		return conf_read_no_memory(r);
+	for (size_t i = 0; i < n; i++) {
+		int e = conf_read_copy_nth(r, CONF_KEY_INTERFACES, i, &conf->interfaces[i]);
 
-		if (!name)
-			return no_memory(r);
-		conf->interfaces[conf->n_interfaces] = name;
+		if (e < 0)
+			return e;
+		conf->n_interfaces++;
 	}
 	return 0;
 }
 
-static int read_path(const struct reader *r, enum conf_key key, char **ret)
-{
-	if (!conf_is_path(value_of(r, key)))
-		return refuse_value(r, key, 0,
-				    "is no path to use; it must begin with /, have no \"..\" and at most 1024 bytes");
-	return copy_value(r, key, ret);
-}
-
-static int read_run_dir(const struct reader *r, char **ret)
+static int read_run_dir(const struct conf_reader *r, char **ret)
 {
 	const size_t room = sizeof(((struct sockaddr_un *)NULL)->sun_path);
-	size_t len = strlen(value_of(r, CONF_KEY_RUN_DIR));
+	size_t len = strlen(conf_read_value(r, CONF_KEY_RUN_DIR));
 
 	if (len + sizeof(LONGEST_SOCKET) > room)
 		return conf_refuse(r->err, r->name, conf_scan_line(&r->scan, CONF_KEY_RUN_DIR, 0),
 				   "run_dir: %zu bytes are too long, the socket path with \"%s\" must fit %zu; use at "
 				   "most %zu",
 				   len, LONGEST_SOCKET, room - 1, room - sizeof(LONGEST_SOCKET));
-	return read_path(r, CONF_KEY_RUN_DIR, ret);
+	return conf_read_path(r, CONF_KEY_RUN_DIR, ret);
 }
 
-static int read_user(const struct reader *r, enum conf_key key, char **ret)
+static int read_user(const struct conf_reader *r, enum conf_key key, char **ret)
 {
-	const char *user = value_of(r, key);
+	const char *user = conf_read_value(r, key);
 	uint64_t uid;
 	bool is_number = number_parse(user, strlen(user), UINT32_MAX, &uid) == 0;
 
 	if (strcmp(user, "root") == 0 || (is_number && uid == 0))
-		return refuse_value(r, key, 0, "is the superuser; name an ordinary user, made for this program alone");
+		return conf_read_refuse(r, key, 0,
+					"is the superuser; name an ordinary user, made for this program alone");
 	/* (uid_t)-1 means "leave it" to the kernel; a leading 0 would make two spellings of one user. */
 	if (is_number ? uid == UINT32_MAX || user[0] == '0' : !conf_is_user(user))
-		return refuse_value(r, key, 0,
-				    "is no user name or number; letters, digits, _ . - and at most 32 of them");
-	return copy_value(r, key, ret);
+		return conf_read_refuse(r, key, 0,
+					"is no user name or number; letters, digits, _ . - and at most 32 of them");
+	return conf_read_copy(r, key, ret);
 }
 
-static int read_users(const struct reader *r, struct conf *conf)
+static int read_users(const struct conf_reader *r, struct conf *conf)
 {
 	int e = read_user(r, CONF_KEY_USER, &conf->user);
 
@@ -220,8 +105,9 @@ static int read_users(const struct reader *r, struct conf *conf)
 		e = read_user(r, CONF_KEY_AZURE_USER, &conf->azure.user);
 	if (e < 0 || strcmp(conf->user, conf->azure.user) != 0)
 		return e;
-	return refuse_value(r, r->scan.key_line[CONF_KEY_AZURE_USER] ? CONF_KEY_AZURE_USER : CONF_KEY_USER, 0,
-			    "is both user and azure.user; they must differ, so that neither can reach into the other");
+	return conf_read_refuse(
+		r, r->scan.key_line[CONF_KEY_AZURE_USER] ? CONF_KEY_AZURE_USER : CONF_KEY_USER, 0,
+		"is both user and azure.user; they must differ, so that neither can reach into the other");
 }
 
 /* ---- ports and networks */
@@ -246,26 +132,26 @@ static void merge_rule(struct conf *conf, const struct port_rule *rule)
 	conf->protect[conf->n_protect++] = *rule;
 }
 
-static int read_protect(const struct reader *r, struct conf *conf)
+static int read_protect(const struct conf_reader *r, struct conf *conf)
 {
-	size_t n = count_of(r, CONF_KEY_PROTECT);
+	size_t n = conf_read_count(r, CONF_KEY_PROTECT);
 
 	if (n == 0)
 		return 0;
 	/* One slot for each pair that may be, and one for the rule that is too many. */
 	conf->protect = calloc(JITGATE_PORT_RULES_MAX + 1, sizeof(*conf->protect));
 	if (!conf->protect)
-		return no_memory(r);
+		return conf_read_no_memory(r);
 	for (size_t i = 0; i < n; i++) {
-		const char *value = value_at(r, CONF_KEY_PROTECT, i);
+		const char *value = conf_read_nth(r, CONF_KEY_PROTECT, i);
 		struct port_rule rule = {0};
 
 		if (port_rule_parse(value, strlen(value), &rule, NULL) < 0)
-			return refuse_value(r, CONF_KEY_PROTECT, i,
-					    "is no port; write PORT/PROTO, like \"22/tcp\" or \"5985/any\"");
+			return conf_read_refuse(r, CONF_KEY_PROTECT, i,
+						"is no port; write PORT/PROTO, like \"22/tcp\" or \"5985/any\"");
 		merge_rule(conf, &rule);
 		if (count_pairs(conf->protect, conf->n_protect) > JITGATE_PORT_RULES_MAX)
-			return refuse_value(
+			return conf_read_refuse(
 				r, CONF_KEY_PROTECT, i,
 				"is one too many; at most 1024 pairs of port and protocol (any counts as 5)");
 	}
@@ -282,27 +168,27 @@ static bool add_network(struct cidr *networks, size_t *n, const struct cidr *net
 }
 
 /* `spare` more slots are allocated than the text asks for. */
-static int read_networks(const struct reader *r, enum conf_key key, size_t spare, struct cidr **ret, size_t *ret_n)
+static int read_networks(const struct conf_reader *r, enum conf_key key, size_t spare, struct cidr **ret, size_t *ret_n)
 {
-	size_t n = count_of(r, key), used = 0;
+	size_t n = conf_read_count(r, key), used = 0;
 	_cleanup_free_ struct cidr *networks = NULL;
 
 	if (n > CONF_NETWORKS_MAX)
-		return refuse_key(r, key, "more than 1024 networks; join neighbours to wider prefixes");
+		return conf_read_refuse_key(r, key, "more than 1024 networks; join neighbours to wider prefixes");
 	if (n + spare == 0)
 		return 0;
 	networks = calloc(n + spare, sizeof(*networks));
 	if (!networks)
-		return no_memory(r);
+		return conf_read_no_memory(r);
 	for (size_t i = 0; i < n; i++) {
-		const char *value = value_at(r, key, i);
+		const char *value = conf_read_nth(r, key, i);
 		struct parse_error why = {0, "is no address"};
 		struct cidr network;
 
 		if (cidr_parse(value, strlen(value), &network, &why) < 0)
 			return conf_refuse(r->err, r->name, conf_scan_line(&r->scan, key, i),
 					   "%s: \"%.*s\": %s; write an address or prefix, like \"10.0.1.0/26\"",
-					   conf_keys[key].full_name, VALUE_SHOWN, value, why.why);
+					   conf_keys[key].full_name, CONF_READ_SHOWN, value, why.why);
 		add_network(networks, &used, &network);
 	}
 	*ret = TAKE_PTR(networks);
@@ -316,7 +202,7 @@ static const struct cidr always_allowed[] = {
 	{.family = JITGATE_IPV4, .prefix_len = 32, .addr = {169, 254, 169, 254}},
 };
 
-static int read_allow(const struct reader *r, struct conf *conf)
+static int read_allow(const struct conf_reader *r, struct conf *conf)
 {
 	int e = read_networks(r, CONF_KEY_ALLOW, ARRAY_SIZE(always_allowed), &conf->allow, &conf->n_allow);
 
@@ -331,62 +217,64 @@ static int read_allow(const struct reader *r, struct conf *conf)
 
 enum url_policy { URL_TLS_UNLESS_LOOPBACK, URL_PLAIN, URL_EITHER };
 
-static int read_url(const struct reader *r, enum conf_key key, enum url_policy policy, char **ret)
+static int read_url(const struct conf_reader *r, enum conf_key key, enum url_policy policy, char **ret)
 {
-	const char *value = value_of(r, key);
+	const char *value = conf_read_value(r, key);
 	struct conf_url url;
 
 	if (value[0] && conf_url_parse(value, &url) < 0)
-		return refuse_value(r, key, 0, "must be SCHEME://HOST[:PORT], without user, path or query");
+		return conf_read_refuse(r, key, 0, "must be SCHEME://HOST[:PORT], without user, path or query");
 	if (value[0] && policy == URL_TLS_UNLESS_LOOPBACK && !url.tls && !conf_url_is_loopback(&url))
-		return refuse_value(r, key, 0, "must be https; plain http is for a loopback address only");
+		return conf_read_refuse(r, key, 0, "must be https; plain http is for a loopback address only");
 	if (value[0] && policy == URL_PLAIN && url.tls)
-		return refuse_value(r, key, 0, "must be http; the instance metadata service has no TLS");
-	return copy_value(r, key, ret);
+		return conf_read_refuse(r, key, 0, "must be http; the instance metadata service has no TLS");
+	return conf_read_copy(r, key, ret);
 }
 
-static int read_identity(const struct reader *r, char **ret)
+static int read_identity(const struct conf_reader *r, char **ret)
 {
-	if (!conf_is_identity(value_of(r, CONF_KEY_IDENTITY)))
-		return refuse_value(r, CONF_KEY_IDENTITY, 0,
-				    "must be empty, or client_id=ID, object_id=ID or resource_id=/subscriptions/...");
-	return copy_value(r, CONF_KEY_IDENTITY, ret);
+	if (!conf_is_identity(conf_read_value(r, CONF_KEY_IDENTITY)))
+		return conf_read_refuse(
+			r, CONF_KEY_IDENTITY, 0,
+			"must be empty, or client_id=ID, object_id=ID or resource_id=/subscriptions/...");
+	return conf_read_copy(r, CONF_KEY_IDENTITY, ret);
 }
 
-static int read_ca_file(const struct reader *r, char **ret)
+static int read_ca_file(const struct conf_reader *r, char **ret)
 {
-	if (value_of(r, CONF_KEY_CA_FILE)[0])
-		return read_path(r, CONF_KEY_CA_FILE, ret);
-	return copy_value(r, CONF_KEY_CA_FILE, ret);
+	if (conf_read_value(r, CONF_KEY_CA_FILE)[0])
+		return conf_read_path(r, CONF_KEY_CA_FILE, ret);
+	return conf_read_copy(r, CONF_KEY_CA_FILE, ret);
 }
 
 /* Keys that are spoken for. To ignore them would be to promise what is not done. */
-static int refuse_later_keys(const struct reader *r)
+static int refuse_later_keys(const struct conf_reader *r)
 {
 	static const enum conf_key later[] = {CONF_KEY_POLICIES, CONF_KEY_TRANSLATE};
 
 	for (size_t i = 0; i < ARRAY_SIZE(later); i++)
-		if (count_of(r, later[i]) > 0)
-			return refuse_key(r, later[i], "not supported by this version; leave it empty, {}");
+		if (conf_read_count(r, later[i]) > 0)
+			return conf_read_refuse_key(r, later[i], "not supported by this version; leave it empty, {}");
 	return 0;
 }
 
-static int read_azure(const struct reader *r, struct conf_azure *azure)
+static int read_azure(const struct conf_reader *r, struct conf_azure *azure)
 {
 	static const char *const clouds[] = {"auto", "public", "usgov", "china"};
-	int e = read_word(r, CONF_KEY_CLOUD, clouds, ARRAY_SIZE(clouds), "must be auto, public, usgov or china");
+	int e = conf_read_word(r, CONF_KEY_CLOUD, clouds, ARRAY_SIZE(clouds), "must be auto, public, usgov or china");
 
 	if (e >= 0)
-		e = copy_value(r, CONF_KEY_CLOUD, &azure->cloud);
+		e = conf_read_copy(r, CONF_KEY_CLOUD, &azure->cloud);
 	if (e == 0)
 		e = read_identity(r, &azure->identity);
 	if (e == 0)
-		e = read_duration(r, CONF_KEY_POLL_IDLE,
-				  (struct duration_range){10, DAY_S, "is out of range; 10s to 1d"},
-				  &azure->poll_idle_s);
+		e = conf_read_duration(r, CONF_KEY_POLL_IDLE,
+				       (struct conf_duration_range){10, DAY_S, "is out of range; 10s to 1d"},
+				       &azure->poll_idle_s);
 	if (e == 0)
-		e = read_duration(r, CONF_KEY_POLL_LIVE,
-				  (struct duration_range){5, HOUR_S, "is out of range; 5s to 1h"}, &azure->poll_live_s);
+		e = conf_read_duration(r, CONF_KEY_POLL_LIVE,
+				       (struct conf_duration_range){5, HOUR_S, "is out of range; 5s to 1h"},
+				       &azure->poll_live_s);
 	if (e == 0)
 		e = read_url(r, CONF_KEY_ARM_ENDPOINT, URL_TLS_UNLESS_LOOPBACK, &azure->arm_endpoint);
 	if (e == 0)
@@ -400,44 +288,46 @@ static int read_azure(const struct reader *r, struct conf_azure *azure)
 
 /* ---- the rest, and all together */
 
-static int read_guard(const struct reader *r, struct guard *guard)
+static int read_guard(const struct conf_reader *r, struct guard *guard)
 {
 	uint32_t widest_ipv4 = 0, widest_ipv6 = 0;
-	int e = read_duration(r, CONF_KEY_LONGEST,
-			      (struct duration_range){MINUTE_S, 7 * DAY_S, "is out of range; 1m to 7d"},
-			      &guard->longest_s);
+	int e = conf_read_duration(r, CONF_KEY_LONGEST,
+				   (struct conf_duration_range){MINUTE_S, 7 * DAY_S, "is out of range; 1m to 7d"},
+				   &guard->longest_s);
 
 	if (e == 0)
-		e = read_number(r, CONF_KEY_WIDEST_IPV4, 0, 32, "must be a prefix length, 0 to 32", &widest_ipv4);
+		e = conf_read_number(r, CONF_KEY_WIDEST_IPV4, 0, 32, "must be a prefix length, 0 to 32", &widest_ipv4);
 	if (e == 0)
-		e = read_number(r, CONF_KEY_WIDEST_IPV6, 0, 128, "must be a prefix length, 0 to 128", &widest_ipv6);
+		e = conf_read_number(r, CONF_KEY_WIDEST_IPV6, 0, 128, "must be a prefix length, 0 to 128",
+				     &widest_ipv6);
 	guard->widest_ipv4 = (uint8_t)widest_ipv4;
 	guard->widest_ipv6 = (uint8_t)widest_ipv6;
 	return e < 0 ? e : read_networks(r, CONF_KEY_SOURCES, 0, &guard->sources, &guard->n_sources);
 }
 
-static int check_session(const struct reader *r)
+static int check_session(const struct conf_reader *r)
 {
-	const char *value = value_of(r, CONF_KEY_SESSION);
+	const char *value = conf_read_value(r, CONF_KEY_SESSION);
 
 	if (strcmp(value, "cut") == 0)
 		return 0;
 	if (strcmp(value, "keep") == 0 || strncmp(value, "drain=", strlen("drain=")) == 0)
-		return refuse_value(r, CONF_KEY_SESSION, 0,
-				    "is not in this version, it cuts every session at its grant's end; write \"cut\"");
-	return refuse_value(r, CONF_KEY_SESSION, 0, "must be \"cut\"");
+		return conf_read_refuse(
+			r, CONF_KEY_SESSION, 0,
+			"is not in this version, it cuts every session at its grant's end; write \"cut\"");
+	return conf_read_refuse(r, CONF_KEY_SESSION, 0, "must be \"cut\"");
 }
 
-static int read_modes(const struct reader *r, struct conf *conf)
+static int read_modes(const struct conf_reader *r, struct conf *conf)
 {
 	static const char *const modes[] = {"enforce", "audit"}, *const xdp_modes[] = {"auto", "native", "generic"};
 	_Static_assert(JITGATE_ENFORCE == 0 && JITGATE_AUDIT == 1 && CONF_XDP_NATIVE == 1 && CONF_XDP_GENERIC == 2,
 		       "the words are in the order of their values");
-	int mode = read_word(r, CONF_KEY_MODE, modes, ARRAY_SIZE(modes), "must be enforce or audit"), xdp;
+	int mode = conf_read_word(r, CONF_KEY_MODE, modes, ARRAY_SIZE(modes), "must be enforce or audit"), xdp;
 
 	if (mode < 0)
 		return mode;
-	xdp = read_word(r, CONF_KEY_XDP_MODE, xdp_modes, ARRAY_SIZE(xdp_modes), "must be auto, native or generic");
+	xdp = conf_read_word(r, CONF_KEY_XDP_MODE, xdp_modes, ARRAY_SIZE(xdp_modes), "must be auto, native or generic");
 	if (xdp < 0)
 		return xdp;
 	conf->mode = (uint32_t)mode;
@@ -446,7 +336,7 @@ static int read_modes(const struct reader *r, struct conf *conf)
 }
 
 /* Every always-allowed network takes one entry per protected port: see at once when that alone cannot fit. */
-static int check_room(const struct reader *r, const struct conf *conf)
+static int check_room(const struct conf_reader *r, const struct conf *conf)
 {
 	size_t entries = conf->n_allow * count_pairs(conf->protect, conf->n_protect);
 
@@ -460,7 +350,7 @@ static int check_room(const struct reader *r, const struct conf *conf)
 		conf->max_grants, conf->n_allow, entries);
 }
 
-static int read_all(const struct reader *r, struct conf *conf)
+static int read_all(const struct conf_reader *r, struct conf *conf)
 {
 	int e = read_interfaces(r, conf);
 
@@ -473,8 +363,8 @@ static int read_all(const struct reader *r, struct conf *conf)
 	if (e == 0)
 		e = read_guard(r, &conf->guard);
 	if (e == 0)
-		e = read_number(r, CONF_KEY_MAX_GRANTS, MAX_GRANTS_MIN, JITGATE_GRANTS_MAX,
-				"must be a number from 16 to 131072", &conf->max_grants);
+		e = conf_read_number(r, CONF_KEY_MAX_GRANTS, MAX_GRANTS_MIN, JITGATE_GRANTS_MAX,
+				     "must be a number from 16 to 131072", &conf->max_grants);
 	if (e == 0)
 		e = check_room(r, conf);
 	if (e == 0)
@@ -482,92 +372,22 @@ static int read_all(const struct reader *r, struct conf *conf)
 	if (e == 0)
 		e = read_users(r, conf);
 	if (e == 0)
-		e = read_path(r, CONF_KEY_PIN_DIR, &conf->pin_dir);
+		e = conf_read_path(r, CONF_KEY_PIN_DIR, &conf->pin_dir);
 	if (e == 0)
 		e = read_run_dir(r, &conf->run_dir);
 	if (e == 0)
-		e = read_path(r, CONF_KEY_STATE_DIR, &conf->state_dir);
+		e = conf_read_path(r, CONF_KEY_STATE_DIR, &conf->state_dir);
 	return e;
-}
-
-/* ---- libconfuse */
-
-static void free_cfg(cfg_t **cfg)
-{
-	if (*cfg)
-		cfg_free(*cfg);
-}
-
-/* libconfuse's own way is to print. */
-static void keep_quiet(cfg_t *cfg, const char *format, va_list args)
-{
-	(void)cfg;
-	(void)format;
-	(void)args;
-}
-
-/* libconfuse copies what the options point at. */
-static size_t fill_options(enum conf_section section, cfg_opt_t options[_CONF_KEY_MAX + 1])
-{
-	size_t n = 0;
-
-	for (int i = 0; i < _CONF_KEY_MAX; i++) {
-		const struct conf_key_info *info = &conf_keys[i];
-
-		if (info->section != section)
-			continue;
-		options[n++] = info->is_list ? (cfg_opt_t)CFG_STR_LIST(info->name, (char *)info->fallback, CFGF_NONE)
-					     : (cfg_opt_t)CFG_STR(info->name, info->fallback, CFGF_NONE);
-	}
-	return n;
-}
-
-static cfg_t *make_cfg(void)
-{
-	cfg_opt_t top[_CONF_KEY_MAX + _CONF_SECTION_MAX] = {0}, guard[_CONF_KEY_MAX + 1] = {0},
-				      azure[_CONF_KEY_MAX + 1] = {0};
-	size_t n = fill_options(CONF_TOP, top);
-	cfg_t *cfg;
-
-	fill_options(CONF_GUARD, guard);
-	fill_options(CONF_AZURE, azure);
-	top[n++] = (cfg_opt_t)CFG_SEC(conf_section_names[CONF_GUARD], guard, CFGF_NONE);
-	top[n++] = (cfg_opt_t)CFG_SEC(conf_section_names[CONF_AZURE], azure, CFGF_NONE);
-	cfg = cfg_init(top, CFGF_NONE);
-	if (cfg)
-		cfg_set_error_function(cfg, keep_quiet);
-	return cfg;
-}
-
-/* conf_scan and libconfuse must have seen the same text; if ever they have not, nothing of it counts. */
-static int compare_views(const struct reader *r)
-{
-	for (int i = 0; i < _CONF_KEY_MAX; i++)
-		if (r->scan.key_line[i] && conf_scan_count(&r->scan, i) != count_of(r, i))
-			return refuse_key(r, i, "cannot be read for certain; put each value in quotes");
-	return 0;
 }
 
 int conf_parse(const char *text, size_t len, const char *name, struct conf *ret, struct conf_error *err)
 {
-	_cleanup_conf_scan_ struct conf_scan scan = {0};
+	_cleanup_conf_reader_ struct conf_reader reader = {0};
 	_cleanup_conf_ struct conf conf = {0};
-	CLEANUP(free_cfg) cfg_t *cfg = NULL;
-	struct reader r = {.name = name, .err = err};
-	int e = conf_scan(text, len, name, &scan, err);
+	int e = conf_read_open(text, len, name, err, &reader);
 
-	if (e < 0)
-		return e;
-	cfg = make_cfg();
-	if (!cfg)
-		return no_memory(&r);
-	if (cfg_parse_buf(cfg, scan.text) != CFG_SUCCESS)
-		return conf_refuse(err, name, cfg->line, "cannot be parsed; see jitgate.conf(5)");
-	r.root = cfg;
-	r.scan = scan;
-	e = compare_views(&r);
 	if (e == 0)
-		e = read_all(&r, &conf);
+		e = read_all(&reader, &conf);
 	if (e < 0)
 		return e;
 	*ret = conf;
@@ -585,7 +405,6 @@ static void free_strings(char **strings, size_t n)
 void conf_free(struct conf *conf)
 {
 	free_strings(conf->interfaces, conf->n_interfaces);
-	free_strings(conf->azure.policies, conf->azure.n_policies);
 	free(conf->protect);
 	free(conf->allow);
 	free(conf->guard.sources);
@@ -595,7 +414,6 @@ void conf_free(struct conf *conf)
 	free(conf->azure.imds_endpoint);
 	free(conf->azure.ca_file);
 	free(conf->azure.proxy);
-	free(conf->azure.translate);
 	free(conf->azure.user);
 	free(conf->user);
 	free(conf->pin_dir);

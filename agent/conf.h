@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * CORE. Config text -> struct conf. The only file that knows libconfuse. Reads no file: the caller hands the bytes in.
+ * CORE. Config text -> struct conf. Reads no file: the caller hands the bytes in.
  */
 #ifndef CONF_H
 #define CONF_H
@@ -29,18 +29,14 @@ enum conf_xdp_mode {
 };
 
 struct conf_azure {
-	char *cloud;     /* "auto", "public", "usgov", "china" */
-	char *identity;  /* "" or "client_id=…", "object_id=…", "resource_id=…" */
-	char **policies; /* further policy ids; later use */
-	size_t n_policies;
-	uint32_t poll_idle_s;   /* 10 s..1 d, default 10 min */
-	uint32_t poll_live_s;   /* 5 s..1 h, default 60 s */
-	char *arm_endpoint;     /* "" or https://host[:port]; http only for a loopback address */
-	char *imds_endpoint;    /* "" or http://host[:port] */
-	char *ca_file;          /* "" or a PEM file */
-	char *proxy;            /* "" or a proxy URL, for ARM only */
-	struct cidr *translate; /* later use */
-	size_t n_translate;
+	char *cloud;          /* "auto", "public", "usgov", "china" */
+	char *identity;       /* "" or "client_id=…", "object_id=…", "resource_id=…" */
+	uint32_t poll_idle_s; /* 10 s..1 d, default 10 min */
+	uint32_t poll_live_s; /* 5 s..1 h, default 60 s */
+	char *arm_endpoint;   /* "" or https://host[:port]; http only for a loopback address */
+	char *imds_endpoint;  /* "" or http://host[:port] */
+	char *ca_file;        /* "" or a PEM file */
+	char *proxy;          /* "" or a proxy URL, for ARM only */
 	char *user;
 };
 
@@ -77,8 +73,5 @@ struct conf_error {
 int conf_parse(const char *text, size_t len, const char *name, struct conf *ret, struct conf_error *err);
 void conf_free(struct conf *conf);
 #define _cleanup_conf_ CLEANUP(conf_free)
-
-/* "90s", "10m", "24h", "1d": whole number and unit, no sum. 0 or -EINVAL. */
-int duration_parse(const char *text, size_t len, uint32_t *ret_s);
 
 #endif

@@ -10,6 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* "90s", "10m", "24h", "1d": whole number and unit, no sum. 0, or -EINVAL with *ret_s untouched. */
+int duration_parse(const char *text, size_t len, uint32_t *ret_s);
+
 /* 1 to 15 bytes that the kernel would take for an interface's name. */
 bool conf_is_interface(const char *name);
 

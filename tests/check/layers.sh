@@ -20,7 +20,7 @@ __stack_chk_fail|__assert_fail|__ctype_[a-z_]+|__[a-z]+[sdt]i[234]'
 owners() {
   cat <<'EOF'
 cJSON_                              azure_json
-cfg_                                conf
+cfg_                                conf_read
 curl_                               azure_http
 bpf_|libbpf_|btf__|ring_buffer__    datapath attach gate_maps gate_counters
 mnl_                                netif
@@ -121,7 +121,7 @@ strangers() { # a library used by a file that does not own it
 }
 
 config_read_by_library() { # libconfuse gets bytes; opening files is not its job
-  grep -xE 'conf (cfg_parse|cfg_parse_fp)' "$scratch/imports" | sed 's|^conf |agent/conf.c: reads files by |'
+  grep -xE 'conf_read (cfg_parse|cfg_parse_fp)' "$scratch/imports" | sed 's|^conf_read |agent/conf_read.c: reads files by |'
 }
 
 programs_with_forbidden_library() {

@@ -12,6 +12,7 @@
 
 #include "conf.h"
 #include "conf_scan.h"
+#include "conf_value.h"
 #include "jitgate_abi.h"
 
 #define EXAMPLE "packaging/jitgate.conf"
@@ -73,14 +74,12 @@ static void expect_defaults(const struct conf *conf)
 	assert_int_equal(conf->max_grants, JITGATE_GRANTS_DEFAULT);
 	assert_string_equal(conf->azure.cloud, "auto");
 	assert_string_equal(conf->azure.identity, "");
-	assert_int_equal(conf->azure.n_policies, 0);
 	assert_int_equal(conf->azure.poll_idle_s, 600);
 	assert_int_equal(conf->azure.poll_live_s, 60);
 	assert_string_equal(conf->azure.arm_endpoint, "");
 	assert_string_equal(conf->azure.imds_endpoint, "");
 	assert_string_equal(conf->azure.ca_file, "");
 	assert_string_equal(conf->azure.proxy, "");
-	assert_int_equal(conf->azure.n_translate, 0);
 	assert_string_equal(conf->azure.user, "jitgate-azure");
 	assert_string_equal(conf->user, "jitgate");
 	assert_string_equal(conf->pin_dir, "/sys/fs/bpf/jitgate");
