@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * JSON of IMDS and ARM. Owns cJSON and its traps: json_scan has seen the bytes before it, the look-up is
- * case-sensitive, duplicate keys are refused in every object that is read, numbers are tested as the doubles they are.
- * Judges no value and keeps nothing.
+ * CORE. JSON of IMDS and ARM. Members are read through json_member.c, which keeps cJSON's traps away. Judges no value
+ * and keeps nothing.
  */
 #include "azure_json.h"
 
@@ -11,132 +10,7 @@
 
 #include <cjson/cJSON.h>
 
-#include "json_scan.h"
-
-static void delete_tree(cJSON **tree)
-{
-	cJSON_Delete(*tree);
-}
-
-#define _cleanup_tree_ CLEANUP(delete_tree)
-
-static bool is_space(char ch)
-{
-	return ch == ' ' || ch == '\t' || ch == '\n' || ch == '\r';
-}
-
-/* Scan and parse; only white space may follow the value. */
-static int parse_tree(const char *bytes, size_t len, cJSON **ret, struct parse_error *err)
-{
-	_cleanup_tree_ cJSON *tree = NULL;
-	const char *end = NULL;
-
-	if (json_scan(bytes, len, err))
-		return -EINVAL;
-	if (!len)
-		return parse_fail(err, 0, "empty answer");
-	tree = cJSON_ParseWithLengthOpts(bytes, len, &end, false);
-	if (!tree)
-		return parse_fail(err, end ? (size_t)(end - bytes) : 0, "not JSON, or cut short");
-	while (end < bytes + len && is_space(*end))
-		end++;
-	if (end != bytes + len)
-		return parse_fail(err, (size_t)(end - bytes), "something behind the answer");
-	*ret = TAKE_PTR(tree);
-	return 0;
-}
-
-/* ---------------------------------------------------------------- reading the tree */
-
-/* An object without duplicate keys. "Not there" is not an object. */
-static int expect_object(const cJSON *item, const char *why, struct parse_error *err)
-{
-	size_t n = 0;
-
-	if (!cJSON_IsObject(item))
-		return parse_fail(err, 0, why);
-	for (const cJSON *a = item->child; a; a = a->next) {
-		if (++n > AZURE_JSON_MEMBERS_MAX)
-			return parse_fail(err, 0, "an object has too many members");
-		for (const cJSON *b = item->child; b != a; b = b->next) {
-			if (!strcmp(a->string, b->string))
-				return parse_fail(err, 0, "an object has the same key twice");
-		}
-	}
-	return 0;
-}
-
-/* NULL for a member that is not there or null. */
-static const cJSON *member_of(const cJSON *object, const char *key)
-{
-	const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
-
-	return cJSON_IsNull(item) ? NULL : item;
-}
-
-static int member_object(const cJSON *object, const char *key, const char *why, const cJSON **ret,
-			 struct parse_error *err)
-{
-	const cJSON *item = member_of(object, key);
-
-	if (expect_object(item, why, err))
-		return -EINVAL;
-	*ret = item;
-	return 0;
-}
-
-static int member_array(const cJSON *object, const char *key, bool required, const char *why, const cJSON **ret,
-			struct parse_error *err)
-{
-	const cJSON *item = member_of(object, key);
-
-	if (item ? !cJSON_IsArray(item) : required)
-		return parse_fail(err, 0, why);
-	*ret = item;
-	return 0;
-}
-
-/* A borrowed text; *ret is NULL when it is not there and not required. */
-static int member_text(const cJSON *object, const char *key, bool required, const char *why, const char **ret,
-		       struct parse_error *err)
-{
-	const cJSON *item = member_of(object, key);
-
-	if (item ? !cJSON_IsString(item) : required)
-		return parse_fail(err, 0, why);
-	*ret = item ? item->valuestring : NULL;
-	return 0;
-}
-
-/* The same as an owned copy. */
-static int copy_text(const cJSON *object, const char *key, bool required, const char *why, char **ret,
-		     struct parse_error *err)
-{
-	const char *text;
-	char *copy;
-
-	if (member_text(object, key, required, why, &text, err))
-		return -EINVAL;
-	if (!text)
-		return 0;
-	copy = strdup(text);
-	if (!copy)
-		return -ENOMEM;
-	*ret = copy;
-	return 0;
-}
-
-/* valueint truncates and saturates, so the double is what is tested. */
-static int member_port(const cJSON *object, const char *why, uint16_t *ret, struct parse_error *err)
-{
-	const cJSON *item = member_of(object, "number");
-
-	if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0 && item->valuedouble <= 65535) ||
-	    item->valuedouble != (double)(uint16_t)item->valuedouble)
-		return parse_fail(err, 0, why);
-	*ret = (uint16_t)item->valuedouble;
-	return 0;
-}
+#include "json_member.h"
 
 /* Room for one more element of `size` bytes, zeroed; NULL without memory. `*array` doubles at the powers of two. */
 static void *array_grow(void *array_ptr, size_t n, size_t size)
@@ -213,8 +87,8 @@ static int read_vm(const cJSON *vm, const char *vm_id, bool *ret_ours, struct pa
 {
 	const char *id;
 
-	if (expect_object(vm, "an element of virtualMachines is not an object", err) ||
-	    member_text(vm, "id", true, "virtualMachines[].id is not a text", &id, err))
+	if (json_expect_object(vm, "an element of virtualMachines is not an object", err) ||
+	    json_member_text(vm, "id", true, "virtualMachines[].id is not a text", &id, err))
 		return -EINVAL;
 	*ret_ours = azure_id_equal(id, vm_id);
 	return 0;
@@ -228,14 +102,14 @@ static int read_rule(const cJSON *port, struct azure_policy *policy, struct pars
 	if (!rule)
 		return -ENOMEM;
 	policy->n_rules++;
-	if (expect_object(port, "an element of ports is not an object", err) ||
-	    member_port(port, "ports[].number is not a whole number from 0 to 65535", &rule->number, err))
+	if (json_expect_object(port, "an element of ports is not an object", err) ||
+	    json_member_port(port, "ports[].number is not a whole number from 0 to 65535", &rule->number, err))
 		return -EINVAL;
-	r = copy_text(port, "protocol", true, "ports[].protocol is not a text", &rule->protocol, err);
+	r = json_member_copy(port, "protocol", true, "ports[].protocol is not a text", &rule->protocol, err);
 	if (r)
 		return r;
-	return copy_text(port, "maxRequestAccessDuration", false, "ports[].maxRequestAccessDuration is not a text",
-			 &rule->longest, err);
+	return json_member_copy(port, "maxRequestAccessDuration", false,
+				"ports[].maxRequestAccessDuration is not a text", &rule->longest, err);
 }
 
 static int read_rules(const cJSON *vms, const char *vm_id, struct azure_policy *policy, struct parse_error *err)
@@ -249,7 +123,7 @@ static int read_rules(const cJSON *vms, const char *vm_id, struct azure_policy *
 			return -EINVAL;
 		if (!ours)
 			continue;
-		if (member_array(vm, "ports", true, "virtualMachines[].ports is not an array", &ports, err))
+		if (json_member_array(vm, "ports", true, "virtualMachines[].ports is not an array", &ports, err))
 			return -EINVAL;
 		for (const cJSON *port = ports->child; port; port = port->next) {
 			r = read_rule(port, policy, err);
@@ -280,10 +154,10 @@ static int read_sources(const cJSON *port, struct azure_request *request, struct
 	const char *single;
 	int r;
 
-	if (member_text(port, "allowedSourceAddressPrefix", false, "allowedSourceAddressPrefix is not a text", &single,
-			err) ||
-	    member_array(port, "allowedSourceAddressPrefixes", false, "allowedSourceAddressPrefixes is not an array",
-			 &array, err))
+	if (json_member_text(port, "allowedSourceAddressPrefix", false, "allowedSourceAddressPrefix is not a text",
+			     &single, err) ||
+	    json_member_array(port, "allowedSourceAddressPrefixes", false,
+			      "allowedSourceAddressPrefixes is not an array", &array, err))
 		return -EINVAL;
 	if (single && *single) {
 		r = add_source(request, single);
@@ -316,8 +190,8 @@ static int read_request_port(const cJSON *outer, const cJSON *port, struct azure
 	if (!request)
 		return -ENOMEM;
 	policy->n_requests++;
-	if (expect_object(port, "an element of a request's ports is not an object", err) ||
-	    member_port(port, "a request's number is not a whole number from 0 to 65535", &request->number, err))
+	if (json_expect_object(port, "an element of a request's ports is not an object", err) ||
+	    json_member_port(port, "a request's number is not a whole number from 0 to 65535", &request->number, err))
 		return -EINVAL;
 
 	const struct text_member members[] = {
@@ -329,7 +203,7 @@ static int read_request_port(const cJSON *outer, const cJSON *port, struct azure
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
-		r = copy_text(members[i].object, members[i].key, false, members[i].why, members[i].ret, err);
+		r = json_member_copy(members[i].object, members[i].key, false, members[i].why, members[i].ret, err);
 		if (r)
 			return r;
 	}
@@ -340,8 +214,8 @@ static int read_request(const cJSON *outer, const char *vm_id, struct azure_poli
 {
 	const cJSON *vms, *ports;
 
-	if (expect_object(outer, "an element of requests is not an object", err) ||
-	    member_array(outer, "virtualMachines", true, "a request's virtualMachines is not an array", &vms, err))
+	if (json_expect_object(outer, "an element of requests is not an object", err) ||
+	    json_member_array(outer, "virtualMachines", true, "a request's virtualMachines is not an array", &vms, err))
 		return -EINVAL;
 	for (const cJSON *vm = vms->child; vm; vm = vm->next) {
 		bool ours;
@@ -351,7 +225,7 @@ static int read_request(const cJSON *outer, const char *vm_id, struct azure_poli
 			return -EINVAL;
 		if (!ours)
 			continue;
-		if (member_array(vm, "ports", true, "a request's ports is not an array", &ports, err))
+		if (json_member_array(vm, "ports", true, "a request's ports is not an array", &ports, err))
 			return -EINVAL;
 		for (const cJSON *port = ports->child; port; port = port->next) {
 			r = read_request_port(outer, port, policy, err);
@@ -368,18 +242,18 @@ static int read_policy(const cJSON *item, const char *vm_id, struct azure_policy
 	const cJSON *properties, *vms, *requests;
 	int r;
 
-	if (expect_object(item, "a policy is not an object", err) ||
-	    member_object(item, "properties", "a policy's properties is not an object", &properties, err) ||
-	    member_array(properties, "virtualMachines", true, "a policy's virtualMachines is not an array", &vms,
-			 err) ||
-	    member_array(properties, "requests", false, "a policy's requests is not an array", &requests, err))
+	if (json_expect_object(item, "a policy is not an object", err) ||
+	    json_member_object(item, "properties", "a policy's properties is not an object", &properties, err) ||
+	    json_member_array(properties, "virtualMachines", true, "a policy's virtualMachines is not an array", &vms,
+			      err) ||
+	    json_member_array(properties, "requests", false, "a policy's requests is not an array", &requests, err))
 		return -EINVAL;
 	r = read_rules(vms, vm_id, policy, err);
 	for (const cJSON *outer = requests ? requests->child : NULL; !r && outer; outer = outer->next)
 		r = read_request(outer, vm_id, policy, err);
 	if (r || (!policy->n_rules && !policy->n_requests))
 		return r;
-	return copy_text(item, "id", true, "a policy's id is not a text", &policy->id, err);
+	return json_member_copy(item, "id", true, "a policy's id is not a text", &policy->id, err);
 }
 
 /* Move all policies of `from` behind those of `to`. */
@@ -428,18 +302,18 @@ static int read_policies(const cJSON *value, const char *vm_id, struct azure_lis
 int azure_json_page(const char *bytes, size_t len, const char *vm_id, struct azure_listing *listing, char **ret_next,
 		    struct parse_error *err)
 {
-	_cleanup_tree_ cJSON *tree = NULL;
+	_cleanup_json_ cJSON *tree = NULL;
 	_cleanup_azure_listing_ struct azure_listing page = {0};
 	_cleanup_free_ char *next = NULL;
 	const cJSON *value;
-	int r = parse_tree(bytes, len, &tree, err);
+	int r = json_parse(bytes, len, &tree, err);
 
 	if (r)
 		return r;
-	if (expect_object(tree, "the list is not an object", err) ||
-	    member_array(tree, "value", true, "the list's value is not an array", &value, err))
+	if (json_expect_object(tree, "the list is not an object", err) ||
+	    json_member_array(tree, "value", true, "the list's value is not an array", &value, err))
 		return -EINVAL;
-	r = copy_text(tree, "nextLink", false, "nextLink is not a text", &next, err);
+	r = json_member_copy(tree, "nextLink", false, "nextLink is not a text", &next, err);
 	if (!r)
 		r = read_policies(value, vm_id, &page, err);
 	if (!r)
@@ -461,20 +335,20 @@ void azure_compute_free(struct azure_compute *compute)
 
 int azure_json_compute(const char *bytes, size_t len, struct azure_compute *ret, struct parse_error *err)
 {
-	_cleanup_tree_ cJSON *tree = NULL;
+	_cleanup_json_ cJSON *tree = NULL;
 	_cleanup_free_ char *id = NULL, *environment = NULL;
-	int r = parse_tree(bytes, len, &tree, err);
+	int r = json_parse(bytes, len, &tree, err);
 
 	if (r)
 		return r;
-	if (expect_object(tree, "the instance data are not an object", err))
+	if (json_expect_object(tree, "the instance data are not an object", err))
 		return -EINVAL;
-	r = copy_text(tree, "resourceId", true, "resourceId is not a text", &id, err);
+	r = json_member_copy(tree, "resourceId", true, "resourceId is not a text", &id, err);
 	if (r)
 		return r;
 	if (!*id)
 		return parse_fail(err, 0, "resourceId is empty");
-	r = copy_text(tree, "azEnvironment", false, "azEnvironment is not a text", &environment, err);
+	r = json_member_copy(tree, "azEnvironment", false, "azEnvironment is not a text", &environment, err);
 	if (r)
 		return r;
 	if (!environment && !(environment = strdup("")))
@@ -509,27 +383,27 @@ static int read_token(const cJSON *tree, struct azure_token *token, struct parse
 	const char *type;
 	int r;
 
-	if (expect_object(tree, "the token is not an object", err) ||
-	    member_text(tree, "token_type", true, "token_type is not a text", &type, err))
+	if (json_expect_object(tree, "the token is not an object", err) ||
+	    json_member_text(tree, "token_type", true, "token_type is not a text", &type, err))
 		return -EINVAL;
 	if (!azure_id_equal(type, "Bearer"))
 		return parse_fail(err, 0, "token_type is not Bearer");
-	r = copy_text(tree, "access_token", true, "access_token is not a text", &token->secret, err);
+	r = json_member_copy(tree, "access_token", true, "access_token is not a text", &token->secret, err);
 	if (r)
 		return r;
 	if (!is_visible(token->secret))
 		return parse_fail(err, 0, "access_token is empty or holds a character that no token has");
-	r = copy_text(tree, "expires_in", false, "expires_in is not a text", &token->expires_in, err);
+	r = json_member_copy(tree, "expires_in", false, "expires_in is not a text", &token->expires_in, err);
 	if (r)
 		return r;
-	return copy_text(tree, "expires_on", false, "expires_on is not a text", &token->expires_on, err);
+	return json_member_copy(tree, "expires_on", false, "expires_on is not a text", &token->expires_on, err);
 }
 
 int azure_json_token(const char *bytes, size_t len, struct azure_token *ret, struct parse_error *err)
 {
-	_cleanup_tree_ cJSON *tree = NULL;
+	_cleanup_json_ cJSON *tree = NULL;
 	struct azure_token token = {0};
-	int r = parse_tree(bytes, len, &tree, err);
+	int r = json_parse(bytes, len, &tree, err);
 
 	if (r)
 		return r;
@@ -565,10 +439,10 @@ static void put_text(char *out, size_t size, const char *text)
 
 int azure_json_error(const char *bytes, size_t len, struct azure_error *ret)
 {
-	_cleanup_tree_ cJSON *tree = NULL;
+	_cleanup_json_ cJSON *tree = NULL;
 	const cJSON *error, *code, *message;
 
-	if (parse_tree(bytes, len, &tree, NULL))
+	if (json_parse(bytes, len, &tree, NULL))
 		return -EINVAL;
 	error = cJSON_GetObjectItemCaseSensitive(tree, "error");
 	if (cJSON_IsObject(error)) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * CORE. Answers of IMDS and ARM: bytes -> plain C. The only file that knows cJSON. Types and shape are checked here;
+ * CORE. Answers of IMDS and ARM: bytes -> plain C. Types and shape are checked here;
  * what a value means (dates, addresses, status) is judged in azure_jit. Bytes are hostile: nothing here allocates more
  * than a fixed multiple of the input.
  *
@@ -17,7 +17,6 @@
 #include "util.h"
 
 #define AZURE_JSON_BYTES_MAX JSON_SCAN_BYTES_MAX
-#define AZURE_JSON_MEMBERS_MAX 256 /* members of an object that is read */
 
 /* One protected port of this VM, as a policy writes it. */
 struct azure_rule {

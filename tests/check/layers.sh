@@ -19,7 +19,7 @@ __stack_chk_fail|__assert_fail|__ctype_[a-z_]+|__[a-z]+[sdt]i[234]'
 # Symbols of a library, and the files that may use it.
 owners() {
   cat <<'EOF'
-cJSON_                              azure_json
+cJSON_                              azure_json json_member
 cfg_                                conf_read
 curl_                               azure_http
 bpf_|libbpf_|btf__|ring_buffer__    datapath attach gate_maps gate_counters

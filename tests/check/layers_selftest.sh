@@ -96,7 +96,7 @@ check "logging in CORE is found" broken_by reconcile "$core_log" 'agent/reconcil
 check "a variable in CORE is found" broken_by cidr "$core_global" 'agent/cidr.c: CORE has no variables'
 check "an EDGE header in CORE is found" broken_by cidr "$core_edge" 'agent/cidr.c: CORE includes files.h'
 check "a curl call in jitgated is found" broken_by daemon "$curl_call" 'agent/daemon.c: only azure_http may use curl_easy_init'
-check "cJSON in jitgated is found" broken_by feed_server "$json_call" 'agent/feed_server.c: only azure_json may use cJSON_Parse'
+check "cJSON in jitgated is found" broken_by feed_server "$json_call" 'agent/feed_server.c: only azure_json json_member may use cJSON_Parse'
 check "a bpf call in jitgate-azure is found" broken_by jitgate_azure "$bpf_call" \
   'agent/jitgate_azure.c: only datapath attach gate_maps gate_counters may use bpf_map_freeze'
 check "jitgated linked with curl is found" linked_with_curl
