@@ -8,7 +8,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "report.h"
+#include "reason.h"
 
 static uint32_t fnv1a(uint32_t hash, const void *bytes, size_t len)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * CORE. The status as people read it, and the names of the reasons. Owns the wording; the worst news comes first.
+ * CORE. The status as people read it. Owns the wording; the worst news comes first.
  * Strings from a feed are hostile: they reach the output only through show_*. Grants are in report_grants.c, JSON in
  * report_json.c.
  */
@@ -9,45 +9,11 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "reason.h"
 #include "show.h"
 #include "util.h"
 
 #define REPORT_NAMES_MAX 3 /* interfaces named in the first line */
-
-static const struct {
-	const char *name;
-	bool passes;
-	const char *meaning; /* ends the sentence "…, because" */
-} reasons[] = {
-	[REASON_NOT_IP] = {"not_ip", true, "neither IPv4 nor IPv6"},
-	[REASON_MALFORMED] = {"malformed", false, "IP header cut short or impossible"},
-	[REASON_TOO_DEEP] = {"too_deep", false, "too many VLAN tags or extension headers"},
-	[REASON_LATER_FRAGMENT] = {"later_fragment", true, "a fragment that is not the first"},
-	[REASON_OTHER_PROTO] = {"other_proto", true, "a protocol without ports"},
-	[REASON_SHORT_L4] = {"short_l4", false, "the ports are not in the packet"},
-	[REASON_UNPROTECTED] = {"unprotected", true, "the port is not protected"},
-	[REASON_GRANTED] = {"granted", true, "a live grant covers the source"},
-	[REASON_ESTABLISHED] = {"established", true, "a known flow, under the port's session policy"},
-	[REASON_AUDIT] = {"audit", true, "enforcing would drop it"},
-	[REASON_EXPIRED] = {"expired", false, "the grant has ended"},
-	[REASON_NO_GRANT] = {"no_grant", false, "no grant covers the source"},
-};
-_Static_assert(ARRAY_SIZE(reasons) == _REASON_MAX, "every reason has a name");
-
-const char *reason_name(unsigned int reason)
-{
-	return reason < _REASON_MAX ? reasons[reason].name : "unknown";
-}
-
-bool reason_passes(unsigned int reason)
-{
-	return reason < _REASON_MAX && reasons[reason].passes;
-}
-
-const char *reason_meaning(unsigned int reason)
-{
-	return reason < _REASON_MAX ? reasons[reason].meaning : "not known to this version";
-}
 
 /* ---------------------------------------------------------------- status: bad news */
 
@@ -305,12 +271,12 @@ static void print_counters(const struct report *report, struct text *out)
 	for (size_t i = 0; i < _REASON_MAX; i++) {
 		if (!report->counters[i].packets)
 			continue;
-		text_printf(&table.cells, "%s", reasons[i].name);
+		text_printf(&table.cells, "%s", reason_name(i));
 		show_cell_end(&table);
-		text_printf(&table.cells, "%s", reasons[i].passes ? "pass" : "drop");
+		text_printf(&table.cells, "%s", reason_passes(i) ? "pass" : "drop");
 		show_cell_end(&table);
 		add_traffic(&table, report->counters[i].packets, report->counters[i].bytes);
-		text_printf(&table.cells, "%s", reasons[i].meaning);
+		text_printf(&table.cells, "%s", reason_meaning(i));
 		show_cell_end(&table);
 	}
 	text_printf(out, table.n_cells ? "\n" : "\nno packet seen yet\n");

@@ -79,11 +79,6 @@ struct report_explain {
 	struct report_grant grant;
 };
 
-/* The name of a reason, as in JSON and in DESIGN's verdict table: "no_grant". Never NULL. */
-const char *reason_name(unsigned int reason);
-bool reason_passes(unsigned int reason);
-const char *reason_meaning(unsigned int reason);
-
 void report_status_text(const struct report *report, struct text *out);
 void report_status_json(const struct report *report, struct text *out);
 void report_list_text(const struct report *report, struct text *out);

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "reason.h"
 #include "show.h"
 #include "util.h"
 

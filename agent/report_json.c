@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "reason.h"
 #include "util.h"
 
 /* A comma, unless something was just opened. Strings cannot look like that: they end in a quote. */

@@ -19,11 +19,14 @@
 #define JITGATE_ABI_VERSION 1
 
 /* Limits. */
-#define JITGATE_VLAN_TAGS_MAX 4      /* tags looked through; one more: too_deep */
-#define JITGATE_EXT_HDRS_MAX 8       /* IPv6 extension headers; one more: too_deep */
-#define JITGATE_PORT_RULES_MAX 1024  /* distinct protected (port, protocol) pairs */
-#define JITGATE_GRANTS_DEFAULT 16384 /* entries of grants_v1 and usage_v1 */
+#define JITGATE_VLAN_TAGS_MAX 4     /* tags looked through; one more: too_deep */
+#define JITGATE_EXT_HDRS_MAX 8      /* IPv6 extension headers; one more: too_deep */
+#define JITGATE_PORT_RULES_MAX 1024 /* distinct protected (port, protocol) pairs */
 #define JITGATE_GRANTS_MAX 131072
+
+/* max_grants by default. grants_v1 and usage_v1 are made for twice max_grants: a plan puts before it deletes. */
+#define JITGATE_GRANTS_DEFAULT 16384
+
 #define JITGATE_EVENTS_BYTES (64 * 1024) /* ring buffer; a power of two, whole pages */
 
 /* A deadline that never comes: always-allowed sources. */
@@ -60,7 +63,7 @@ enum reason {
 	REASON_SHORT_L4,       /* drop: the four port bytes are not in the packet */
 	REASON_UNPROTECTED,    /* pass: (protocol, port) is not protected */
 	REASON_GRANTED,        /* pass: a live grant covers the source */
-	REASON_ESTABLISHED,    /* pass: known flow under a session policy other than cut */
+	REASON_ESTABLISHED,    /* pass: known flow under a session policy other than cut; not set yet */
 	REASON_AUDIT,          /* pass: would have been dropped, audit mode */
 	REASON_EXPIRED,        /* drop: an entry covers the source, its deadline is past */
 	REASON_NO_GRANT,       /* drop: nothing covers the source */

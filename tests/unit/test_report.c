@@ -13,6 +13,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "reason.h"
 #include "report.h"
 #include "show.h"
 #include "util.h"
