@@ -13,10 +13,10 @@
 void audit_line(struct text *out, const char *what, const struct grant_set *set, const struct grant *grant,
 		const char *why);
 
-/* `denied source=… port=22/tcp reason=no_grant interface=2`. */
+/*
+ * `denied source=… port=22/tcp source_port=50123 reason=no_grant interface=2`, or `admitted …`, `would-deny …`. Without
+ * an address: `source=none`.
+ */
 void audit_event(struct text *out, const struct event *event);
-
-/* The same for the same (source, port, protocols), on every machine and after every restart. */
-uint32_t audit_grant_id(const struct grant *grant);
 
 #endif

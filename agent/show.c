@@ -139,7 +139,7 @@ static size_t append_word(struct text *out, const char *word, size_t len, size_t
 	return column;
 }
 
-void show_wrap(struct text *out, const char *s, size_t first, size_t rest)
+static void wrap_words(struct text *out, const char *s, size_t first, size_t rest)
 {
 	size_t column = first;
 	bool fresh = true; /* nothing on this line yet */
@@ -171,7 +171,7 @@ void show_paragraph(struct text *out, const struct text *words, size_t first, si
 {
 	if (words->failed)
 		out->failed = 1;
-	show_wrap(out, words->data ? words->data : "", first, rest);
+	wrap_words(out, words->data ? words->data : "", first, rest);
 }
 
 void show_count(struct text *out, uint64_t n, const char *noun)

@@ -26,11 +26,10 @@ size_t show_width(const char *s);
  */
 size_t show_cut(struct text *out, const char *s, size_t max);
 
-/* A paragraph: words of `s`, the first line indented by `first` columns, the others by `rest`. Longer words are split.
+/*
+ * A paragraph: the words, the first line indented by `first` columns, the others by `rest`. Longer words are split. A
+ * failure of `words` becomes the output's.
  */
-void show_wrap(struct text *out, const char *s, size_t first, size_t rest);
-
-/* The same for a text that was put together; its failure becomes the output's. */
 void show_paragraph(struct text *out, const struct text *words, size_t first, size_t rest);
 
 /* "1 grant", "2 grants". */
