@@ -143,6 +143,7 @@ $(B)/unit/%: $(B)/tests/unit/%.o $(B)/libcore.a
 # test_X of a file that is not CORE has X.o besides.
 edge_tested := $(filter-out $(core),$(patsubst agent/%.c,%,$(wildcard $(unit_tests:test_%=agent/%.c))))
 $(foreach t,$(edge_tested),$(eval $(B)/unit/test_$(t): $(B)/$(t).o))
+$(B)/unit/test_ask: $(B)/usock.o
 $(B)/unit/test_control_server: $(B)/clock.o $(B)/loop.o $(B)/usock.o
 
 $(B)/emulator: $(emulator_src:%=$(B)/tests/emulator/%.o) $(B)/libcore.a

@@ -200,31 +200,49 @@ static int fail_head(const struct line *line, int r, struct failure *failure)
 	return failure_set(failure, r, "%s: %s", line->path, strerror(-r));
 }
 
-int ask_agent(const char *socket_path, const char *question, uint32_t timeout_ms, char **ret, size_t *ret_len,
-	      struct failure *failure)
+static int ask_on_line(const struct line *line, const char *question, char **ret, size_t *ret_len,
+		       struct failure *failure)
 {
-	struct line line = {
-		.fd = -1, .path = socket_path, .deadline_ms = now_ms() + timeout_ms, .timeout_ms = timeout_ms};
-	_cleanup_close_ int fd = connect_until(&line);
 	char head[HEAD_MAX];
 	size_t size = 0;
-	int r;
+	int r = send_question(line, question);
 
-	if (fd < 0)
-		return fail_head(&line, fd, failure);
-	line.fd = fd;
-	r = send_question(&line, question);
 	if (r == 0)
-		r = receive_head(&line, head);
+		r = receive_head(line, head);
 	if (r < 0)
-		return fail_head(&line, r, failure);
+		return fail_head(line, r, failure);
 	if (strncmp(head, "ERR ", 4) == 0)
 		return failure_set(failure, -EREMOTEIO, "%s", head + 4);
 	r = parse_size(head, &size);
 	if (r < 0)
-		return fail_head(&line, r, failure);
-	r = receive_body(&line, size, ret, failure);
+		return fail_head(line, r, failure);
+	r = receive_body(line, size, ret, failure);
 	if (r == 0)
 		*ret_len = size;
 	return r;
+}
+
+static struct line make_line(int fd, const char *name, uint32_t timeout_ms)
+{
+	return (struct line){.fd = fd, .path = name, .deadline_ms = now_ms() + timeout_ms, .timeout_ms = timeout_ms};
+}
+
+int ask_on_fd(int fd, const char *name, const char *question, uint32_t timeout_ms, char **ret, size_t *ret_len,
+	      struct failure *failure)
+{
+	struct line line = make_line(fd, name, timeout_ms);
+
+	return ask_on_line(&line, question, ret, ret_len, failure);
+}
+
+int ask_agent(const char *socket_path, const char *question, uint32_t timeout_ms, char **ret, size_t *ret_len,
+	      struct failure *failure)
+{
+	struct line line = make_line(-1, socket_path, timeout_ms);
+	_cleanup_close_ int fd = connect_until(&line);
+
+	if (fd < 0)
+		return fail_head(&line, fd, failure);
+	line.fd = fd;
+	return ask_on_line(&line, question, ret, ret_len, failure);
 }

@@ -24,4 +24,8 @@
 int ask_agent(const char *socket_path, const char *question, uint32_t timeout_ms, char **ret, size_t *ret_len,
 	      struct failure *failure);
 
+/* The same over a stream socket that is connected and does not block; it stays the caller's. `name` is for messages. */
+int ask_on_fd(int fd, const char *name, const char *question, uint32_t timeout_ms, char **ret, size_t *ret_len,
+	      struct failure *failure);
+
 #endif
