@@ -3,7 +3,7 @@
 # sanitizer tree of the tests.
 #
 #   V=1            show commands
-#   SAN=address,undefined   a sanitizer build, in its own tree
+#   SAN=address,undefined   a sanitizer build; each choice has a tree of its own
 #   WERROR=0       warnings stay warnings (packagers)
 #   DESTDIR= prefix=        where `make install` puts things
 
@@ -23,7 +23,9 @@ SAN ?=
 WERROR ?= 1
 V ?= 0
 
-variant := $(if $(SAN),san,release)
+# build/san is that of the tests, address,undefined; another choice has its name in that of its tree.
+comma := ,
+variant := $(if $(SAN),$(patsubst san-address-undefined,san,san-$(subst $(comma),-,$(SAN))),release)
 B := build/$(variant)
 
 ifeq ($(origin CC),default)
@@ -47,8 +49,9 @@ tmpfilesdir ?= $(prefix)/lib/tmpfiles.d
 Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),,@printf '  %-8s %s\n' $(1) $(2);)
 
+werror := $(if $(filter 0,$(WERROR)),,-Werror)
 warnings := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wundef -Wvla \
-	$(if $(filter 0,$(WERROR)),,-Werror)
+	$(werror)
 hardening := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefined,-D_FORTIFY_SOURCE=2) \
 	-fstack-protector-strong -fPIE
 CFLAGS ?= -O2 -g
@@ -103,11 +106,19 @@ have-test: have-build
 .PHONY: all
 all: $(programs:%=$(B)/%) ## build the programs
 
-$(B)/%.o: agent/%.c | have-build
+# Objects are made anew when the flags are not those that they were made with: the default path of the config is one.
+$(B)/flags: export flags_now = $(CC) $(all_cflags) $(all_ldflags) $(CLANG) $(bpf_cflags)
+$(B)/flags: ask-each-time
+	@mkdir -p $(@D)
+	@printf '%s\n' "$$flags_now" | cmp -s - $@ || printf '%s\n' "$$flags_now" >$@
+.PHONY: ask-each-time
+ask-each-time:
+
+$(B)/%.o: agent/%.c $(B)/flags | have-build
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(CC) $(all_cflags) -MMD -MP -c $< -o $@
 
-$(B)/tests/%.o: tests/%.c | have-test
+$(B)/tests/%.o: tests/%.c $(B)/flags | have-test
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(CC) $(all_cflags) -Itests -MMD -MP -c $< -o $@
 
@@ -122,10 +133,10 @@ $(foreach p,$(programs),$(eval $(call program,$(p))))
 
 # The packet program. UAPI headers only; the multiarch folder holds asm/.
 multiarch = $(shell $(CC) -print-multiarch 2>/dev/null)
-bpf_cflags = -target bpf -mcpu=v2 -O2 -g -Wall -Wextra -Werror -Iinclude -Ibpf \
+bpf_cflags = -target bpf -mcpu=v2 -O2 -g -Wall -Wextra $(werror) -Iinclude -Ibpf \
 	$(if $(multiarch),-I/usr/include/$(multiarch))
 
-$(B)/gate.bpf.o: bpf/gate.bpf.c | have-build
+$(B)/gate.bpf.o: bpf/gate.bpf.c $(B)/flags | have-build
 	@mkdir -p $(@D)
 	$(call say,BPF,$@)$(CLANG) $(bpf_cflags) -MMD -MP -c $< -o $@
 

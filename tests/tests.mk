@@ -42,8 +42,6 @@ san_needs_e2e := all emulator probe
 asked := $(if $(filter test,$(MAKECMDGOALS)),$(levels),$(patsubst test-%,%,$(filter test-%,$(MAKECMDGOALS))))
 san_goals := $(sort $(foreach l,$(asked),$(san_needs_$(l))))
 
-comma := ,
-
 .PHONY: test check $(levels:%=test-%) san-tree unit-tests emulator probe demo format
 san-tree: have-test
 	$(if $(san_goals),@$(MAKE) --no-print-directory SAN=address$(comma)undefined $(san_goals))
@@ -52,7 +50,7 @@ emulator: $(B)/emulator
 probe: $(B)/probe
 unit-tests: $(unit_tests:%=$(B)/unit/%)
 
-test: have-test $(sort $(foreach l,$(levels),$(needs_$(l)))) san-tree ## run all tests but fuzz and bench
+test: have-test $(sort $(foreach l,$(levels),$(needs_$(l)))) san-tree ## run all tests, and end with how many passed
 	@$(run) $(foreach l,$(levels),$($(l)))
 
 check: test-check ## format, layers, ABI, linters
