@@ -47,6 +47,7 @@ test  cmd:ip             iproute2             iproute
 test  cmd:ethtool        ethtool              ethtool
 test  cmd:tcpdump        tcpdump              tcpdump
 test  cmd:socat          socat                socat
+test  cmd:strace         strace               strace
 test  cmd:ps             procps               procps-ng
 test  cmd:nsenter        util-linux           util-linux
 test  cmd:ping           iputils-ping         iputils

@@ -31,7 +31,7 @@ levels := check unit packet sim emulator e2e
 run = CC='$(CC)' CLANG='$(CLANG)' BPFTOOL='$(BPFTOOL)' JITGATE_CORE='$(core)' JITGATE_VERSION='$(VERSION)' tests/run
 
 # What has to be built in build/release for a level, and in build/san (make calls itself, once, for that tree).
-needs_check := all
+needs_check := all $(B)/unit/test_files
 needs_packet := $(B)/packet_test
 needs_emulator := all emulator
 needs_e2e := all emulator probe
