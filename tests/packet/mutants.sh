@@ -120,33 +120,33 @@ never audit|bpf/gate.bpf.c|/reason = REASON_AUDIT/d;/if (is_audit())/d
 audit drops|bpf/gate.bpf.c|s/return is_drop(reason)/return is_drop(would_be)/
 protection is not looked up|bpf/gate.bpf.c|/!is_protected(&pkt))/,+1d
 nothing is counted|bpf/gate.bpf.c|/^\tcount_packet(reason, bytes)/d
-packets are not counted|bpf/gate.bpf.c|/counter->packets++/d
-bytes are not counted|bpf/gate.bpf.c|/counter->bytes += bytes/d
+packets are not counted|bpf/gate_tell.h|/counter->packets++/d
+bytes are not counted|bpf/gate_tell.h|/counter->bytes += bytes/d
 audit is counted as what it would be|bpf/gate.bpf.c|s/^\tcount_packet(reason,/\tcount_packet(would_be,/
 ports are not counted|bpf/gate.bpf.c|/^\t\tcount_port(/d
-ports are counted in network order|bpf/gate.bpf.c|s/\.port = GATE_BE16(pkt->dport_be)/.port = pkt->dport_be/
-granted and ungranted are swapped|bpf/gate.bpf.c|s/^\tif (granted)/\tif (!granted)/
+ports are counted in network order|bpf/gate_tell.h|s/\.port = GATE_BE16(pkt->dport_be)/.port = pkt->dport_be/
+granted and ungranted are swapped|bpf/gate_tell.h|s/^\tif (granted)/\tif (!granted)/
 use of a grant is not counted|bpf/gate.bpf.c|s/tell = count_usage(.*/tell = 1;/
-a grant is never seen|bpf/gate.bpf.c|/usage->last_seen_boot_ns = /d
-every granted packet is told|bpf/gate.bpf.c|s/return usage->packets++ == 0/usage->packets++;\n\treturn 1/
+a grant is never seen|bpf/gate_tell.h|/usage->last_seen_boot_ns = /d
+every granted packet is told|bpf/gate_tell.h|s/return usage->packets++ == 0/usage->packets++;\n\treturn 1/
 the first granted packet is not told|bpf/gate.bpf.c|s/tell = count_usage(/count_usage(/
 drops are not told|bpf/gate.bpf.c|/^\t\ttell = 1;/d
 passes are told|bpf/gate.bpf.c|s/^\ttell = 0;/\ttell = 1;/
-no event budget|bpf/gate.bpf.c|s/ || budget->left <= 0//
-budget is not taken|bpf/gate.bpf.c|/__sync_fetch_and_add(&budget->left/d
-budget below 0 is as good|bpf/gate.bpf.c|s/budget->left <= 0/budget->left == 0/
-event without time|bpf/gate.bpf.c|/event->boot_ns = /d
-event without interface|bpf/gate.bpf.c|/event->ifindex = /d
-event without slot|bpf/gate.bpf.c|/event->slot = /d
-event without reason|bpf/gate.bpf.c|/event->reason = /d
-event without what would be|bpf/gate.bpf.c|/event->would_be = /d
-event without family|bpf/gate.bpf.c|/event->family = /d
-event without protocol|bpf/gate.bpf.c|/event->proto = /d
-event without ports|bpf/gate.bpf.c|/event->[sd]port_be = /d
-event without source|bpf/gate.bpf.c|/memcpy(event->saddr/d
-event without destination|bpf/gate.bpf.c|/memcpy(event->daddr/d
-event is not cleared|bpf/gate.bpf.c|/memset(event, 0/d
-event is never sent|bpf/gate.bpf.c|s/bpf_ringbuf_submit(/bpf_ringbuf_discard(/
+no event budget|bpf/gate_tell.h|s/ || budget->left <= 0//
+budget is not taken|bpf/gate_tell.h|/__sync_fetch_and_add(&budget->left/d
+budget below 0 is as good|bpf/gate_tell.h|s/budget->left <= 0/budget->left == 0/
+event without time|bpf/gate_tell.h|/event->boot_ns = /d
+event without interface|bpf/gate_tell.h|/event->ifindex = /d
+event without slot|bpf/gate_tell.h|/event->slot = /d
+event without reason|bpf/gate_tell.h|/event->reason = /d
+event without what would be|bpf/gate_tell.h|/event->would_be = /d
+event without family|bpf/gate_tell.h|/event->family = /d
+event without protocol|bpf/gate_tell.h|/event->proto = /d
+event without ports|bpf/gate_tell.h|/event->[sd]port_be = /d
+event without source|bpf/gate_tell.h|/memcpy(event->saddr/d
+event without destination|bpf/gate_tell.h|/memcpy(event->daddr/d
+event is not cleared|bpf/gate_tell.h|/memset(event, 0/d
+event is never sent|bpf/gate_tell.h|s/bpf_ringbuf_submit(/bpf_ringbuf_discard(/
 root never calls the gate|bpf/gate.bpf.c|/bpf_tail_call(/d
 an empty slot drops|bpf/gate.bpf.c|/bpf_tail_call(/,/return/s/return XDP_PASS/return XDP_DROP/
 TABLE

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * What is counted and told about a packet that has been judged. Decides nothing: with all of this away the same packets
+ * would pass. It comes behind the maps and gate_verdict.h.
+ */
+#ifndef GATE_TELL_H
+#define GATE_TELL_H
+
+#include "gate_verdict.h"
+
+GATE_INLINE void count_packet(int reason, __u64 bytes)
+{
+	__u32 key = reason;
+	struct gate_counter *counter = bpf_map_lookup_elem(&stats_v1, &key);
+
+	if (counter) {
+		counter->packets++;
+		counter->bytes += bytes;
+	}
+}
+
+GATE_INLINE void count_port(const struct packet *pkt, int granted, __u64 bytes)
+{
+	struct port_key key = {.port = GATE_BE16(pkt->dport_be), .proto = pkt->proto};
+	struct port_counters *port = bpf_map_lookup_elem(&ports_v1, &key);
+
+	if (!port)
+		return;
+	if (granted) {
+		port->granted_packets++;
+		port->granted_bytes += bytes;
+	} else {
+		port->ungranted_packets++;
+		port->ungranted_bytes += bytes;
+	}
+}
+
+/* Returns whether this was the first packet of the grant on this CPU. */
+GATE_INLINE int count_usage(const struct match *match, __u64 bytes)
+{
+	struct grant_usage *usage = bpf_map_lookup_elem(&usage_v1, &match->slot);
+
+	if (!usage)
+		return 0;
+	usage->bytes += bytes;
+	usage->last_seen_boot_ns = match->now_boot_ns;
+	return usage->packets++ == 0;
+}
+
+/* Costs one load once the budget is used up. The count may end a few below 0 when CPUs race; that is harmless. */
+GATE_INLINE int take_budget(void)
+{
+	const __u32 zero = 0;
+	struct event_budget *budget = bpf_map_lookup_elem(&budget_v1, &zero);
+
+	if (!budget || budget->left <= 0)
+		return 0;
+	__sync_fetch_and_add(&budget->left, -1);
+	return 1;
+}
+
+GATE_INLINE void send_event(struct xdp_md *ctx, const struct packet *pkt, __u32 slot, int reason, int would_be)
+{
+	struct event *event;
+
+	if (!take_budget())
+		return;
+	event = bpf_ringbuf_reserve(&events_v1, sizeof(*event), 0);
+	if (!event)
+		return;
+	__builtin_memset(event, 0, sizeof(*event));
+	event->boot_ns = bpf_ktime_get_boot_ns();
+	event->ifindex = ctx->ingress_ifindex;
+	event->slot = slot;
+	event->reason = reason;
+	event->would_be = would_be;
+	event->family = pkt->family;
+	event->proto = pkt->proto;
+	event->sport_be = pkt->sport_be;
+	event->dport_be = pkt->dport_be;
+	if (pkt->family == JITGATE_IPV4) {
+		__builtin_memcpy(event->saddr, pkt->saddr, 4);
+		__builtin_memcpy(event->daddr, pkt->daddr, 4);
+	} else if (pkt->family == JITGATE_IPV6) {
+		__builtin_memcpy(event->saddr, pkt->saddr, 16);
+		__builtin_memcpy(event->daddr, pkt->daddr, 16);
+	}
+	bpf_ringbuf_submit(event, 0);
+}
+
+#endif
