@@ -18,17 +18,13 @@
 #include "clock.h"
 #include "conf_file.h"
 #include "exit_codes.h"
-#include "feed_link.h"
+#include "feed_client.h"
 #include "feed_msg.h"
 #include "log.h"
 #include "notify.h"
 #include "pace.h"
 #include "sandbox.h"
 
-#define CONNECT_RETRY_MS 1000   /* nobody listens: asking costs nothing */
-#define CONNECT_WAIT_MIN_MS 500 /* the link broke: longer and longer while none lasts */
-#define CONNECT_WAIT_MAX_MS 10000
-#define CONNECT_STABLE_S 10    /* a link that lived so long was a good one */
 #define POLL_WAIT_MAX_MS 60000 /* poll(2) sleeps on another clock, which stands still in a suspended VM */
 #define CLOCK_SKEW_MAX_S 30    /* worth a line: grants end by our clock */
 #define CLOCK_SKEW_AGAIN_S 10  /* and another one when it has changed by so much */
@@ -52,22 +48,16 @@ struct options {
 };
 
 struct agent {
-	const struct conf *conf;
 	int stop_fd, notify_fd;
 	struct azure_asker asker;
 	struct pace pace;
 	struct azure_jit good;          /* the last good answer */
 	bool has_good, silent;          /* silent: Azure does not answer as it should */
-	size_t n_policies;              /* in the answer before, to log what changed */
 	char trouble[FEED_TROUBLE_MAX]; /* "" when the last poll was good */
 	struct wall_time trouble_at;
 	int64_t skew_s; /* as last logged */
 
-	char *feed_path;
-	int feed_fd; /* -1: not connected */
-	bool away_said;
-	struct boot_time connect_at, connected_at;
-	uint32_t connect_wait_ms;
+	struct feed_client feed;
 };
 
 /* ---------------------------------------------------------------- chance */
@@ -85,91 +75,6 @@ static double draw_chance(void)
 static uint32_t seconds_until(struct boot_time at, struct boot_time now)
 {
 	return at.ns > now.ns ? (uint32_t)((at.ns - now.ns + NS_PER_S - 1) / NS_PER_S) : 0;
-}
-
-/* ---------------------------------------------------------------- the feed socket */
-
-static void drop_feed(struct agent *a, const char *why)
-{
-	struct boot_time now = clock_now().boot;
-	bool was_good = now.ns >= a->connected_at.ns + CONNECT_STABLE_S * (uint64_t)NS_PER_S;
-
-	close(a->feed_fd);
-	a->feed_fd = -1;
-	if (was_good)
-		a->connect_wait_ms = CONNECT_WAIT_MIN_MS;
-	a->connect_at.ns = now.ns + a->connect_wait_ms * (uint64_t)NS_PER_MS;
-	if (!was_good && a->connect_wait_ms < CONNECT_WAIT_MAX_MS)
-		a->connect_wait_ms *= 2;
-	log_warning("jitgated: %s; connecting again", why);
-}
-
-static void send_failed(struct agent *a, int r)
-{
-	if (r == -ETIMEDOUT)
-		drop_feed(a, "takes no messages");
-	else if (r != -ECANCELED)
-		drop_feed(a, "connection lost");
-}
-
-static void send_trouble(struct agent *a)
-{
-	int r;
-
-	if (a->feed_fd < 0 || !*a->trouble)
-		return;
-	r = feed_link_send_trouble(a->feed_fd, a->trouble_at, a->trouble, a->stop_fd);
-	if (r)
-		send_failed(a, r);
-}
-
-static void send_snapshot(struct agent *a)
-{
-	int r;
-
-	if (a->feed_fd < 0 || !a->has_good)
-		return;
-	r = feed_link_send_snapshot(a->feed_fd, &a->good.snapshot, a->stop_fd);
-	if (r)
-		send_failed(a, r);
-}
-
-/* A new jitgated knows nothing: it gets the last good snapshot, with the time it was taken at, and the trouble since.
- */
-static void connect_feed(struct agent *a, struct boot_time now)
-{
-	int fd = feed_link_open(a->feed_path, "azure");
-
-	if (fd < 0) {
-		a->connect_at.ns = now.ns + CONNECT_RETRY_MS * (uint64_t)NS_PER_MS;
-		if (!a->away_said)
-			log_warning("cannot reach jitgated at %s: %s; asking Azure all the same, connecting when it is "
-				    "there",
-				    a->feed_path, strerror(-fd));
-		a->away_said = true;
-		return;
-	}
-	a->feed_fd = fd;
-	a->connected_at = now;
-	a->away_said = false;
-	log_info("connected to jitgated at %s", a->feed_path);
-	send_snapshot(a);
-	send_trouble(a);
-}
-
-static void read_feed(struct agent *a)
-{
-	bool asked = false;
-	int r = feed_link_read(a->feed_fd, &asked);
-
-	if (asked) {
-		log_debug("jitgated asks now");
-		pace_ask(&a->pace);
-	}
-	if (r == -EPROTO)
-		drop_feed(a, "sends what is no message for a feed");
-	else if (r)
-		drop_feed(a, "connection closed");
 }
 
 /* ---------------------------------------------------------------- what Azure said */
@@ -263,7 +168,7 @@ static void take_good(struct agent *a, struct azure_answer *answer)
 	a->has_good = true;
 	a->silent = false;
 	a->trouble[0] = '\0';
-	send_snapshot(a);
+	feed_client_send_snapshot(&a->feed, &a->good.snapshot);
 }
 
 /* Nothing is granted, extended or taken away by this; jitgated is told, so that status can say it. */
@@ -278,7 +183,7 @@ static void take_trouble(struct agent *a, const struct azure_answer *answer, str
 	a->trouble_at = now.wall;
 	a->silent = true;
 	log_warning("%s; what is granted goes on to its own end, asking again in %" PRIu32 " s%s", why, next_s, detail);
-	send_trouble(a);
+	feed_client_send_trouble(&a->feed, a->trouble_at, a->trouble);
 }
 
 static void poll_azure(struct agent *a)
@@ -313,20 +218,29 @@ static void poll_azure(struct agent *a)
 
 static int wait_ms(const struct agent *a, struct boot_time now)
 {
-	struct boot_time at = pace_next(&a->pace);
+	struct boot_time at = pace_next(&a->pace), connect_at = feed_client_next(&a->feed);
 	uint64_t ms;
 
-	if (a->feed_fd < 0 && a->connect_at.ns < at.ns)
-		at = a->connect_at;
+	if (connect_at.ns < at.ns)
+		at = connect_at;
 	ms = at.ns > now.ns ? (at.ns - now.ns + NS_PER_MS - 1) / NS_PER_MS : 0;
 	return ms < POLL_WAIT_MAX_MS ? (int)ms : POLL_WAIT_MAX_MS;
+}
+
+/* A new jitgated gets the last good snapshot, with the time it was taken at, and the trouble since. */
+static void tell_all(struct agent *a)
+{
+	if (a->has_good)
+		feed_client_send_snapshot(&a->feed, &a->good.snapshot);
+	if (*a->trouble)
+		feed_client_send_trouble(&a->feed, a->trouble_at, a->trouble);
 }
 
 /* Until SIGTERM or SIGINT. */
 static int serve(struct agent *a)
 {
 	for (;;) {
-		struct pollfd fds[] = {{.fd = a->stop_fd, .events = POLLIN}, {.fd = a->feed_fd, .events = POLLIN}};
+		struct pollfd fds[] = {{.fd = a->stop_fd, .events = POLLIN}, {.fd = a->feed.fd, .events = POLLIN}};
 		struct boot_time now = clock_now().boot;
 
 		if (poll(fds, ARRAY_SIZE(fds), wait_ms(a, now)) < 0 && errno != EINTR) {
@@ -335,11 +249,11 @@ static int serve(struct agent *a)
 		}
 		if (fds[0].revents)
 			return EXIT_OK;
-		if (fds[1].revents)
-			read_feed(a);
+		if (fds[1].revents && feed_client_read(&a->feed))
+			pace_ask(&a->pace);
 		now = clock_now().boot;
-		if (a->feed_fd < 0 && now.ns >= a->connect_at.ns)
-			connect_feed(a, now);
+		if (feed_client_connect(&a->feed, now))
+			tell_all(a);
 		if (now.ns >= pace_next(&a->pace).ns)
 			poll_azure(a);
 	}
@@ -349,25 +263,21 @@ static void free_agent(struct agent *a)
 {
 	azure_asker_free(&a->asker);
 	azure_jit_free(&a->good);
-	close_fd(&a->feed_fd);
-	free(a->feed_path);
+	feed_client_free(&a->feed);
 }
 
 static int run_service(const struct conf *conf, int stop_fd, int notify_fd)
 {
 	CLEANUP(free_agent)
 	struct agent a = {
-		.conf = conf,
 		.stop_fd = stop_fd,
 		.notify_fd = notify_fd,
 		.asker = {.conf = &conf->azure, .max_grants = conf->max_grants, .stop_fd = stop_fd},
-		.feed_fd = -1,
-		.connect_wait_ms = CONNECT_WAIT_MIN_MS,
+		.feed = {.fd = -1},
 	};
 	int code;
 
-	if (asprintf(&a.feed_path, "%s/" CONF_FEED_SOCKET, conf->run_dir) < 0) {
-		a.feed_path = NULL;
+	if (feed_client_init(&a.feed, conf->run_dir, "azure", stop_fd) < 0) {
 		log_err("out of memory");
 		return EXIT_FAILED;
 	}

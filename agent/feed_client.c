@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * TOP. See feed_client.h. Decides and logs; sending and receiving is feed_link's.
+ */
+#include "feed_client.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "clock.h"
+#include "conf.h"
+#include "feed_link.h"
+#include "log.h"
+#include "util.h"
+
+#define CONNECT_RETRY_MS 1000   /* nobody listens: asking costs nothing */
+#define CONNECT_WAIT_MIN_MS 500 /* the link broke: longer and longer while none lasts */
+#define CONNECT_WAIT_MAX_MS 10000
+#define CONNECT_STABLE_S 10 /* a link that lived so long was a good one */
+
+int feed_client_init(struct feed_client *c, const char *run_dir, const char *name, int stop_fd)
+{
+	char *path;
+
+	if (asprintf(&path, "%s/" CONF_FEED_SOCKET, run_dir) < 0)
+		return -ENOMEM;
+	*c = (struct feed_client){
+		.name = name, .path = path, .stop_fd = stop_fd, .fd = -1, .connect_wait_ms = CONNECT_WAIT_MIN_MS};
+	return 0;
+}
+
+void feed_client_free(struct feed_client *c)
+{
+	close_fd(&c->fd);
+	free(c->path);
+	*c = (struct feed_client){.fd = -1};
+}
+
+static void drop(struct feed_client *c, const char *why)
+{
+	struct boot_time now = clock_now().boot;
+	bool was_good = now.ns >= c->connected_at.ns + CONNECT_STABLE_S * (uint64_t)NS_PER_S;
+
+	close(c->fd);
+	c->fd = -1;
+	if (was_good)
+		c->connect_wait_ms = CONNECT_WAIT_MIN_MS;
+	c->connect_at.ns = now.ns + c->connect_wait_ms * (uint64_t)NS_PER_MS;
+	if (!was_good && c->connect_wait_ms < CONNECT_WAIT_MAX_MS)
+		c->connect_wait_ms *= 2;
+	log_warning("jitgated: %s; connecting again", why);
+}
+
+static void settle_send(struct feed_client *c, int r)
+{
+	if (r == -ETIMEDOUT)
+		drop(c, "takes no messages");
+	else if (r && r != -ECANCELED)
+		drop(c, "connection lost");
+}
+
+void feed_client_send_trouble(struct feed_client *c, struct wall_time at, const char *text)
+{
+	if (c->fd >= 0)
+		settle_send(c, feed_link_send_trouble(c->fd, at, text, c->stop_fd));
+}
+
+void feed_client_send_snapshot(struct feed_client *c, const struct snapshot *snapshot)
+{
+	if (c->fd >= 0)
+		settle_send(c, feed_link_send_snapshot(c->fd, snapshot, c->stop_fd));
+}
+
+bool feed_client_connect(struct feed_client *c, struct boot_time now)
+{
+	int fd;
+
+	if (c->fd >= 0 || now.ns < c->connect_at.ns)
+		return false;
+	fd = feed_link_open(c->path, c->name);
+	if (fd < 0) {
+		c->connect_at.ns = now.ns + CONNECT_RETRY_MS * (uint64_t)NS_PER_MS;
+		if (!c->away_said)
+			log_warning("cannot reach jitgated at %s: %s; asking Azure all the same, connecting when it is "
+				    "there",
+				    c->path, strerror(-fd));
+		c->away_said = true;
+		return false;
+	}
+	c->fd = fd;
+	c->connected_at = now;
+	c->away_said = false;
+	log_info("connected to jitgated at %s", c->path);
+	return true;
+}
+
+struct boot_time feed_client_next(const struct feed_client *c)
+{
+	return c->fd < 0 ? c->connect_at : (struct boot_time){.ns = UINT64_MAX};
+}
+
+bool feed_client_read(struct feed_client *c)
+{
+	bool asked = false;
+	int r = feed_link_read(c->fd, &asked);
+
+	if (asked)
+		log_debug("jitgated asks now");
+	if (r == -EPROTO)
+		drop(c, "sends what is no message for a feed");
+	else if (r)
+		drop(c, "connection closed");
+	return asked;
+}
