@@ -153,15 +153,17 @@ static int receive_head(const struct line *line, char head[HEAD_MAX])
 	return -EPROTO;
 }
 
-/* "OK 1234": the number, or -EPROTO. */
+/* "OK 1234": 0 and the number, "OPEN 1234": ASK_OPEN, or -EPROTO. */
 static int parse_size(const char *head, size_t *ret_size)
 {
+	int open = strncmp(head, "OPEN ", 5) == 0;
+	const char *digits = head + (open ? 5 : 3);
 	uint64_t size;
 
-	if (strncmp(head, "OK ", 3) != 0 || number_parse(head + 3, strlen(head + 3), ASK_ANSWER_MAX, &size) < 0)
+	if ((!open && strncmp(head, "OK ", 3) != 0) || number_parse(digits, strlen(digits), ASK_ANSWER_MAX, &size) < 0)
 		return -EPROTO;
 	*ret_size = (size_t)size;
-	return 0;
+	return open ? ASK_OPEN : 0;
 }
 
 /* One byte more than announced is asked for, so that an answer that goes on is seen too. */
@@ -205,7 +207,7 @@ static int ask_on_line(const struct line *line, const char *question, char **ret
 {
 	char head[HEAD_MAX];
 	size_t size = 0;
-	int r = send_question(line, question);
+	int verdict, r = send_question(line, question);
 
 	if (r == 0)
 		r = receive_head(line, head);
@@ -213,13 +215,14 @@ static int ask_on_line(const struct line *line, const char *question, char **ret
 		return fail_head(line, r, failure);
 	if (strncmp(head, "ERR ", 4) == 0)
 		return failure_set(failure, -EREMOTEIO, "%s", head + 4);
-	r = parse_size(head, &size);
-	if (r < 0)
-		return fail_head(line, r, failure);
+	verdict = parse_size(head, &size);
+	if (verdict < 0)
+		return fail_head(line, verdict, failure);
 	r = receive_body(line, size, ret, failure);
-	if (r == 0)
-		*ret_len = size;
-	return r;
+	if (r < 0)
+		return r;
+	*ret_len = size;
+	return verdict;
 }
 
 static struct line make_line(int fd, const char *name, uint32_t timeout_ms)

@@ -74,7 +74,7 @@ static void make_answer(struct client *client, size_t line_len)
 		text_printf(&client->answer, "ERR %s\n", body.data);
 		return;
 	}
-	text_printf(&client->answer, "OK %zu\n", body.len);
+	text_printf(&client->answer, "%s %zu\n", r > 0 ? "OPEN" : "OK", body.len);
 	text_append(&client->answer, body.data ? body.data : "", body.len);
 }
 

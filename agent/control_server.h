@@ -12,7 +12,10 @@
 
 struct control_server;
 
-/* Write the answer to one request into *out. 0, or -errno with *out what could not be done, in one line. */
+/*
+ * Write the answer to one request into *out. 0; 1 when an interface that should be guarded is not verified, which the
+ * client is told beside the answer; or -errno with *out what could not be done, in one line.
+ */
 typedef int (*control_answer)(void *ctx, const struct control_request *request, struct text *out);
 
 /* Takes listen_fd over. */

@@ -71,7 +71,7 @@ int daemon_read_state(struct daemon *d, struct snapshot *ret)
 	int r;
 
 	snprintf(path, sizeof(path), "%s/" STATE_FILE_NAME, d->conf.state_dir);
-	r = files_read(path, STATE_BYTES_MAX, 0, &bytes, &len);
+	r = files_read(path, STATE_BYTES_MAX, FILES_NO_LINK, &bytes, &len);
 	if (r == -ENOENT)
 		return 0;
 	if (r == 0)

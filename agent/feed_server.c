@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "log.h"
+#include "clock.h"
 #include "usock.h"
 #include "util.h"
 
@@ -21,14 +22,21 @@ struct feed_server {
 	void (*changed)(void *ctx);
 	void *ctx;
 	struct loop_source *listen_source;
+	struct boot_time refused_at; /* when a refusal was last said; 0: never */
+	unsigned int refused_unsaid;
 
 	int fd; /* the feed that is connected, or -1 */
 	struct loop_source *source;
 	struct feed_receiver receiver;
 };
 
-/* How many messages one wake-up may take in: the rest comes with the next round, after the other handlers. */
+/*
+ * How many messages one wake-up may take in, and at most one snapshot: the rest comes with the next round, after the
+ * other handlers. A feed that does nothing but send must not hold up signals, questions and deadlines.
+ */
 #define MESSAGES_PER_ROUND 4096
+
+#define REFUSED_LINE_NS NS_PER_S
 
 static void drop_feed(struct feed_server *server)
 {
@@ -49,7 +57,7 @@ static void note_name(struct feed_server *server)
 	}
 }
 
-/* -ECONNABORTED: the feed is to be dropped. */
+/* 1: a snapshot was taken in, 0: something else, -ECONNABORTED: the feed is to be dropped. */
 static int take_message(struct feed_server *server, const void *message, size_t len)
 {
 	struct parse_error error = {0};
@@ -66,11 +74,11 @@ static int take_message(struct feed_server *server, const void *message, size_t 
 		enforcer_take_trouble(server->enforcer, server->receiver.trouble_at, server->receiver.trouble);
 		server->changed(server->ctx);
 	}
-	if (got == FEED_GOT_SNAPSHOT) {
-		enforcer_take_snapshot(server->enforcer, &server->receiver.complete);
-		server->changed(server->ctx);
-	}
-	return 0;
+	if (got != FEED_GOT_SNAPSHOT)
+		return 0;
+	enforcer_take_snapshot(server->enforcer, &server->receiver.complete);
+	server->changed(server->ctx);
+	return 1;
 }
 
 static void on_feed(void *ctx, uint32_t events)
@@ -78,7 +86,7 @@ static void on_feed(void *ctx, uint32_t events)
 	struct feed_server *server = ctx;
 
 	(void)events;
-	for (int i = 0; i < MESSAGES_PER_ROUND; i++) {
+	for (int i = 0, r = 0; i < MESSAGES_PER_ROUND && r == 0; i++) {
 		union feed_any message;
 		struct iovec iov = {.iov_base = &message, .iov_len = sizeof(message)};
 		struct msghdr header = {.msg_iov = &iov, .msg_iovlen = 1};
@@ -95,30 +103,48 @@ static void on_feed(void *ctx, uint32_t events)
 			return;
 		}
 		/* A longer packet than any message is cut by the kernel; its length must not look right. */
-		if (take_message(server, &message, header.msg_flags & MSG_TRUNC ? SIZE_MAX : (size_t)n) < 0) {
+		r = take_message(server, &message, header.msg_flags & MSG_TRUNC ? SIZE_MAX : (size_t)n);
+		if (r < 0) {
 			drop_feed(server);
 			server->changed(server->ctx);
-			return;
 		}
 	}
 }
 
-static bool is_welcome(const struct feed_server *server, int fd)
+/* One line a second, so that whoever knocks in a loop does not push the audit trail out of the journal. */
+static bool may_say_refused(struct feed_server *server)
+{
+	struct boot_time now = clock_now().boot;
+
+	if (server->refused_at.ns && now.ns - server->refused_at.ns < REFUSED_LINE_NS) {
+		server->refused_unsaid++;
+		return false;
+	}
+	if (server->refused_unsaid)
+		log_err("%u more feeds were refused", server->refused_unsaid);
+	server->refused_at = now;
+	server->refused_unsaid = 0;
+	return true;
+}
+
+static bool is_welcome(struct feed_server *server, int fd)
 {
 	struct usock_peer peer;
+	bool stranger;
 
 	if (usock_peer_of(fd, &peer) < 0)
 		return false;
-	if (peer.uid != 0 && peer.uid != server->feed_uid) {
+	stranger = peer.uid != 0 && peer.uid != server->feed_uid;
+	if (!stranger && server->fd < 0)
+		return true;
+	if (!may_say_refused(server))
+		return false;
+	if (stranger)
 		log_err("feed refused: uid %u (pid %d) is neither root nor azure.user (uid %u)", peer.uid, peer.pid,
 			server->feed_uid);
-		return false;
-	}
-	if (server->fd >= 0) {
+	else
 		log_err("feed refused: pid %d, since another feed is connected; stop that one first", peer.pid);
-		return false;
-	}
-	return true;
+	return false;
 }
 
 static void on_listen(void *ctx, uint32_t events)

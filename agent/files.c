@@ -97,7 +97,7 @@ int files_read(const char *path, size_t max, int flags, char **ret, size_t *ret_
 	int r;
 
 	/* Symbolic links are followed: what they lead to is judged. O_NONBLOCK: a FIFO is refused, not waited for. */
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (flags & FILES_NO_LINK ? O_NOFOLLOW : 0));
 	if (fd < 0)
 		return -errno;
 	r = check_file(fd, max, flags, &size);

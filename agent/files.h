@@ -9,11 +9,12 @@
 
 /*
  * Read a whole regular file of at most `max` bytes; *ret is malloc'ed and NUL-terminated behind `len`.
- * Links are followed; what they lead to is checked on the open descriptor: a regular file, and with FILES_TRUSTED owned
- * by root or the effective user and not writable by group or others.
- * Errors: -EPERM (owner or mode), -EFBIG, -EINVAL (not a regular file), errno of open and read.
+ * Links are followed, unless FILES_NO_LINK; what they lead to is checked on the open descriptor: a regular file, and
+ * with FILES_TRUSTED owned by root or the effective user and not writable by group or others. Errors: -EPERM (owner or
+ * mode), -EFBIG, -EINVAL (not a regular file), errno of open and read.
  */
 #define FILES_TRUSTED 1
+#define FILES_NO_LINK 2 /* the path itself is no symbolic link, else -ELOOP: for folders that are not root's alone */
 int files_read(const char *path, size_t max, int flags, char **ret, size_t *ret_len);
 
 /*

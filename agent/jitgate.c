@@ -154,8 +154,8 @@ static int run_report(const struct options *options, const char *name,
 	socket_path(&conf, path, sizeof(path));
 	snprintf(question, sizeof(question), "%s %s", name, options->json ? "json" : "text");
 	r = ask_agent(path, question, ASK_TIMEOUT_MS, &answer, &len, &failure);
-	if (r == 0)
-		return put(answer, len, EXIT_OK);
+	if (r >= 0)
+		return put(answer, len, r == ASK_OPEN ? EXIT_FAILED : EXIT_OK);
 	if (is_unheard(r) && r != -EACCES && geteuid() == 0)
 		return offline(&conf, failure.text, options->json, write_text, write_json);
 	if (is_unheard(r))
@@ -213,8 +213,8 @@ static int run_explain(const struct options *options)
 	snprintf(question, sizeof(question), "explain %s %s %u %s", options->json ? "json" : "text", source_text,
 		 port.port, protos_format(port.protos, proto));
 	r = ask_agent(path, question, ASK_TIMEOUT_MS, &answer, &len, &failure);
-	if (r == 0)
-		return put(answer, len, EXIT_OK);
+	if (r >= 0)
+		return put(answer, len, r == ASK_OPEN ? EXIT_FAILED : EXIT_OK);
 	if (is_unheard(r))
 		return complain_unheard(&conf, r, failure.text);
 	return complain(EXIT_FAILED, "%s", failure.text);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -410,6 +411,8 @@ int main(int argc, char **argv)
 	if (r >= 0)
 		return r;
 	log_open("jitgated");
+	/* A log reader that goes away must not take the enforcer with it. */
+	signal(SIGPIPE, SIG_IGN);
 	datapath_set_debug(log_shows(LOG_LEVEL_DEBUG));
 	return options.detach ? run_detach(&options) : run_daemon(&options);
 }

@@ -77,6 +77,9 @@ struct report_explain {
 	enum reason would_be; /* in audit mode what enforcement would say, else = reason */
 	bool has_grant;       /* an entry covers the source */
 	struct report_grant grant;
+	const char *
+		unverified; /* an interface that is not verified, so that the verdict does not hold there; NULL: none */
+	const char *unverified_why;
 };
 
 void report_status_text(const struct report *report, struct text *out);

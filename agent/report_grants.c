@@ -169,6 +169,15 @@ static void print_behind(const struct report_explain *explain, struct text *out)
 	print_grant_usage(grant, explain->now, out, 4);
 }
 
+/* Bad news first: what follows is what the maps say, and there nobody asks them. */
+static void print_unverified(const struct report_explain *explain, struct text *out)
+{
+	_cleanup_text_ struct text words = {0};
+
+	text_printf(&words, "NOT ENFORCED on %s: %s. By the maps:", explain->unverified, explain->unverified_why);
+	show_paragraph(out, &words, 0, 2);
+}
+
 void report_explain_text(const struct report_explain *explain, struct text *out)
 {
 	_cleanup_text_ struct text words = {0};
@@ -179,6 +188,8 @@ void report_explain_text(const struct report_explain *explain, struct text *out)
 	print_port(&words, explain->port, explain->proto_bit);
 	text_printf(&words, ": %s (%s: %s)", reason_passes(reason) ? "PASS" : "DROP", reason_name(reason),
 		    reason_meaning(reason));
+	if (explain->unverified)
+		print_unverified(explain, out);
 	show_paragraph(out, &words, 0, 2);
 	if (explain->would_be != explain->reason)
 		text_printf(out, "  audit mode: enforcing would say %s (%s)\n",

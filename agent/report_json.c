@@ -229,6 +229,10 @@ void report_explain_json(const struct report_explain *explain, struct text *out)
 	put_string(out, "verdict", reason_passes(explain->reason) ? "pass" : "drop");
 	put_string(out, "reason", reason_name(explain->reason));
 	put_string(out, "would_be", reason_name(explain->would_be));
+	if (explain->unverified)
+		put_string(out, "not_enforced_on", explain->unverified);
+	else
+		put_null(out, "not_enforced_on");
 	if (explain->has_grant) {
 		put_name(out, "grant");
 		put_grant(out, &explain->grant, explain->now);

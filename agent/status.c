@@ -110,7 +110,19 @@ static int build_report(struct daemon *d, struct report *report, const char **re
 	return r;
 }
 
-static void answer_explain(struct daemon *d, const struct control_request *request, struct text *out)
+/* The first interface that is not verified, filled in; false when all are. */
+static bool find_unverified(struct daemon *d, struct report_interface *ret)
+{
+	for (size_t i = 0; i < d->n_interfaces; i++) {
+		report_fill_interface(d->dp, &d->interfaces[i], ret);
+		if (!ret->verified)
+			return true;
+	}
+	return false;
+}
+
+static void answer_explain(struct daemon *d, const struct control_request *request,
+			   const struct report_interface *unverified, struct text *out)
 {
 	struct enforcer_verdict verdict =
 		enforcer_explain(&d->enforcer, &request->source, request->port, request->proto_bit);
@@ -121,7 +133,9 @@ static void answer_explain(struct daemon *d, const struct control_request *reque
 					 .proto_bit = request->proto_bit,
 					 .reason = verdict.reason,
 					 .would_be = verdict.would_be,
-					 .has_grant = verdict.has_entry};
+					 .has_grant = verdict.has_entry,
+					 .unverified = unverified ? unverified->name : NULL,
+					 .unverified_why = unverified ? unverified->why : NULL};
 
 	explain.grant = (struct report_grant){.source = request->source,
 					      .port = request->port,
@@ -143,12 +157,14 @@ static void answer_explain(struct daemon *d, const struct control_request *reque
 int status_answer(struct daemon *d, const struct control_request *request, struct text *out)
 {
 	CLEANUP(report_clear) struct report report = {0};
+	struct report_interface unverified;
+	bool open = find_unverified(d, &unverified);
 	const char *what = NULL;
 	int r;
 
 	if (request->kind == CONTROL_EXPLAIN) {
-		answer_explain(d, request, out);
-		return 0;
+		answer_explain(d, request, open ? &unverified : NULL, out);
+		return open;
 	}
 	r = build_report(d, &report, &what);
 	if (r < 0) {
@@ -159,5 +175,5 @@ int status_answer(struct daemon *d, const struct control_request *request, struc
 		(request->json ? report_status_json : report_status_text)(&report, out);
 	else
 		(request->json ? report_list_json : report_list_text)(&report, out);
-	return 0;
+	return open;
 }

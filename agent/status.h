@@ -8,7 +8,7 @@
 #include "control_req.h"
 #include "daemon.h"
 
-/* The answer to one control request. 0, or -errno with *out what could not be done. */
+/* The answer to one control request; returns as control_answer. */
 int status_answer(struct daemon *d, const struct control_request *request, struct text *out);
 
 #endif

@@ -71,10 +71,14 @@ check "the one that ended meanwhile is not" silent_for $nbr4 22
 check "a source that never had one is closed" silent_for $cli4c 22
 
 # 5. Somebody takes the program off under the daemon: status must not go on saying that the interface is protected.
+is "status exits with 0 while all is well" 0 "$(jg status >/dev/null; echo $?)"
 is "before that, the interface is verified" true "$(jg status --json | jq '.interfaces[0].verified')"
 bpftool link detach pinned "$pin/link_$srv_if"
 is "with the program taken off it is not" false "$(jg status --json | jq '.interfaces[0].verified')"
-like "and status says so in its first line" 'NOT|not ' "$(jg status | head -n 1)"
+like "and status says so in its first line" 'NOT|not ' "$(jg status | sed -n 1p)"
+is "status exits with 1 then" 1 "$(jg status >/dev/null; echo $?)"
+like "explain begins with it" '^NOT ENFORCED on ' "$(jg explain $nbr4 22 | sed -n 1p)"
+is "and names the interface in JSON" "$srv_if" "$(jg explain $nbr4 22 --json | jq -r .not_enforced_on)"
 stop jitgated
 must_start_jitgated
 check "a restart attaches it again" closes_for $nbr4 22 3

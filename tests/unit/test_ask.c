@@ -121,12 +121,12 @@ static void ask_child(const struct answer *answer, uint32_t timeout_ms, struct o
 		assert_int_equal(status, 0);
 }
 
-static void expect_answer(const struct answer *answer, size_t len)
+static void expect_result(const struct answer *answer, int result, size_t len)
 {
 	struct outcome outcome;
 
 	ask_child(answer, PLENTY_MS, &outcome);
-	assert_int_equal(outcome.result, 0);
+	assert_int_equal(outcome.result, result);
 	assert_int_equal(outcome.len, len);
 	for (size_t i = 0; i < len; i++) {
 		if (outcome.text[i] != letter_at(i))
@@ -134,6 +134,11 @@ static void expect_answer(const struct answer *answer, size_t len)
 	}
 	assert_int_equal(outcome.text[len], '\0');
 	free(outcome.text);
+}
+
+static void expect_answer(const struct answer *answer, size_t len)
+{
+	expect_result(answer, 0, len);
 }
 
 static void expect_failure(const struct answer *answer, uint32_t timeout_ms, int result, const char *text)
@@ -154,6 +159,12 @@ static void a_whole_answer_comes_back_as_it_was_sent(void **state)
 	expect_answer(&(struct answer){.head = "OK 0\n"}, 0);
 	expect_answer(&(struct answer){.head = "OK 26\n", .body_len = 26, .pieces = 13}, 26);
 	expect_answer(&(struct answer){.head = "OK 3145728\n", .body_len = LONG_BYTES}, LONG_BYTES);
+}
+
+static void an_answer_from_an_open_machine_is_whole_and_says_so(void **state)
+{
+	(void)state;
+	expect_result(&(struct answer){.head = "OPEN 5\n", .body_len = 5}, ASK_OPEN, 5);
 }
 
 static void half_an_answer_is_none(void **state)
@@ -245,6 +256,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_whole_answer_comes_back_as_it_was_sent),
+		cmocka_unit_test(an_answer_from_an_open_machine_is_whole_and_says_so),
 		cmocka_unit_test(half_an_answer_is_none),
 		cmocka_unit_test(more_than_was_announced_is_no_answer),
 		cmocka_unit_test(a_refusal_is_told_in_its_own_words),

@@ -640,14 +640,18 @@ static void no_line_is_wider_than_100_columns_whatever_comes_in(void **state)
 		fill_random(&r);
 		report_status_text(&r.report, &status);
 		report_list_text(&r.report, &list);
-		explain = (struct report_explain){r.report.now,
-						  random_cidr(),
-						  65535,
-						  PROTO_BIT_UDPLITE,
-						  random_below(_REASON_MAX),
-						  random_below(_REASON_MAX),
-						  true,
-						  r.grants[0]};
+		explain = (struct report_explain){.now = r.report.now,
+						  .source = random_cidr(),
+						  .port = 65535,
+						  .proto_bit = PROTO_BIT_UDPLITE,
+						  .reason = random_below(_REASON_MAX),
+						  .would_be = random_below(_REASON_MAX),
+						  .has_grant = true,
+						  .grant = r.grants[0]};
+		if (random_below(2)) {
+			explain.unverified = r.interfaces[0].name;
+			explain.unverified_why = r.interfaces[0].why;
+		}
 		report_explain_text(&explain, &explain_text);
 		assert_fit_for_a_terminal(&status);
 		assert_fit_for_a_terminal(&list);
