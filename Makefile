@@ -66,11 +66,11 @@ pkg_libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 
 # CORE: pure decisions. They sit in one archive; a program pulls in what it uses.
 core := apply audit azure_jit azure_json azure_url calendar cidr clockmap conf conf_keys conf_read conf_scan \
-	conf_value control_req enforcer feed_msg grant grant_list guard json_member json_scan learned number pace reason \
+	conf_value control_req enforcer explain feed_msg grant grant_list guard json_member json_scan learned number pace reason \
 	reconcile report report_grants report_json show state takeover text timefmt utf8
 
 # What is behind datapath.h: all that uses libbpf and the skeleton.
-datapath := datapath attach gate_maps gate_counters
+datapath := datapath attach detach gate_maps gate_counters
 
 jitgated_src := jitgated daemon status report_build feed_server control_server $(datapath) netif clock loop sandbox usock notify sysctl \
 	conf_file files log

@@ -15,8 +15,6 @@
 #include "datapath_internal.h"
 #include "util.h"
 
-#define LINK_PREFIX "link_"
-
 static uint32_t program_id(int fd)
 {
 	struct bpf_prog_info info = {0};
@@ -107,7 +105,7 @@ static int link_path(const struct datapath *dp, const char *ifname, char out[DAT
 {
 	char name[64];
 
-	snprintf(name, sizeof(name), LINK_PREFIX "%s", ifname);
+	snprintf(name, sizeof(name), DATAPATH_LINK_PREFIX "%s", ifname);
 	for (char *c = name; *c; c++) {
 		if (*c == '.')
 			*c = ':'; /* which no interface name can hold, so that no two share a pin */
@@ -138,7 +136,7 @@ static int for_each_link(const char *pin_dir, void (*visit)(void *ctx, const cha
 		_cleanup_close_ int fd = -1;
 		struct bpf_link_info info = {0};
 
-		if (strncmp(entry->d_name, LINK_PREFIX, strlen(LINK_PREFIX)) != 0 ||
+		if (strncmp(entry->d_name, DATAPATH_LINK_PREFIX, strlen(DATAPATH_LINK_PREFIX)) != 0 ||
 		    datapath_pin_path(pin_dir, entry->d_name, path) < 0)
 			continue;
 		fd = bpf_obj_get(path);
@@ -176,7 +174,7 @@ static int make_room(const struct datapath *dp, const char *path)
 		return errno == ENOENT ? 0 : -errno;
 	if (link_info(fd, &info) < 0 || !info.xdp.ifindex)
 		return unlink(path) < 0 ? -errno : 0;
-	snprintf(name, sizeof(name), LINK_PREFIX "of_interface_%010u", info.xdp.ifindex);
+	snprintf(name, sizeof(name), DATAPATH_LINK_PREFIX "of_interface_%010u", info.xdp.ifindex);
 	r = datapath_pin_path(dp->pin_dir, name, aside);
 	if (r < 0)
 		return r;
@@ -478,58 +476,4 @@ int datapath_linked(struct datapath *dp, uint32_t **ret_ifindexes, size_t *ret_n
 	*ret_ifindexes = list.v;
 	*ret_n = list.n;
 	return 0;
-}
-
-/* Only what we make, or another version does, is removed: pin_dir may be a folder that others use too. */
-static bool is_our_pin(const char *name)
-{
-	static const char *const programs[] = {"root", "root_new", "gate", "gate_new"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
-		if (strcmp(name, programs[i]) == 0)
-			return true;
-	}
-	return strncmp(name, LINK_PREFIX, strlen(LINK_PREFIX)) == 0 || datapath_pin_version(name);
-}
-
-/* One sweep over the folder: the links, or everything else. */
-static int unlink_pins(const char *pin_dir, bool links, size_t *ret_n, struct failure *failure)
-{
-	_cleanup_closedir_ DIR *dir = opendir(pin_dir);
-	const struct dirent *entry;
-
-	*ret_n = 0;
-	if (!dir)
-		return failure_set(failure, -errno, "cannot read %s: %s", pin_dir, strerror(errno));
-	while ((entry = readdir(dir))) {
-		char path[DATAPATH_PATH_MAX];
-		int r;
-
-		if (!is_our_pin(entry->d_name) ||
-		    links != (strncmp(entry->d_name, LINK_PREFIX, strlen(LINK_PREFIX)) == 0))
-			continue;
-		r = datapath_pin_path(pin_dir, entry->d_name, path);
-		if (r == 0 && unlink(path) < 0)
-			r = -errno;
-		if (r < 0)
-			return failure_set(failure, r, "cannot remove %s/%s: %s", pin_dir, entry->d_name, strerror(-r));
-		++*ret_n;
-	}
-	return 0;
-}
-
-int datapath_detach(const char *pin_dir, size_t *ret_links, struct failure *failure)
-{
-	size_t others = 0;
-	int r;
-
-	*ret_links = 0;
-	if (access(pin_dir, F_OK) < 0 && errno == ENOENT)
-		return 0;
-	r = unlink_pins(pin_dir, true, ret_links, failure);
-	if (r == 0)
-		r = unlink_pins(pin_dir, false, &others, failure);
-	if (r == 0 && rmdir(pin_dir) < 0 && errno != ENOTEMPTY)
-		r = failure_set(failure, -errno, "cannot remove %s: %s", pin_dir, strerror(errno));
-	return r;
 }

@@ -83,7 +83,7 @@ int datapath_pin_path(const char *pin_dir, const char *name, char out[DATAPATH_P
 
 /* ------------------------------------------------------------ the folder */
 
-static bool is_bpffs(const char *path)
+bool datapath_is_bpffs(const char *path)
 {
 	struct statfs fs;
 
@@ -100,7 +100,7 @@ static int open_pin_dir(const char *pin_dir, int *ret_fd, struct failure *failur
 	if (!slash || slash == pin_dir || strlen(pin_dir) + 32 > sizeof(parent))
 		return failure_set(failure, -EINVAL, "pin_dir %s: must be a folder inside a BPF file system", pin_dir);
 	snprintf(parent, sizeof(parent), "%.*s", (int)(slash - pin_dir), pin_dir);
-	if (!is_bpffs(parent))
+	if (!datapath_is_bpffs(parent))
 		return failure_set(failure, -EINVAL,
 				   "pin_dir %s: %s is not a BPF file system; mount it: mount -t bpf bpf %s", pin_dir,
 				   parent, parent);

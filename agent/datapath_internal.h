@@ -13,6 +13,7 @@
 #include "gate.skel.h"
 
 #define DATAPATH_PATH_MAX 512
+#define DATAPATH_LINK_PREFIX "link_"
 
 /* One descriptor for each pinned map. A new map gets a member here and a row in datapath.c's table. */
 struct datapath_fds {
@@ -42,6 +43,8 @@ struct datapath {
 };
 
 int datapath_pin_path(const char *pin_dir, const char *name, char out[DATAPATH_PATH_MAX]);
+
+bool datapath_is_bpffs(const char *path);
 
 /* The version in the name of a map's pin, as grants_v1 has 1; 0: no name of a map of ours. */
 unsigned long datapath_pin_version(const char *name);

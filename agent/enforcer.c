@@ -435,7 +435,7 @@ struct boot_time enforcer_next(const struct enforcer *e)
 	return next;
 }
 
-/* ------------------------------------------------------------ events, questions */
+/* ------------------------------------------------------------ events */
 
 /* Whether one more line about packets may be written now. */
 static bool take_event_line(struct enforcer *e, struct boot_time now)
@@ -475,46 +475,4 @@ void enforcer_take_event(struct enforcer *e, const struct event *event)
 		if (!line.failed)
 			e->hooks->log(e->hooks_ctx, LOG_LEVEL_INFO, line.data);
 	}
-}
-
-static const struct grant *latest_cover(const struct enforcer *e, const struct cidr *source, uint16_t port,
-					uint8_t proto_bit)
-{
-	const struct grant *best = NULL;
-
-	for (size_t i = 0; i < e->current.grants.n; i++) {
-		const struct grant *grant = &e->current.grants.grants[i];
-
-		if (grant->mark == GRANT_REFUSED || grant->port != port || !(grant->protos & proto_bit) ||
-		    !cidr_covers(&grant->source, source))
-			continue;
-		if (!best || grant->until.ns > best->until.ns)
-			best = grant;
-	}
-	return best;
-}
-
-struct enforcer_verdict enforcer_explain(struct enforcer *e, const struct cidr *source, uint16_t port,
-					 uint8_t proto_bit)
-{
-	struct enforcer_verdict verdict = {.reason = REASON_NO_GRANT};
-	struct gate_key key = entry_key(source, port, proto_number(proto_bit));
-	struct clock_pair now = e->hooks->now(e->hooks_ctx);
-	struct gate_state state;
-
-	if (!(e->gate->get_protected(e->gate_ctx, port) & proto_bit)) {
-		verdict.reason = verdict.would_be = REASON_UNPROTECTED;
-		return verdict;
-	}
-	if (e->gate->lookup(e->gate_ctx, &key, &verdict.entry) == 0) {
-		verdict.has_entry = true;
-		verdict.reason = now.boot.ns < verdict.entry.expires_boot_ns ? REASON_GRANTED : REASON_EXPIRED;
-		if (verdict.entry.expires_boot_ns != JITGATE_NO_DEADLINE)
-			verdict.grant = latest_cover(e, source, port, proto_bit);
-	}
-	verdict.would_be = verdict.reason;
-	e->gate->get_state(e->gate_ctx, &state);
-	if (state.mode == JITGATE_AUDIT && verdict.reason != REASON_GRANTED)
-		verdict.reason = REASON_AUDIT;
-	return verdict;
 }

@@ -113,6 +113,10 @@ static int run_detach(const struct options *options)
 		log_err("%s", failure.text);
 		return EXIT_FAILED;
 	}
+	if (!links) {
+		log_notice("nothing to take off: no interface is attached from %s", pin_dir);
+		return EXIT_OK;
+	}
 	log_notice("enforcement is off: %zu interface(s) detached, pins in %s removed; a jitgated that still runs has "
 		   "nothing to enforce until it is restarted",
 		   links, pin_dir);

@@ -15,6 +15,7 @@
 
 #include "enforcer.h"
 #include "fake_gate.h"
+#include "random.h"
 #include "util.h"
 
 #define MINUTE (60 * NS_PER_S)
@@ -35,16 +36,6 @@ struct world {
 };
 
 static struct world w;
-static uint64_t seed = 0x73696d756c617465ULL;
-
-static uint32_t random_below(uint32_t n)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (uint32_t)(seed >> 33) % n;
-}
-
 /* ------------------------------------------------------------ the world */
 
 static struct clock_pair world_now(void *ctx)
@@ -1004,7 +995,6 @@ static void a_week_of_random_grants_never_differs_from_the_oracle(void **state)
 	size_t checked = 0, open = 0;
 
 	(void)state;
-	print_message("# seed %llx\n", (unsigned long long)seed);
 	enforcer_start(&w.e, NULL);
 	for (int64_t t = 0; t < 7 * 24 * 60; t += 10) {
 		struct snapshot s = {0};
@@ -1095,5 +1085,5 @@ int main(void)
 		world_test(a_week_of_random_grants_never_differs_from_the_oracle),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, seed_random, NULL);
 }

@@ -11,28 +11,7 @@
 
 #include "cidr.h"
 #include "jitgate_abi.h"
-
-static uint64_t random_state;
-
-/* xorshift64* */
-static uint32_t random_below(uint32_t limit)
-{
-	random_state ^= random_state >> 12;
-	random_state ^= random_state << 25;
-	random_state ^= random_state >> 27;
-	return (uint32_t)((random_state * 0x2545f4914f6cdd1dULL) >> 32) % limit;
-}
-
-static int seed_random(void **state)
-{
-	const char *given = getenv("TEST_SEED");
-
-	(void)state;
-	random_state = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL);
-	random_state |= 1;
-	print_message("# TEST_SEED=%llu\n", (unsigned long long)random_state);
-	return 0;
-}
+#include "random.h"
 
 static struct cidr parse(const char *text)
 {

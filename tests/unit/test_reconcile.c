@@ -12,22 +12,13 @@
 #include <cmocka.h>
 
 #include "fake_gate.h"
+#include "random.h"
 #include "reconcile.h"
 #include "util.h"
 
 #define PORT 22
 #define TCP 6
 #define ROUNDS 4000
-
-static uint64_t seed = 0x6a69746761746521ULL;
-
-static uint32_t random_below(uint32_t n)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (uint32_t)(seed >> 33) % n;
-}
 
 /* Few distinct bits, so that prefixes nest and meet all the time. */
 static struct cidr random_source(void)
@@ -151,7 +142,6 @@ static void trie_passes_exactly_what_a_live_grant_covers(void **state)
 	struct watch watch = {.gate = &gate};
 
 	(void)state;
-	print_message("# seed %llx\n", (unsigned long long)seed);
 	gate = (struct fake_gate){.capacity = 256, .changed = check_between, .ctx = &watch};
 	gate.protected[PORT] = PROTO_BIT_TCP;
 	for (int round = 0; round < ROUNDS; round++) {
@@ -301,5 +291,5 @@ int main(void)
 		cmocka_unit_test(a_foreign_slot_is_replaced),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, seed_random, NULL);
 }

@@ -14,39 +14,13 @@
 #include <time.h>
 
 #include "reason.h"
+#include "random.h"
 #include "report.h"
 #include "show.h"
 #include "util.h"
 
 #define NOW_S 1795368600LL /* 2026-11-22T17:30:00Z */
 #define AT(s) ((struct wall_time){(s)*NS_PER_S})
-
-static uint64_t random_state;
-
-/* xorshift64* */
-static uint64_t random_bits(void)
-{
-	random_state ^= random_state >> 12;
-	random_state ^= random_state << 25;
-	random_state ^= random_state >> 27;
-	return random_state * 0x2545f4914f6cdd1dULL;
-}
-
-static uint32_t random_below(uint32_t limit)
-{
-	return (uint32_t)(random_bits() >> 32) % limit;
-}
-
-static int prepare(void **state)
-{
-	const char *given = getenv("TEST_SEED");
-
-	(void)state;
-	random_state = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL);
-	random_state |= 1;
-	print_message("# TEST_SEED=%llu\n", (unsigned long long)random_state);
-	return 0;
-}
 
 static struct cidr cidr_of(const char *text)
 {
@@ -786,5 +760,5 @@ int main(void)
 		cmocka_unit_test(bytes_are_said_in_three_or_four_digits),
 	};
 
-	return cmocka_run_group_tests(tests, prepare, NULL);
+	return cmocka_run_group_tests(tests, seed_random, NULL);
 }

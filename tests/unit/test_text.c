@@ -12,31 +12,10 @@
 #include <time.h>
 
 #include "text.h"
+#include "random.h"
 #include "util.h"
 
 #define REPLACEMENT "\xef\xbf\xbd"
-
-static uint64_t random_state;
-
-/* xorshift64* */
-static uint32_t random_below(uint32_t limit)
-{
-	random_state ^= random_state >> 12;
-	random_state ^= random_state << 25;
-	random_state ^= random_state >> 27;
-	return (uint32_t)((random_state * 0x2545f4914f6cdd1dULL) >> 32) % limit;
-}
-
-static int seed_random(void **state)
-{
-	const char *given = getenv("TEST_SEED");
-
-	(void)state;
-	random_state = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL);
-	random_state |= 1;
-	print_message("# TEST_SEED=%llu\n", (unsigned long long)random_state);
-	return 0;
-}
 
 static void text_grows_and_stays_terminated(void **state)
 {

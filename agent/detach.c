@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * EDGE. Taking enforcement off, by nothing but the names in the pin folder: no lock, no program, no config. A
+ * locked-out owner depends on it.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <string.h>
+
+#include "datapath_internal.h"
+#include "util.h"
+
+static bool is_link_pin(const char *name)
+{
+	return strncmp(name, DATAPATH_LINK_PREFIX, strlen(DATAPATH_LINK_PREFIX)) == 0;
+}
+
+/* Only what we make, or another version does, is removed: pin_dir may be a folder that others use too. */
+static bool is_our_pin(const char *name)
+{
+	static const char *const programs[] = {"root", "root_new", "gate", "gate_new"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
+		if (strcmp(name, programs[i]) == 0)
+			return true;
+	}
+	return is_link_pin(name) || datapath_pin_version(name);
+}
+
+/* One sweep over the folder: the links, or everything else. */
+static int unlink_pins(const char *pin_dir, bool links, size_t *ret_n, struct failure *failure)
+{
+	_cleanup_closedir_ DIR *dir = opendir(pin_dir);
+	const struct dirent *entry;
+
+	*ret_n = 0;
+	if (!dir)
+		return failure_set(failure, -errno, "cannot read %s: %s", pin_dir, strerror(errno));
+	while ((entry = readdir(dir))) {
+		char path[DATAPATH_PATH_MAX];
+		int r;
+
+		if (!is_our_pin(entry->d_name) || links != is_link_pin(entry->d_name))
+			continue;
+		r = datapath_pin_path(pin_dir, entry->d_name, path);
+		if (r == 0 && unlink(path) < 0)
+			r = -errno;
+		if (r < 0)
+			return failure_set(failure, r, "cannot remove %s/%s: %s", pin_dir, entry->d_name, strerror(-r));
+		++*ret_n;
+	}
+	return 0;
+}
+
+int datapath_detach(const char *pin_dir, size_t *ret_links, struct failure *failure)
+{
+	size_t others = 0;
+	int r;
+
+	*ret_links = 0;
+	if (access(pin_dir, F_OK) < 0 && errno == ENOENT)
+		return 0;
+	if (!datapath_is_bpffs(pin_dir))
+		return failure_set(failure, -EINVAL, "%s is not on a BPF file system, so nothing is pinned there",
+				   pin_dir);
+	r = unlink_pins(pin_dir, true, ret_links, failure);
+	if (r == 0)
+		r = unlink_pins(pin_dir, false, &others, failure);
+	if (r == 0 && rmdir(pin_dir) < 0 && errno != ENOTEMPTY)
+		r = failure_set(failure, -errno, "cannot remove %s: %s", pin_dir, strerror(errno));
+	return r;
+}
