@@ -93,9 +93,11 @@ probe_src := $(patsubst tests/tools/%.c,%,$(wildcard tests/tools/*.c))
 deps := CC='$(CC)' CLANG='$(CLANG)' BPFTOOL='$(BPFTOOL)' PKG_CONFIG='$(PKG_CONFIG)' tests/deps.sh
 deps_do := $(if $(filter test test-% check demo,$(MAKECMDGOALS)),install,check)
 
-.PHONY: deps have-build have-test
+.PHONY: deps deps-build have-build have-test
 deps: ## install what building and testing need (as root)
 	@$(deps) install build test
+deps-build: ## install what building alone needs (as root)
+	@$(deps) install build
 have-build:
 	@$(deps) $(deps_do) build
 have-test: have-build

@@ -228,15 +228,31 @@ static int keep_link(const struct datapath *dp, const struct netif *now, const c
 	return r < 0 ? r : 1;
 }
 
+/* By name: another instance's root program is told apart, because `ip link` cannot take that off. */
+static bool is_root_program(uint32_t id)
+{
+	_cleanup_close_ int fd = bpf_prog_get_fd_by_id(id);
+	struct bpf_prog_info info = {0};
+	__u32 len = sizeof(info);
+
+	return fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &len) == 0 && strcmp(info.name, "root") == 0;
+}
+
 static int name_conflict(const struct netif *netif, struct failure *failure)
 {
 	struct netif now = *netif;
 
 	netif_get(netif->ifindex, &now);
+	if (is_root_program(now.xdp_program))
+		return failure_set(
+			failure, -EBUSY,
+			"%s already runs another jitgate's program (id %u), pinned in another folder; take that "
+			"off: jitgated --detach --pin-dir DIR, or leave %s out of `interfaces`",
+			netif->name, now.xdp_program, netif->name);
 	return failure_set(
 		failure, -EBUSY,
 		"%s already runs another XDP program (id %u, %s); see `bpftool prog show id %u`, take it off "
-		"(ip link set dev %s xdp off) or leave %s out of `interfaces`",
+		"(ip link set dev %s xdp off, or bpftool link detach) or leave %s out of `interfaces`",
 		netif->name, now.xdp_program, netif_xdp_text(now.xdp_mode), now.xdp_program, netif->name, netif->name);
 }
 
@@ -382,25 +398,28 @@ bool datapath_verify(struct datapath *dp, uint32_t ifindex, struct netif *ret_ne
 
 struct keep_list {
 	const struct netif *keep;
-	size_t n;
+	size_t n, detached;
 };
 
 static void detach_unless_kept(void *ctx, const char *path, uint32_t ifindex)
 {
-	const struct keep_list *list = ctx;
+	struct keep_list *list = ctx;
 
 	for (size_t i = 0; i < list->n; i++) {
 		if (list->keep[i].ifindex == ifindex)
 			return;
 	}
-	unlink(path);
+	/* Index 0: the interface is gone, and its link with it. */
+	if (unlink(path) == 0 && ifindex)
+		list->detached++;
 }
 
-void datapath_detach_others(struct datapath *dp, const struct netif *keep, size_t n_keep)
+size_t datapath_detach_others(struct datapath *dp, const struct netif *keep, size_t n_keep)
 {
 	struct keep_list list = {.keep = keep, .n = n_keep};
 
 	for_each_link(dp->pin_dir, detach_unless_kept, &list);
+	return list.detached;
 }
 
 static void detach_if_new(void *ctx, const char *path, uint32_t ifindex)

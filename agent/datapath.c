@@ -102,8 +102,9 @@ static int open_pin_dir(const char *pin_dir, int *ret_fd, struct failure *failur
 	snprintf(parent, sizeof(parent), "%.*s", (int)(slash - pin_dir), pin_dir);
 	if (!datapath_is_bpffs(parent))
 		return failure_set(failure, -EINVAL,
-				   "pin_dir %s: %s is not a BPF file system; mount it: mount -t bpf bpf %s", pin_dir,
-				   parent, parent);
+				   "pin_dir %s: %s is not a BPF file system; set pin_dir to a folder in one, usually "
+				   "/sys/fs/bpf (if that is not mounted: mount -t bpf bpf /sys/fs/bpf)",
+				   pin_dir, parent);
 	if (mkdir(pin_dir, 0700) < 0 && errno != EEXIST)
 		return failure_set(failure, -errno, "cannot make pin_dir %s: %s", pin_dir, strerror(errno));
 	fd = open(pin_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -325,10 +326,13 @@ static int load_object(struct datapath *dp, uint32_t max_grants, struct failure 
 		return r;
 	r = gate_bpf__load(dp->skel);
 	if (r < 0)
-		return failure_set(failure, r,
-				   "the kernel refuses the packet program: %s; needs Linux 5.10 or newer with BPF "
-				   "(JITGATE_LOG=debug shows the kernel's words)",
-				   strerror(-r));
+		return failure_set(
+			failure, r,
+			"the kernel refuses the packet program: %s; %s (JITGATE_LOG=debug shows the kernel's "
+			"words)",
+			strerror(-r),
+			r == -EPERM ? "it takes CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON, and no kernel lockdown"
+				    : "it takes Linux 5.10 or newer with BPF");
 	for (size_t i = 0; i < ARRAY_SIZE(pinned_maps); i++)
 		*fd_of(&dp->fds, &pinned_maps[i]) = bpf_map__fd(map_of(dp, &pinned_maps[i]));
 	return 0;

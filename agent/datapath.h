@@ -71,8 +71,8 @@ void datapath_detach_new(struct datapath *dp);
  */
 bool datapath_verify(struct datapath *dp, uint32_t ifindex, struct netif *ret_netif, char why[REPORT_WHY_MAX]);
 
-/* Links that are pinned for interfaces other than `keep` are taken off. */
-void datapath_detach_others(struct datapath *dp, const struct netif *keep, size_t n_keep);
+/* Links that are pinned for interfaces other than `keep` are taken off. How many interfaces that leaves open. */
+size_t datapath_detach_others(struct datapath *dp, const struct netif *keep, size_t n_keep);
 
 /*
  * Take enforcement off: links first, then every other pin of ours, of any version, then the folder if nothing else is

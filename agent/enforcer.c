@@ -135,7 +135,8 @@ static void update_marks(struct enforcer *e, struct grant_set *set, struct wall_
 			if (mark == GRANT_LIVE)
 				audit(e, "granted", set, grant, NULL);
 			else if (mark == GRANT_REFUSED)
-				audit(e, "refused", set, grant, guard_text(verdict));
+				audit(e, grant->mark == GRANT_LIVE ? "revoked" : "refused", set, grant,
+				      guard_text(verdict));
 			else if (grant->mark == GRANT_LIVE)
 				audit(e, "expired", set, grant, NULL);
 		}
@@ -317,12 +318,36 @@ static int prepare_candidate(struct enforcer *e, struct candidate *candidate, st
 	return r;
 }
 
+/* Whether a port is among the learned ones. */
+static bool has_port(const struct learned *learned, const struct learned_port *port)
+{
+	for (size_t i = 0; i < learned->n; i++) {
+		if (learned->ports[i].port == port->port && learned->ports[i].proto_bit == port->proto_bit)
+			return true;
+	}
+	return false;
+}
+
+/* A feed's word closes ports and, after a while, lets them go: that belongs into the trail as grants do. */
+static void audit_ports(struct enforcer *e, const char *what, const struct learned *of, const struct learned *not_of)
+{
+	char protos[PROTOS_TEXT_MAX];
+
+	for (size_t i = 0; i < of->n; i++) {
+		if (!has_port(not_of, &of->ports[i]))
+			say(e, LOG_LEVEL_NOTICE, "%s port=%u/%s by=feed", what, of->ports[i].port,
+			    protos_format(of->ports[i].proto_bit, protos));
+	}
+}
+
 static void install_candidate(struct enforcer *e, struct candidate *candidate, struct clock_pair now)
 {
 	_cleanup_snapshot_ struct snapshot old = e->current;
 
 	e->current = *candidate->snapshot;
 	*candidate->snapshot = (struct snapshot){0};
+	audit_ports(e, "protected", &candidate->learned, &e->learned);
+	audit_ports(e, "released", &e->learned, &candidate->learned);
 	learned_free(&e->learned);
 	e->learned = candidate->learned;
 	note_answer(e);

@@ -36,7 +36,7 @@ struct feed_server {
  */
 #define MESSAGES_PER_ROUND 4096
 
-#define REFUSED_LINE_NS NS_PER_S
+#define REFUSED_LINE_NS (60 * NS_PER_S)
 
 static void drop_feed(struct feed_server *server)
 {
@@ -111,7 +111,7 @@ static void on_feed(void *ctx, uint32_t events)
 	}
 }
 
-/* One line a second, so that whoever knocks in a loop does not push the audit trail out of the journal. */
+/* One line a minute, so that whoever knocks in a loop does not push the audit trail out of the journal. */
 static bool may_say_refused(struct feed_server *server)
 {
 	struct boot_time now = clock_now().boot;

@@ -282,6 +282,7 @@ static void say_attached(struct daemon *d, const struct netif *netif, const stru
 /* Either all interfaces are attached, or those that this start attached are let go again. */
 static int attach_all(struct daemon *d, struct failure *failure)
 {
+	size_t detached;
 	int r = datapath_activate(d->dp, failure);
 
 	for (size_t i = 0; r == 0 && i < d->n_interfaces; i++) {
@@ -291,10 +292,15 @@ static int attach_all(struct daemon *d, struct failure *failure)
 		if (r == 0)
 			say_attached(d, &d->interfaces[i], &attached);
 	}
-	if (r < 0)
+	if (r < 0) {
 		datapath_detach_new(d->dp);
-	else
-		datapath_detach_others(d->dp, d->interfaces, d->n_interfaces);
+		return r;
+	}
+	detached = datapath_detach_others(d->dp, d->interfaces, d->n_interfaces);
+	if (detached)
+		log_warning("%zu interface(s) of the run before are no longer in `interfaces` and were detached: their "
+			    "ports are open",
+			    detached);
 	return r;
 }
 
@@ -325,6 +331,9 @@ static int give_up_root(struct daemon *d, const struct start *start, struct fail
 
 	if (r < 0)
 		return failure_set(failure, r, "cannot become user %s: %s", d->conf.user, strerror(-r));
+	if (access(d->conf_path, R_OK) < 0)
+		log_warning("%s cannot be read by user %s, so a reload will fail: %s; chmod 644 %s", d->conf_path,
+			    d->conf.user, strerror(errno), d->conf_path);
 	/* Since 5.19 a map that is held by descriptor needs no capability; asked of the kernel, not of its version. */
 	r = sandbox_try_without_bpf(datapath_probe_hook, d->dp);
 	if (r < 0)
@@ -339,11 +348,9 @@ static int give_up_root(struct daemon *d, const struct start *start, struct fail
 
 static int prepare(struct daemon *d, struct start *start, struct failure *failure)
 {
-	int r = find_users(&d->conf, start, failure);
+	int r = netif_select(d->conf.interfaces, d->conf.n_interfaces, d->conf.interfaces_auto, &d->interfaces,
+			     &d->n_interfaces, failure);
 
-	if (r == 0)
-		r = netif_select(d->conf.interfaces, d->conf.n_interfaces, d->conf.interfaces_auto, &d->interfaces,
-				 &d->n_interfaces, failure);
 	if (r == 0)
 		r = open_places(d, start, failure);
 	if (r == 0)
@@ -386,6 +393,10 @@ static int run_daemon(const struct options *options)
 		return EXIT_FAILED;
 	}
 	d.notify_fd = notify_open();
+	if (find_users(&d.conf, &start, &failure) < 0) {
+		log_err("%s", failure.text);
+		return EXIT_CONFIG;
+	}
 	r = prepare(&d, &start, &failure);
 	if (r < 0) {
 		log_err("%s", failure.text);

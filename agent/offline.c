@@ -72,6 +72,7 @@ static int fill(struct datapath *dp, struct report *report)
 		r = fill_grants(dp, now, report);
 	datapath_gate_ops.get_state(dp, &state);
 	report->last_good.ns = (int64_t)state.last_sync_wall_s * NS_PER_S;
+	report->feed_state = report->last_good.ns ? REPORT_FEED_STALE : REPORT_FEED_NEVER;
 	report->now = now.wall;
 	return r;
 }

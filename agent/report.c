@@ -75,11 +75,27 @@ static void warn_ports(const struct report *report, struct text *line)
 		text_printf(line, "neither `protect` nor a policy names one");
 }
 
+/* Its last answer still counts, and there will be no next one as things are. */
+static void warn_fresh_feed(const struct report *report, struct text *line)
+{
+	if (report->feed_connected && !*report->last_error)
+		return;
+	begin_clause(line);
+	if (!report->feed_connected)
+		text_printf(line, "feed %s is NOT CONNECTED", report->feed_name);
+	else
+		text_printf(line, "feed %s FAILS, see its last error", report->feed_name);
+}
+
 /* Without the agent nobody knows how the feed is; that it never answered may have been said already. */
 static void warn_feed(const struct report *report, struct text *line)
 {
-	if (!report->agent_running || report->feed_state == REPORT_FEED_FRESH)
+	if (!report->agent_running)
 		return;
+	if (report->feed_state == REPORT_FEED_FRESH) {
+		warn_fresh_feed(report, line);
+		return;
+	}
 	if (report->feed_state == REPORT_FEED_NEVER && report->only_protect)
 		return;
 	begin_clause(line);

@@ -34,6 +34,25 @@ static void print_port(struct text *out, uint16_t port, uint8_t protos)
 	text_printf(out, "%u/%s", port, protos_format(protos, buf));
 }
 
+/* Of a policy's resource id people want the name and the region, which stand at its end; other origins as they are. */
+static void print_origin(const char *origin, size_t room, struct text *out)
+{
+	const char *location = strcasestr(origin, "/locations/");
+	const char *name = strrchr(origin, '/');
+	_cleanup_text_ struct text words = {0};
+
+	if (location && name > location + strlen("/locations/")) {
+		location += strlen("/locations/");
+		text_printf(&words, "policy %s, %.*s", name + 1, (int)strcspn(location, "/"), location);
+	} else {
+		text_printf(&words, "%s", origin);
+	}
+	if (words.failed)
+		out->failed = 1;
+	else
+		show_cut(out, words.data, room);
+}
+
 /* Who asked and why: `alice@example.com: "deploy" (policy)`. Each part has its share: none can push out another. */
 static void print_grant_origin(const struct report_grant *grant, struct text *out, size_t indent)
 {
@@ -49,7 +68,7 @@ static void print_grant_origin(const struct report_grant *grant, struct text *ou
 	}
 	if (*grant->origin) {
 		text_printf(out, " (");
-		show_cut(out, grant->origin, room - used);
+		print_origin(grant->origin, room - used, out);
 		text_printf(out, ")");
 	}
 	text_printf(out, "\n");
@@ -119,18 +138,31 @@ static void print_dead_agent(const struct report *report, struct text *out)
 	show_paragraph(out, &words, 0, 2);
 }
 
+/* Bad news first: what follows is what the maps say, and on this interface nobody asks them. */
+static void print_unverified(const char *interface, const char *why, struct text *out)
+{
+	_cleanup_text_ struct text words = {0};
+
+	text_printf(&words, "NOT ENFORCED on %s: %s. By the maps:", interface, why);
+	show_paragraph(out, &words, 0, 2);
+}
+
 void report_list_text(const struct report *report, struct text *out)
 {
 	if (report->mode == JITGATE_AUDIT)
 		text_printf(out, "AUDIT: nothing is dropped, with or without a grant\n");
 	if (!report->agent_running)
 		print_dead_agent(report, out);
+	for (size_t i = 0; i < report->n_interfaces; i++) {
+		if (!report->interfaces[i].verified)
+			print_unverified(report->interfaces[i].name, report->interfaces[i].why, out);
+	}
 	if (report->n_grants == 0)
 		text_printf(out, "no grants\n");
 	print_grants(report, out);
 	if (report->n_allow) {
 		show_count(out, report->n_allow, "source");
-		text_printf(out, " always allowed by `allow`\n");
+		text_printf(out, " always allowed (`allow`, and the Azure platform's own)\n");
 	}
 }
 
@@ -142,9 +174,11 @@ static void print_remedy(const struct report_explain *explain, struct text *out)
 
 	text_printf(&words, "what would open it: a just-in-time access request for port %u from ", explain->port);
 	print_source(&words, &explain->source);
-	text_printf(&words,
-		    " that is approved (the feed asks for it by itself when a packet is dropped), or `allow` in the "
-		    "config, for sources that must never be cut off");
+	text_printf(
+		&words,
+		", made by a person in Azure and approved there (jitgate then looks by itself as soon as a packet is "
+		"dropped), or `allow` in the config, for sources that must never be cut off; a grant that the guard "
+		"rails refuse is named in jitgated's log");
 	show_paragraph(out, &words, 2, 4);
 }
 
@@ -169,15 +203,6 @@ static void print_behind(const struct report_explain *explain, struct text *out)
 	print_grant_usage(grant, explain->now, out, 4);
 }
 
-/* Bad news first: what follows is what the maps say, and there nobody asks them. */
-static void print_unverified(const struct report_explain *explain, struct text *out)
-{
-	_cleanup_text_ struct text words = {0};
-
-	text_printf(&words, "NOT ENFORCED on %s: %s. By the maps:", explain->unverified, explain->unverified_why);
-	show_paragraph(out, &words, 0, 2);
-}
-
 void report_explain_text(const struct report_explain *explain, struct text *out)
 {
 	_cleanup_text_ struct text words = {0};
@@ -189,7 +214,7 @@ void report_explain_text(const struct report_explain *explain, struct text *out)
 	text_printf(&words, ": %s (%s: %s)", reason_passes(reason) ? "PASS" : "DROP", reason_name(reason),
 		    reason_meaning(reason));
 	if (explain->unverified)
-		print_unverified(explain, out);
+		print_unverified(explain->unverified, explain->unverified_why, out);
 	show_paragraph(out, &words, 0, 2);
 	if (explain->would_be != explain->reason)
 		text_printf(out, "  audit mode: enforcing would say %s (%s)\n",

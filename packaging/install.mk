@@ -30,7 +30,7 @@ $(B)/%.service: packaging/systemd/%.service.in always
 install: install-programs install-man install-system install-doc ## install (DESTDIR=, prefix=/usr/local)
 	@$(if $(DESTDIR),,printf '%s\n' \
 		'Next, as root:  systemd-sysusers && systemd-tmpfiles --create jitgate.conf && systemctl daemon-reload' \
-		'                jitgate check-config && systemctl enable --now jitgated jitgate-azure')
+		'                then, before anything is locked: "On a real VM" in README, steps 3 and 4')
 
 install-programs: all
 	$(Q)$(INSTALL) -d $(DESTDIR)$(sbindir) $(DESTDIR)$(bindir)

@@ -536,7 +536,7 @@ static void a_clock_step_back_never_gives_more_than_the_longest_grant(void **sta
 	feed_grant("10.0.0.1", 50 * MINUTE);
 	step_clock(-HOUR);
 	assert_false(passes("10.0.0.1", 22));
-	assert_true(logged("<5>refused"));
+	assert_true(logged("<5>revoked"));
 	step_clock(HOUR);
 	assert_true(passes("10.0.0.1", 22));
 	advance_alone(50 * MINUTE);
@@ -611,6 +611,7 @@ static void a_learned_port_is_released_only_after_several_answers_over_ten_minut
 	enforcer_start(&w.e, NULL);
 	add_port(&with, 3389);
 	feed(&with);
+	assert_true(logged("<5>protected port=3389/tcp by=feed"));
 	assert_false(passes("10.0.0.1", 3389));
 	for (int i = 0; i < 11; i++) { /* many answers, ten minutes not yet over */
 		struct snapshot without = {0};
@@ -626,6 +627,7 @@ static void a_learned_port_is_released_only_after_several_answers_over_ten_minut
 		advance(MINUTE);
 	}
 	assert_true(passes("10.0.0.1", 3389));
+	assert_true(logged("<5>released port=3389/tcp by=feed"));
 	assert_false(passes("10.0.0.1", 22)); /* in `protect`: never released */
 }
 

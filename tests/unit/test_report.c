@@ -150,7 +150,7 @@ static void list_says_source_port_deadline_who_and_why(void **state)
 				    "2001:db8:1234:5678::/64  3389/*  2026-11-23 00:30:00Z (in 7 h)\n"
 				    "    requestor not given (ops/default)\n"
 				    "    not used yet\n"
-				    "3 sources always allowed by `allow`\n");
+				    "3 sources always allowed (`allow`, and the Azure platform's own)\n");
 }
 
 static void empty_list_says_so(void **state)
@@ -218,6 +218,49 @@ static void stale_feed_comes_first_with_its_last_error_below(void **state)
 	s.report.last_error_at = AT(NOW_S - 60);
 	assert_first_line(&s.report, "jitgate 0.1.0: feed azure is STALE (last good answer 2 h ago)");
 	assert_says(&s.report, "\n  last error 17:29:00Z (1 min ago): ARM answered 429\n");
+}
+
+static void a_feed_that_is_gone_or_fails_comes_first_while_its_last_answer_is_fresh(void **state)
+{
+	struct sample s;
+
+	(void)state;
+	fill_sample(&s);
+	s.report.feed_connected = false;
+	assert_first_line(&s.report, "jitgate 0.1.0: feed azure is NOT CONNECTED");
+	s.report.feed_connected = true;
+	s.report.last_error = "ARM answers 403";
+	assert_first_line(&s.report, "jitgate 0.1.0: feed azure FAILS, see its last error");
+}
+
+static void a_list_of_an_open_machine_says_so_first(void **state)
+{
+	const char *first = "NOT ENFORCED on eth1: nothing is attached. By the maps:\n";
+	_cleanup_text_ struct text t = {0};
+	struct sample s;
+
+	(void)state;
+	fill_sample(&s);
+	s.report.n_interfaces = 2;
+	report_list_text(&s.report, &t);
+	assert_memory_equal(t.data, first, strlen(first));
+}
+
+static void a_policy_is_shown_by_name_and_region(void **state)
+{
+	_cleanup_text_ struct text t = {0};
+	struct sample s;
+
+	(void)state;
+	fill_sample(&s);
+	s.grants[0].origin = "/subscriptions/487bb485-b5b0-471e-9c0d-10717612f869/resourceGroups/ops/providers/"
+			     "Microsoft.Security/locations/westeurope/jitNetworkAccessPolicies/default";
+	report_list_text(&s.report, &t);
+	assert_non_null(strstr(t.data, "\"deploy the fix\" (policy default, westeurope)\n"));
+	text_free(&t);
+	s.grants[0].origin = "/locations/";
+	report_list_text(&s.report, &t);
+	assert_non_null(strstr(t.data, "(/locations/)\n"));
 }
 
 static void no_good_answer_yet_says_which_ports_are_closed(void **state)
@@ -745,6 +788,9 @@ int main(void)
 		cmocka_unit_test(unverified_interface_comes_first_with_its_reason),
 		cmocka_unit_test(audit_mode_comes_first),
 		cmocka_unit_test(stale_feed_comes_first_with_its_last_error_below),
+		cmocka_unit_test(a_feed_that_is_gone_or_fails_comes_first_while_its_last_answer_is_fresh),
+		cmocka_unit_test(a_list_of_an_open_machine_says_so_first),
+		cmocka_unit_test(a_policy_is_shown_by_name_and_region),
 		cmocka_unit_test(no_good_answer_yet_says_which_ports_are_closed),
 		cmocka_unit_test(explain_names_verdict_reason_entry_and_remedy),
 		cmocka_unit_test(explain_in_audit_mode_says_what_enforcing_would_do),
