@@ -132,6 +132,18 @@ static void merge_rule(struct conf *conf, const struct port_rule *rule)
 	conf->protect[conf->n_protect++] = *rule;
 }
 
+static int refuse_port(const struct conf_reader *r, size_t nth)
+{
+	const char *value = conf_read_nth(r, CONF_KEY_PROTECT, nth);
+	size_t digits = strspn(value, "0123456789");
+
+	if (digits && (value[digits] == '-' || value[digits] == ':'))
+		return conf_read_refuse(r, CONF_KEY_PROTECT, nth,
+					"is no port; no ranges here, list each port, like {\"20/tcp\", \"21/tcp\"}");
+	return conf_read_refuse(r, CONF_KEY_PROTECT, nth,
+				"is no port; write PORT/PROTO, like \"22/tcp\" or \"5985/any\"");
+}
+
 static int read_protect(const struct conf_reader *r, struct conf *conf)
 {
 	size_t n = conf_read_count(r, CONF_KEY_PROTECT);
@@ -147,8 +159,7 @@ static int read_protect(const struct conf_reader *r, struct conf *conf)
 		struct port_rule rule = {0};
 
 		if (port_rule_parse(value, strlen(value), &rule, NULL) < 0)
-			return conf_read_refuse(r, CONF_KEY_PROTECT, i,
-						"is no port; write PORT/PROTO, like \"22/tcp\" or \"5985/any\"");
+			return refuse_port(r, i);
 		merge_rule(conf, &rule);
 		if (count_pairs(conf->protect, conf->n_protect) > JITGATE_PORT_RULES_MAX)
 			return conf_read_refuse(

@@ -22,9 +22,11 @@ static int explain_read(const char *path, int error, struct failure *failure)
 		return failure_set(failure, error, "%s: longer than %d bytes, so it is not a jitgate config", path,
 				   CONF_BYTES_MAX);
 	case -EINVAL:
-		return failure_set(failure, error, "%s: not a regular file; give the config with -c FILE", path);
+		return failure_set(failure, error,
+				   "%s: not a regular file; put the config there, or start with -c FILE", path);
 	case -ENOENT:
-		return failure_set(failure, error, "%s: no such file; give the config with -c FILE", path);
+		return failure_set(failure, error, "%s: no such file; put the config there, or start with -c FILE",
+				   path);
 	default:
 		return failure_set(failure, error, "%s: %s", path, strerror(-error));
 	}

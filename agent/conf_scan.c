@@ -11,6 +11,8 @@
  */
 #include "conf_scan.h"
 
+#include "conf_char.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
@@ -38,6 +40,7 @@ struct scanner {
 	size_t len, pos;
 	int line;
 	const char *name;
+	const char *key; /* whose value is being read, for messages; NULL between values */
 	struct conf_scan found;
 	struct conf_error *err;
 };
@@ -85,15 +88,21 @@ static bool is_printable(char c)
 	return c >= 0x20 && c <= 0x7e;
 }
 
-static int refuse_char(struct scanner *s, char c)
+/* Why the byte at pos cannot stand there. */
+static int refuse_byte(struct scanner *s, bool in_string)
 {
-	if (c == '$')
-		return conf_refuse(s->err, s->name, s->line,
-				   "'$' outside quotes; environment variables are not expanded");
+	const char *key = s->key ? s->key : "", *colon = s->key ? ": " : "";
+	const char *advice = conf_char_advice(s->text + s->pos, s->len - s->pos);
+	char c = s->text[s->pos];
+
+	if (advice)
+		return conf_refuse(s->err, s->name, s->line, "%s%s%s", key, colon, advice);
 	if (is_printable(c))
-		return conf_refuse(s->err, s->name, s->line, "unexpected character '%c'; values with it need quotes",
-				   c);
-	return conf_refuse(s->err, s->name, s->line, "unexpected byte 0x%02x; only ASCII outside comments", (uint8_t)c);
+		return conf_refuse(s->err, s->name, s->line,
+				   "%s%sunexpected character '%c'; values with it need quotes", key, colon, c);
+	return conf_refuse(s->err, s->name, s->line, "%s%s%s 0x%02x%s; only %sASCII%s", key, colon,
+			   in_string ? "byte" : "unexpected byte", (uint8_t)c, in_string ? " in a string" : "",
+			   in_string ? "printable " : "", in_string ? "" : " outside comments");
 }
 
 /* Blanks, line ends and comments. Comments are blanked in the copy: libconfuse miscounts the lines of some of them. */
@@ -135,8 +144,7 @@ static int read_string(struct scanner *s, struct token *ret)
 			return conf_refuse(s->err, s->name, s->line,
 					   "\"${\" in a string; environment variables are not expanded here");
 		if (!is_printable(c))
-			return conf_refuse(s->err, s->name, s->line, "byte 0x%02x in a string; only printable ASCII",
-					   (uint8_t)c);
+			return refuse_byte(s, true);
 	}
 	return conf_refuse(s->err, s->name, s->line, "string without its closing %c on the same line", quote);
 }
@@ -180,7 +188,7 @@ static int next_token(struct scanner *s, struct token *ret)
 		s->pos += 2;
 		return 0;
 	}
-	return refuse_char(s, c);
+	return refuse_byte(s, false);
 }
 
 /* ---- grammar */
@@ -190,6 +198,27 @@ static bool is_word(const struct token *token, const char *word)
 	return token->len == strlen(word) && memcmp(token->text, word, token->len) == 0;
 }
 
+/* "key: value", as in other formats: ':' is a letter here, so it sticks to the key. */
+static int refuse_colon(struct scanner *s, enum conf_section section, const struct token *token, size_t len)
+{
+	if (section == CONF_TOP && conf_section_find(token->text, len) > 0)
+		return conf_refuse(s->err, s->name, token->line, "%.*s: unexpected ':'; write %.*s { ... }", (int)len,
+				   token->text, (int)len, token->text);
+	return conf_refuse(s->err, s->name, token->line, "%.*s: unexpected ':'; write %.*s = VALUE", (int)len,
+			   token->text, (int)len, token->text);
+}
+
+static bool is_key_with_colon(enum conf_section section, const struct token *token, size_t *ret_len)
+{
+	const char *colon = memchr(token->text, ':', token->len);
+
+	if (!colon)
+		return false;
+	*ret_len = (size_t)(colon - token->text);
+	return conf_key_find(section, token->text, *ret_len) >= 0 ||
+	       (section == CONF_TOP && conf_section_find(token->text, *ret_len) > 0);
+}
+
 static int refuse_unknown(struct scanner *s, enum conf_section section, const struct token *token)
 {
 	const char *hint = conf_key_closest(section, token->text, token->len);
@@ -197,18 +226,25 @@ static int refuse_unknown(struct scanner *s, enum conf_section section, const st
 	    other = conf_key_elsewhere(section, token->text, token->len);
 	const char *where = section == CONF_TOP ? "" : conf_section_names[section];
 	const char *dot = section == CONF_TOP ? "" : ".";
+	size_t key_len;
 
+	if (is_key_with_colon(section, token, &key_len))
+		return refuse_colon(s, section, token, key_len);
+	while (len > 1 && token->text[len - 1] == ':')
+		len--; /* the message has its own */
 	if (section == CONF_TOP && (is_word(token, "port") || is_word(token, "section")))
 		return conf_refuse(s->err, s->name, token->line,
 				   "%.*s: session policies per port are not in this version, it cuts every session "
 				   "at its grant's end; remove it",
 				   len, token->text);
 	if (other == CONF_TOP)
-		return conf_refuse(s->err, s->name, token->line, "%s%s%.*s: unknown key; it belongs outside \"%s { }\"",
+		return conf_refuse(s->err, s->name, token->line, "%s%s%.*s: unknown key; it belongs outside section %s",
 				   where, dot, len, token->text, where);
 	if (other > 0)
-		return conf_refuse(s->err, s->name, token->line, "%s%s%.*s: unknown key; it belongs into \"%s { }\"",
-				   where, dot, len, token->text, conf_section_names[other]);
+		return conf_refuse(s->err, s->name, token->line,
+				   "%s%s%.*s: unknown key; it belongs in section %s, %s { %.*s = ... }", where, dot,
+				   len, token->text, conf_section_names[other], conf_section_names[other], len,
+				   token->text);
 	if (hint)
 		return conf_refuse(s->err, s->name, token->line, "%s%s%.*s: unknown key; did you mean \"%s\"?", where,
 				   dot, len, token->text, hint);
@@ -270,11 +306,24 @@ static int scan_list(struct scanner *s, enum conf_key key)
 	}
 }
 
+/* The next key, or the end, stands where a value should. The line that lacks it is the one of the key's '='. */
+static bool is_value_missing(const struct scanner *s, const struct token *token, int line)
+{
+	struct scanner ahead = *s;
+	struct token next;
+
+	if (token->type == '}' || token->type == TOKEN_END)
+		return true;
+	ahead.err = NULL;
+	return token->type == TOKEN_WORD && token->line > line && next_token(&ahead, &next) == 0 &&
+	       (next.type == '=' || next.type == '{');
+}
+
 static int scan_value(struct scanner *s, enum conf_key key)
 {
 	const struct conf_key_info *info = &conf_keys[key];
 	struct token token;
-	int r = next_token(s, &token);
+	int line, r = next_token(s, &token);
 
 	if (r < 0)
 		return r;
@@ -283,9 +332,13 @@ static int scan_value(struct scanner *s, enum conf_key key)
 				   "%s: += is not supported; give the whole list once, with =", info->full_name);
 	if (token.type != '=')
 		return refuse_token(s, &token, info->full_name, "= behind the key");
+	line = token.line;
 	r = next_token(s, &token);
 	if (r < 0)
 		return r;
+	if (is_value_missing(s, &token, line))
+		return conf_refuse(s->err, s->name, line, "%s: no value behind =; give one, or remove the line",
+				   info->full_name);
 	if (token.type == '{' && info->is_list)
 		return scan_list(s, key);
 	if (token.type == '{')
@@ -317,7 +370,7 @@ static int scan_section(struct scanner *s, enum conf_section section, int line)
 
 static int scan_key(struct scanner *s, enum conf_section section, const struct token *token)
 {
-	int key = conf_key_find(section, token->text, token->len);
+	int key = conf_key_find(section, token->text, token->len), r;
 
 	if (key < 0)
 		return refuse_unknown(s, section, token);
@@ -325,7 +378,10 @@ static int scan_key(struct scanner *s, enum conf_section section, const struct t
 		return conf_refuse(s->err, s->name, token->line, "%s: key given twice, first on line %d; keep one",
 				   conf_keys[key].full_name, s->found.key_line[key]);
 	s->found.key_line[key] = token->line;
-	return scan_value(s, key);
+	s->key = conf_keys[key].full_name;
+	r = scan_value(s, key);
+	s->key = NULL;
+	return r;
 }
 
 /* A section's inside with its closing brace, or the whole text. Recurses one level deep: only the top has sections. */
@@ -370,6 +426,8 @@ int conf_scan(const char *text, size_t len, const char *name, struct conf_scan *
 
 	if (len > CONF_BYTES_MAX)
 		return conf_refuse(err, name, 0, "longer than %d bytes; is it the right file?", CONF_BYTES_MAX);
+	if (conf_char_is_utf16(text, len))
+		return conf_refuse(err, name, 1, "text in UTF-16; save the file as UTF-8 without byte order mark");
 	nul = len ? memchr(text, 0, len) : NULL;
 	if (nul)
 		return conf_refuse(err, name, count_lines(text, nul - text), "NUL byte; is it a text file?");

@@ -244,9 +244,10 @@ static void unknown_key_is_named_with_line_and_hint(void **state)
 	expect_refused("\n\nprotct = {\"22/tcp\"}", 3, "protct: unknown key; did you mean \"protect\"?");
 	expect_refused("gaurd { longest = \"1h\" }", 1, "did you mean \"guard\"?");
 	expect_refused("azure {\n pol_idle = \"1m\"\n}", 2, "azure.pol_idle: unknown key; did you mean \"poll_idle\"?");
-	expect_refused("longest = \"1h\"", 1, "belongs into \"guard { }\"");
-	expect_refused("guard {\nallow = {} }", 2, "belongs outside \"guard { }\"");
-	expect_refused("guard { poll_idle = 1m }", 1, "belongs into \"azure { }\"");
+	expect_refused("longest = \"1h\"", 1,
+		       "longest: unknown key; it belongs in section guard, guard { longest = ... }");
+	expect_refused("guard {\nallow = {} }", 2, "it belongs outside section guard");
+	expect_refused("guard { poll_idle = 1m }", 1, "it belongs in section azure");
 	expect_refused("frobnicate = 1", 1, "jitgate.conf(5)");
 	expect_refused("guard|longest = 1h", 1, "'|'"); /* libconfuse's own way into a section */
 	expect_refused("include(\"/etc/passwd\")", 1, "include: unknown key");
@@ -279,7 +280,11 @@ static void broken_grammar_is_refused_where_it_breaks(void **state)
 {
 	(void)state;
 	expect_refused("mode \"audit\"", 1, "mode: unexpected \"audit\"; expected =");
-	expect_refused("mode =\n", 2, "mode: the text ends here; expected a value");
+	expect_refused("mode =\n", 1, "mode: no value behind =");
+	expect_refused("\nmode =\nprotect = {\"22/tcp\"}", 2, "mode: no value behind =");
+	expect_refused("protect = # none\nguard { }", 1, "protect: no value behind =");
+	expect_refused("guard {\nlongest =\n}", 2, "guard.longest: no value behind =");
+	expect_refused("mode = =", 1, "mode: unexpected \"=\"; expected a value");
 	expect_refused("mode = {\"audit\"}", 1, "mode: takes one value");
 	expect_refused("mode = \"audit\n\"", 1, "closing \"");
 	expect_refused("mode = 'audit", 1, "closing '");
@@ -291,12 +296,35 @@ static void broken_grammar_is_refused_where_it_breaks(void **state)
 	expect_refused("guard = 3", 1, "guard: unexpected \"=\"; expected {");
 	expect_refused("mode = audit }", 1, "unexpected \"}\"");
 	expect_refused("\"mode\" = audit", 1, "expected a key");
-	expect_refused("mode = audit;", 1, "';'");
 	expect_refused("allow = {10.0.0.0/*}", 1, "/*");
 	expect_refused("/* c */", 1, "/*");
 	expect_refused("azure { proxy = http://x }", 1, "//");
 	expect_refused("mode = audit\rmode = audit", 1, "0x0d");
 	expect_refused("mode = *", 1, "'*'");
+}
+
+static void habits_of_other_formats_and_editors_get_advice(void **state)
+{
+	(void)state;
+	expect_refused("mode = \"audit\";", 1, "no ';' ends a line here, and comments begin with #");
+	expect_refused("mode = audit;", 1, "no ';' ends a line");
+	expect_refused("\n; comment", 2, "comments begin with #");
+	expect_refused("mode: audit", 1, "mode: unexpected ':'; write mode = VALUE");
+	expect_refused("mode:audit", 1, "mode: unexpected ':'; write mode = VALUE");
+	expect_refused("guard:\n  longest: 1h", 1, "guard: unexpected ':'; write guard {");
+	expect_refused("guard {\nlongest: 1h }", 2, "longest: unexpected ':'; write longest = VALUE");
+	expect_refused("frobnicate: 1", 1, "frobnicate: unknown key");
+	expect_refused("\xef\xbb\xbfmode = audit", 1, "save the file without byte order mark");
+	expect_refused("\xff\xfem", 1, "without byte order mark");
+	expect_refused("\nmode = \xe2\x80\x9c"
+		       "audit\xe2\x80\x9d",
+		       2, "mode: typographic quotes; use plain quotes");
+	expect_refused("protect = {\"22/tcp\", \"23/tcp\xe2\x80\x9d}", 1, "protect: typographic quotes");
+	expect_refused("guard { longest = \xab"
+		       "1h\xbb }",
+		       1, "guard.longest: unexpected byte 0xab");
+	expect_refused("user = \xe2\x80", 1, "user: unexpected byte 0xe2");
+	expect_refused("mode\xc2\xa0= audit", 1, "mode: no-break space");
 }
 
 static void environment_cannot_change_a_value(void **state)
@@ -327,7 +355,6 @@ static void bytes_that_are_no_text_are_refused(void **state)
 	assert_int_equal(err.line, 2);
 	assert_non_null(strstr(err.message, "NUL"));
 	expect_refused("mode = \"enf\xc3\xb6rce\"", 1, "0xc3");
-	expect_refused("\xef\xbb\xbfmode = audit", 1, "0xef");
 	expect_refused("mode = \"a\tb\"", 1, "0x09");
 
 	/* Bytes behind the length are not read: there is no NUL, and the rest of the word would change it. */
@@ -463,6 +490,9 @@ static void ports_and_networks_are_checked_item_by_item(void **state)
 	expect_refused("protect = {\"22/tcp\",\n\"0/tcp\"}", 2, "protect: \"0/tcp\" is no port");
 	expect_refused("protect = {\"65536\"}", 1, "is no port");
 	expect_refused("protect = {\"22/icmp\"}", 1, "is no port");
+	expect_refused("protect = {\"20-25/tcp\"}", 1,
+		       "protect: \"20-25/tcp\" is no port; no ranges here, list each port");
+	expect_refused("protect = {20:25}", 1, "no ranges");
 	expect_refused("protect = {\"22/tcp \"}", 1, "is no port");
 	expect_refused("allow = {\n\"10.0.0.0/8\",\n\"10.0.0.256\"}", 3, "allow: \"10.0.0.256\"");
 	expect_refused("allow = {\"bastion.example\"}", 1, "allow: \"bastion.example\"");
@@ -723,6 +753,7 @@ int main(void)
 		cmocka_unit_test(unknown_key_is_named_with_line_and_hint),
 		cmocka_unit_test(second_mention_of_a_key_is_refused),
 		cmocka_unit_test(broken_grammar_is_refused_where_it_breaks),
+		cmocka_unit_test(habits_of_other_formats_and_editors_get_advice),
 		cmocka_unit_test(environment_cannot_change_a_value),
 		cmocka_unit_test(bytes_that_are_no_text_are_refused),
 		cmocka_unit_test(numbers_are_decimal_and_in_range),
