@@ -30,15 +30,17 @@ static const char *const level_names[] = {
 	[LOG_LEVEL_INFO] = "info", [LOG_LEVEL_DEBUG] = "debug",
 };
 
-static enum log_level level_from_env(void)
+/* Whether the name is that of a level; none at all is the default. */
+static bool find_level(const char *name, enum log_level *ret)
 {
-	const char *name = getenv("JITGATE_LOG");
-
-	for (size_t i = LOG_LEVEL_ERR; name && i < ARRAY_SIZE(level_names); i++) {
-		if (strcmp(name, level_names[i]) == 0)
-			return (enum log_level)i;
+	for (size_t i = LOG_LEVEL_ERR; i < ARRAY_SIZE(level_names); i++) {
+		if (strcmp(name, level_names[i]) == 0) {
+			*ret = (enum log_level)i;
+			return true;
+		}
 	}
-	return LOG_LEVEL_INFO;
+	*ret = LOG_LEVEL_INFO;
+	return !*name;
 }
 
 /* The variable is inherited by whatever the service starts: it counts only when it names our own stderr. */
@@ -56,9 +58,14 @@ static bool is_journal(void)
 
 void log_open(const char *program)
 {
+	const char *wanted = getenv("JITGATE_LOG");
+	bool known = find_level(wanted ? wanted : "", &logger.level);
+
 	snprintf(logger.program, sizeof(logger.program), "%s", program);
-	logger.level = level_from_env();
 	logger.journal = is_journal();
+	/* The one line that is this file's own to write: it is about what is written. */
+	if (!known)
+		log_warning("JITGATE_LOG=%.32s is no level, taking info; err, warning, notice, info or debug", wanted);
 }
 
 bool log_shows(enum log_level level)

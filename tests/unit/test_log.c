@@ -84,9 +84,13 @@ static void level_is_taken_from_the_environment(void **state)
 	check_caught(NULL);
 	setenv("JITGATE_LOG", "loud", 1); /* not a level: the default */
 	log_open("prog");
+	check_caught("prog: JITGATE_LOG=loud is no level, taking info; err, warning, notice, info or debug\n");
 	log_info("shown");
 	log_debug("hidden");
 	check_caught("prog: shown\n");
+	setenv("JITGATE_LOG", "", 1);
+	log_open("prog");
+	check_caught(NULL);
 }
 
 static void journal_gets_priorities_only_on_its_own_stream(void **state)
