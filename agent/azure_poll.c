@@ -6,6 +6,7 @@
 #include "azure_poll.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "azure_http.h"
@@ -85,9 +86,33 @@ static const char *remedy_of(enum asked_for what, long status)
 		return "; give the VM's identity " ROLE_ACTION " on the resource group";
 	if (what == ASK_LIST && status == 404)
 		return "; is the resource group still there, and may the VM's identity see it?";
-	if (status == 429)
-		return "; asked too often";
 	return "";
+}
+
+/* Of an answer that says nothing more itself, as those of gateways do. */
+static const char *status_words(long status)
+{
+	static const struct {
+		long status;
+		const char *words;
+	} known[] = {
+		{400, " (Bad Request)"}, {401, " (Unauthorized)"},        {403, " (Forbidden)"},
+		{404, " (Not Found)"},   {429, " (Too Many Requests)"},   {500, " (Internal Server Error)"},
+		{502, " (Bad Gateway)"}, {503, " (Service Unavailable)"}, {504, " (Gateway Timeout)"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+		if (known[i].status == status)
+			return known[i].words;
+	}
+	return "";
+}
+
+static void append_pause(struct text *out, const struct azure_http_response *response)
+{
+	text_printf(out, "; asked too often");
+	if (response->retry_after_s)
+		text_printf(out, ", to be asked again in %" PRIu32 " s at the earliest", response->retry_after_s);
 }
 
 /* Codes are words; anything else is shown escaped. */
@@ -115,8 +140,12 @@ static int blame_status(struct azure_answer *answer, const struct question *q,
 		append_code(&answer->why, error.code);
 		text_printf(&answer->detail, " message=");
 		text_quoted(&answer->detail, error.message);
+	} else {
+		text_printf(&answer->why, "%s", status_words(response->status));
 	}
 	text_printf(&answer->why, "%s", remedy_of(q->what, response->status));
+	if (response->status == 429)
+		append_pause(&answer->why, response);
 	if (*response->correlation) {
 		text_printf(&answer->detail, " correlation=");
 		text_quoted(&answer->detail, response->correlation);

@@ -15,7 +15,7 @@
 
 #define CONNECT_RETRY_MS 1000   /* nobody listens: asking costs nothing */
 #define CONNECT_WAIT_MIN_MS 500 /* the link broke: longer and longer while none lasts */
-#define CONNECT_WAIT_MAX_MS 10000
+#define CONNECT_WAIT_MAX_MS 60000
 #define CONNECT_STABLE_S 10 /* a link that lived so long was a good one */
 
 int feed_client_init(struct feed_client *c, const char *run_dir, const char *name, int stop_fd)
@@ -36,27 +36,50 @@ void feed_client_free(struct feed_client *c)
 	*c = (struct feed_client){.fd = -1};
 }
 
+static struct boot_time lasts_at(const struct feed_client *c)
+{
+	return (struct boot_time){.ns = c->connected_at.ns + CONNECT_STABLE_S * (uint64_t)NS_PER_S};
+}
+
+/* Longer and longer. Said once, since the other side is there, and will go on doing what it does. */
+static void wait_longer(struct feed_client *c, struct boot_time now, const char *why)
+{
+	c->connect_at.ns = now.ns + c->connect_wait_ms * (uint64_t)NS_PER_MS;
+	c->connect_wait_ms =
+		2 * c->connect_wait_ms < CONNECT_WAIT_MAX_MS ? 2 * c->connect_wait_ms : CONNECT_WAIT_MAX_MS;
+	if (!c->closed_said)
+		log_warning("%s; trying again, and then less and less often", why);
+	c->closed_said = true;
+}
+
 static void drop(struct feed_client *c, const char *why)
 {
 	struct boot_time now = clock_now().boot;
-	bool was_good = now.ns >= c->connected_at.ns + CONNECT_STABLE_S * (uint64_t)NS_PER_S;
 
 	close(c->fd);
 	c->fd = -1;
-	if (was_good)
-		c->connect_wait_ms = CONNECT_WAIT_MIN_MS;
+	if (now.ns < lasts_at(c).ns) {
+		wait_longer(c, now, why);
+		return;
+	}
+	c->connect_wait_ms = CONNECT_WAIT_MIN_MS;
 	c->connect_at.ns = now.ns + c->connect_wait_ms * (uint64_t)NS_PER_MS;
-	if (!was_good && c->connect_wait_ms < CONNECT_WAIT_MAX_MS)
-		c->connect_wait_ms *= 2;
-	log_warning("jitgated: %s; connecting again", why);
+	log_warning("%s; connecting again", why);
+}
+
+/* jitgated is there and hangs up. */
+static const char *closed_why(const struct feed_client *c, struct boot_time now)
+{
+	return now.ns < lasts_at(c).ns ? "jitgated closed the connection; is another feed connected? see its log"
+				       : "jitgated closed the connection";
 }
 
 static void settle_send(struct feed_client *c, int r)
 {
 	if (r == -ETIMEDOUT)
-		drop(c, "takes no messages");
+		drop(c, "jitgated takes no messages");
 	else if (r && r != -ECANCELED)
-		drop(c, "connection lost");
+		drop(c, closed_why(c, clock_now().boot));
 }
 
 void feed_client_send_trouble(struct feed_client *c, struct wall_time at, const char *text)
@@ -71,32 +94,48 @@ void feed_client_send_snapshot(struct feed_client *c, const struct snapshot *sna
 		settle_send(c, feed_link_send_snapshot(c->fd, snapshot, c->stop_fd));
 }
 
+static void connect_failed(struct feed_client *c, struct boot_time now, int r)
+{
+	if (r == -EPIPE || r == -ECONNRESET) { /* it hung up before it could be greeted */
+		c->connected_at = now;
+		wait_longer(c, now, closed_why(c, now));
+		return;
+	}
+	c->connect_at.ns = now.ns + CONNECT_RETRY_MS * (uint64_t)NS_PER_MS;
+	if (!c->away_said)
+		log_warning("cannot reach jitgated at %s: %s; asking Azure all the same, connecting when it is there",
+			    c->path, strerror(-r));
+	c->away_said = true;
+}
+
 bool feed_client_connect(struct feed_client *c, struct boot_time now)
 {
 	int fd;
 
+	if (c->fd >= 0 && c->closed_said && now.ns >= lasts_at(c).ns) {
+		c->closed_said = false;
+		log_info("connected to jitgated at %s", c->path);
+	}
 	if (c->fd >= 0 || now.ns < c->connect_at.ns)
 		return false;
 	fd = feed_link_open(c->path, c->name);
 	if (fd < 0) {
-		c->connect_at.ns = now.ns + CONNECT_RETRY_MS * (uint64_t)NS_PER_MS;
-		if (!c->away_said)
-			log_warning("cannot reach jitgated at %s: %s; asking Azure all the same, connecting when it is "
-				    "there",
-				    c->path, strerror(-fd));
-		c->away_said = true;
+		connect_failed(c, now, fd);
 		return false;
 	}
 	c->fd = fd;
 	c->connected_at = now;
 	c->away_said = false;
-	log_info("connected to jitgated at %s", c->path);
+	if (!c->closed_said) /* else it has to show first that it lasts */
+		log_info("connected to jitgated at %s", c->path);
 	return true;
 }
 
 struct boot_time feed_client_next(const struct feed_client *c)
 {
-	return c->fd < 0 ? c->connect_at : (struct boot_time){.ns = UINT64_MAX};
+	if (c->fd < 0)
+		return c->connect_at;
+	return c->closed_said ? lasts_at(c) : (struct boot_time){.ns = UINT64_MAX};
 }
 
 bool feed_client_read(struct feed_client *c)
@@ -107,8 +146,8 @@ bool feed_client_read(struct feed_client *c)
 	if (asked)
 		log_debug("jitgated asks now");
 	if (r == -EPROTO)
-		drop(c, "sends what is no message for a feed");
+		drop(c, "jitgated sends what is no message for a feed");
 	else if (r)
-		drop(c, "connection closed");
+		drop(c, closed_why(c, clock_now().boot));
 	return asked;
 }

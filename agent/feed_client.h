@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * TOP. A feed's connection to jitgated over its whole life: tries, greets, sends, notices that it is gone and tries
- * again, less and less often while none lasts. What is sent, and when, is the feed's.
+ * again, less and less often, and without a word, while none lasts. What is sent, and when, is the feed's.
  */
 #ifndef FEED_CLIENT_H
 #define FEED_CLIENT_H
@@ -15,7 +15,7 @@ struct feed_client {
 	char *path;
 	int stop_fd; /* readable: time to go, no waiting any more */
 	int fd;      /* -1: not connected */
-	bool away_said;
+	bool away_said, closed_said;
 	struct boot_time connect_at, connected_at;
 	uint32_t connect_wait_ms;
 };
@@ -27,7 +27,7 @@ void feed_client_free(struct feed_client *c);
 /* Try when it is time to. True: connected just now, and jitgated knows nothing yet. */
 bool feed_client_connect(struct feed_client *c, struct boot_time now);
 
-/* When to call feed_client_connect next; UINT64_MAX while connected. */
+/* When to call feed_client_connect next; UINT64_MAX for a connection that is known to last. */
 struct boot_time feed_client_next(const struct feed_client *c);
 
 /* Without a connection these do nothing; a connection that fails is dropped, and logged. */

@@ -20,14 +20,16 @@
 #include "exit_codes.h"
 #include "feed_client.h"
 #include "feed_msg.h"
+#include "files.h"
 #include "log.h"
 #include "notify.h"
 #include "pace.h"
 #include "sandbox.h"
 
 #define POLL_WAIT_MAX_MS 60000 /* poll(2) sleeps on another clock, which stands still in a suspended VM */
-#define CLOCK_SKEW_MAX_S 30    /* worth a line: grants end by our clock */
-#define CLOCK_SKEW_AGAIN_S 10  /* and another one when it has changed by so much */
+#define CA_BYTES_MAX (16 * 1024 * 1024)
+#define CLOCK_SKEW_MAX_S 30   /* worth a line: grants end by our clock */
+#define CLOCK_SKEW_AGAIN_S 10 /* and another one when it has changed by so much */
 
 static const char usage_text[] = "usage: jitgate-azure [-c FILE]\n"
 				 "       jitgate-azure [-c FILE] --once\n"
@@ -314,28 +316,48 @@ static int run_once(const struct conf *conf, int stop_fd)
 
 /* ---------------------------------------------------------------- start */
 
-/* An ordinary user stays who it is. 0 or the exit code. */
-static int give_up_powers(const char *name)
+/* As the user that will read it: better now, in words, than with every question. 0 or the exit code. */
+static int check_ca_file(const struct conf_azure *conf, bool was_root)
 {
-	struct sandbox_user user = {.uid = geteuid(), .gid = getegid()};
-	int r;
+	_cleanup_free_ char *bytes = NULL;
+	size_t len;
+	int r = *conf->ca_file ? files_read(conf->ca_file, CA_BYTES_MAX, 0, &bytes, &len) : 0;
 
-	if (user.uid == 0) {
-		r = sandbox_find_user(name, &user);
-		if (r) {
-			log_err("azure.user %s: %s", name,
-				r == -ENOENT ? "no such user; create it, or name another in the config"
-					     : "must not be root; name another user in the config");
-			return EXIT_CONFIG;
-		}
-	}
-	r = sandbox_become(&user, false);
-	if (!r)
-		r = sandbox_seccomp(SANDBOX_AZURE);
-	if (!r)
+	if (r == 0)
 		return EXIT_OK;
+	if (r == -EACCES && was_root)
+		log_err("azure.ca_file %s: Permission denied for user %s", conf->ca_file, conf->user);
+	else
+		log_err("azure.ca_file %s: %s", conf->ca_file, r == -EINVAL ? "not a regular file" : strerror(-r));
+	return EXIT_CONFIG;
+}
+
+static int complain_powers(int r)
+{
 	log_err("cannot give up powers: %s; not starting with them", strerror(-r));
 	return EXIT_FAILED;
+}
+
+/* An ordinary user stays who it is. 0 or the exit code. */
+static int give_up_powers(const struct conf_azure *conf)
+{
+	struct sandbox_user user = {.uid = geteuid(), .gid = getegid()};
+	bool was_root = user.uid == 0;
+	int r;
+
+	if (was_root && sandbox_find_user(conf->user, &user)) {
+		log_err("azure.user \"%s\": no such user, or it is root; make it (systemd-sysusers) or name another in "
+			"the config",
+			conf->user);
+		return EXIT_CONFIG;
+	}
+	r = sandbox_become(&user, false);
+	if (r)
+		return complain_powers(r);
+	if (check_ca_file(conf, was_root))
+		return EXIT_CONFIG;
+	r = sandbox_seccomp(SANDBOX_AZURE);
+	return r ? complain_powers(r) : EXIT_OK;
 }
 
 /* SIGPIPE: a reader that went away is an error to handle. SIGHUP: there is nothing to reload, a restart loses nothing.
@@ -371,7 +393,7 @@ static int start(const struct options *options, const struct conf *conf)
 		log_err("cannot start: %s", stop_fd < 0 ? strerror(-stop_fd) : "libcurl does not");
 		return EXIT_FAILED;
 	}
-	code = give_up_powers(conf->azure.user);
+	code = give_up_powers(&conf->azure);
 	if (!code)
 		code = options->once ? run_once(conf, stop_fd) : run_service(conf, stop_fd, notify_fd);
 	azure_http_close();
@@ -399,7 +421,9 @@ static bool parse_options(int argc, char **argv, struct options *ret, int *ret_c
 			ret->once = true;
 		} else {
 			*ret_code = option == '?' ? EXIT_USAGE : EXIT_OK; /* getopt has said what is wrong */
-			if (option == 'V')
+			if (option == '?')
+				fputs("jitgate-azure: see jitgate-azure --help\n", stderr);
+			else if (option == 'V')
 				puts("jitgate-azure " JITGATE_VERSION);
 			else if (option == 'h')
 				fputs(usage_text, stdout);
