@@ -77,14 +77,17 @@ static int parse_options(int argc, char **argv, struct options *ret)
 		case 'V':
 			puts("jitgated " JITGATE_VERSION);
 			return EXIT_OK;
-		default:
-			fputs(usage_text, stderr);
+		default: /* getopt has said what is wrong */
+			fputs("jitgated: see jitgated --help\n", stderr);
 			return EXIT_USAGE;
 		}
 	}
-	if (optind < argc || (ret->pin_dir && !ret->detach)) {
-		fprintf(stderr, "jitgated: %s\n%s",
-			optind < argc ? "unexpected argument" : "--pin-dir goes with --detach", usage_text);
+	if (optind < argc) {
+		fprintf(stderr, "jitgated: %s: no arguments are taken; see jitgated --help\n", argv[optind]);
+		return EXIT_USAGE;
+	}
+	if (ret->pin_dir && !ret->detach) {
+		fputs("jitgated: --pin-dir goes with --detach; see jitgated --help\n", stderr);
 		return EXIT_USAGE;
 	}
 	return -1;
