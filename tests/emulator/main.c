@@ -33,7 +33,7 @@ static const char help_text[] =
 	"  --policy FILE         start with this policy, or {\"value\":[policy...]}\n"
 	"  --latency MS          answer so much later\n"
 	"  --initiate-delay MS   how long a request stays Initiating\n"
-	"  --help, --version\n"
+	"  -h, --help, --version\n"
 	"\n"
 	"When ready it prints one line: emulator: ready imds=URL arm=URL ca=FILE\n"
 	"\n"
@@ -180,7 +180,8 @@ static int write_file(const char *path, const char *text)
 {
 	_cleanup_fclose_ FILE *f = fopen(path, "we");
 
-	if (!f || fputs(text, f) < 0 || fflush(f) != 0) {
+	/* Whatever the umask: it is a certificate, and other users' clients are to trust it. */
+	if (!f || fputs(text, f) < 0 || fflush(f) != 0 || fchmod(fileno(f), 0644) < 0) {
 		fprintf(stderr, "emulator: %s: %s\n", path, strerror(errno));
 		return -EIO;
 	}
@@ -212,6 +213,8 @@ static int take_place(const char *wanted, struct tls_place *place)
 		snprintf(place->dir, sizeof(place->dir), "/tmp/jitgate-emulator.XXXXXX");
 		dir = mkdtemp(place->dir);
 		place->temporary = dir != NULL;
+		if (dir && chmod(dir, 0755) < 0) /* no key is ever written there */
+			dir = NULL;
 	} else if (mkdir(wanted, 0755) < 0 && errno != EEXIST) {
 		dir = NULL;
 	}
@@ -301,7 +304,7 @@ int main(int argc, char **argv)
 	};
 	sigset_t signals;
 
-	if (argc == 2 && strcmp(argv[1], "--help") == 0)
+	if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
 		return fputs(help_text, stdout) < 0;
 	if (argc == 2 && strcmp(argv[1], "--version") == 0)
 		return printf("emulator (jitgate) " JITGATE_VERSION "\n") < 0;

@@ -157,16 +157,18 @@ static int print_clocks(void)
 	return PROBE_YES;
 }
 
-static int print_usage(void)
+static int print_usage(FILE *to, int code)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		fprintf(stderr, "usage: probe %s %s\n", commands[i].name, commands[i].usage);
-	return PROBE_ERROR;
+		fprintf(to, "usage: probe %s %s\n", commands[i].name, commands[i].usage);
+	return code;
 }
 
 int main(int argc, char **argv)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
+		return print_usage(stdout, PROBE_YES);
 	for (size_t i = 0; argc > 1 && i < ARRAY_SIZE(commands); i++) {
 		if (strcmp(argv[1], commands[i].name) != 0)
 			continue;
@@ -174,5 +176,5 @@ int main(int argc, char **argv)
 			break;
 		return commands[i].run ? commands[i].run(argc - 1, argv + 1) : print_clocks();
 	}
-	return print_usage();
+	return print_usage(stderr, PROBE_ERROR);
 }
