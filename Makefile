@@ -77,7 +77,7 @@ jitgated_src := jitgated daemon status report_build feed_server control_server $
 jitgated_pkg := libbpf libconfuse zlib libcap-ng libseccomp libmnl
 jitgate-azure_src := jitgate_azure feed_client azure_http azure_poll clock conf_file feed_link usock sandbox notify files log
 jitgate-azure_pkg := libcurl libcjson libconfuse libcap-ng libseccomp
-jitgate_src := jitgate ask offline report_build $(datapath) netif clock usock conf_file files log
+jitgate_src := jitgate ask offline report_build $(datapath) netif clock usock conf_file conf_here files log
 jitgate_pkg := libbpf libconfuse libmnl
 
 programs := jitgated jitgate-azure jitgate

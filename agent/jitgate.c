@@ -12,6 +12,7 @@
 
 #include "ask.h"
 #include "conf_file.h"
+#include "conf_here.h"
 #include "exit_codes.h"
 #include "offline.h"
 #include "report.h"
@@ -42,6 +43,8 @@ static const char usage_text[] =
 	"\n"
 	"  -c, --config FILE  the config, default " CONF_PATH_DEFAULT "\n"
 	"  -j, --json         for programs\n"
+	"  -h, --help         this text\n"
+	"  -V, --version      the version\n"
 	"\n"
 	"Exit codes: 0, 1 failed, 2 usage, 78 config. See jitgate(1).\n";
 
@@ -91,6 +94,21 @@ static int read_conf(const char *path, struct conf *ret)
 
 	if (conf_file_load(path, ret, &failure) < 0)
 		return complain(EXIT_CONFIG, "%s", failure.text);
+	return EXIT_OK;
+}
+
+/* Questions are asked all the same: a broken config must not hide what is in force. 0 or the exit code. */
+static int read_places(const char *path, struct conf *ret)
+{
+	struct failure failure = {0};
+
+	if (conf_file_load(path, ret, &failure) == 0)
+		return EXIT_OK;
+	if (conf_parse("", 0, path, ret, NULL) < 0)
+		return complain(EXIT_FAILED, "out of memory");
+	complain(EXIT_CONFIG, "warning: %s", failure.text);
+	complain(EXIT_CONFIG, "warning: going on with the default run_dir %s and pin_dir %s", ret->run_dir,
+		 ret->pin_dir);
 	return EXIT_OK;
 }
 
@@ -147,7 +165,7 @@ static int run_report(const struct options *options, const char *name,
 	struct failure failure = {0};
 	char path[256], question[64];
 	size_t len = 0;
-	int r = read_conf(options->conf_path, &conf);
+	int r = read_places(options->conf_path, &conf);
 
 	if (r != EXIT_OK)
 		return r;
@@ -205,7 +223,7 @@ static int run_explain(const struct options *options)
 	int r = parse_explain(options, &source, &port);
 
 	if (r == EXIT_OK)
-		r = read_conf(options->conf_path, &conf);
+		r = read_places(options->conf_path, &conf);
 	if (r != EXIT_OK)
 		return r;
 	cidr_format(&source, source_text);
@@ -267,16 +285,30 @@ static void put_interfaces(struct text *out, const struct conf *conf)
 	put_labelled(out, "interfaces", &words);
 }
 
+/* As the config writes it. */
+static void add_rule(struct text *words, const struct port_rule *rule)
+{
+	char proto[PROTOS_TEXT_MAX];
+	const char *comma = words->len ? ", " : "";
+
+	if (rule->protos == PROTO_BITS_ALL) {
+		text_printf(words, "%s%u/any", comma, rule->port);
+		return;
+	}
+	FOR_EACH_PROTO_BIT (bit) {
+		if (rule->protos & bit)
+			text_printf(words, "%s%u/%s", words->len ? ", " : "", rule->port, protos_format(bit, proto));
+	}
+}
+
 static void put_protect(struct text *out, const struct conf *conf)
 {
 	_cleanup_text_ struct text words = {0};
-	char proto[PROTOS_TEXT_MAX];
 
 	if (conf->n_protect == 0)
 		text_printf(&words, "nothing of its own: only what a feed names, and nothing before its first answer");
 	for (size_t i = 0; i < conf->n_protect; i++)
-		text_printf(&words, "%s%u/%s", i ? ", " : "", conf->protect[i].port,
-			    protos_format(conf->protect[i].protos, proto));
+		add_rule(&words, &conf->protect[i]);
 	put_labelled(out, "protect", &words);
 }
 
@@ -291,8 +323,15 @@ static void put_guard(struct text *out, const struct conf *conf)
 	if (conf->guard.n_sources == 0)
 		text_printf(&words, "anywhere");
 	add_cidrs(&words, conf->guard.sources, conf->guard.n_sources);
-	text_printf(&words, "; room for %" PRIu32, conf->max_grants);
 	put_labelled(out, "guard", &words);
+}
+
+static void put_max_grants(struct text *out, const struct conf *conf)
+{
+	_cleanup_text_ struct text words = {0};
+
+	text_printf(&words, "%" PRIu32 ", grants and allow together", conf->max_grants);
+	put_labelled(out, "max_grants", &words);
 }
 
 static void put_azure(struct text *out, const struct conf_azure *azure)
@@ -323,6 +362,18 @@ static void put_places(struct text *out, const struct conf *conf)
 	put_labelled(out, "folders", &places);
 }
 
+/* On stderr, behind the answer: the config is good, this machine is not ready for it. */
+static void warn_here(const struct conf *conf, const char *path)
+{
+	_cleanup_text_ struct text lines = {0};
+
+	conf_here_warn(conf, path, &lines);
+	if (lines.failed)
+		complain(EXIT_FAILED, "out of memory");
+	for (char *line = lines.failed ? NULL : lines.data, *end; line && (end = strchr(line, '\n')); line = end + 1)
+		complain(EXIT_OK, "warning: %.*s", (int)(end - line), line);
+}
+
 static int run_check_config(const struct options *options)
 {
 	const char *path = options->n_args ? options->args[0] : options->conf_path;
@@ -341,9 +392,13 @@ static int run_check_config(const struct options *options)
 	add_cidrs(&allow, conf.allow, conf.n_allow);
 	put_labelled(&out, "allow", &allow);
 	put_guard(&out, &conf);
+	put_max_grants(&out, &conf);
 	put_azure(&out, &conf.azure);
 	put_places(&out, &conf);
-	return put_text(&out, EXIT_OK);
+	r = put_text(&out, EXIT_OK);
+	if (r == EXIT_OK)
+		warn_here(&conf, path);
+	return r;
 }
 
 /* ---------------------------------------------------------------- arguments */
@@ -402,7 +457,7 @@ int main(int argc, char **argv)
 			printf("jitgate %s\n", JITGATE_VERSION);
 			return EXIT_OK;
 		default:
-			return EXIT_USAGE; /* getopt has named it */
+			return complain(EXIT_USAGE, "see jitgate --help"); /* getopt has named it */
 		}
 	}
 	if (optind == argc) {

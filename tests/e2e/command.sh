@@ -133,7 +133,7 @@ explain 203.0.113.7 65536|PORT "65536"
 explain 203.0.113.7 22/icmp|PORT "22/icmp"
 explain 203.0.113.7 22/any|a packet has one protocol
 check-config --json|no --json for check-config
---frobnicate|frobnicate
+--frobnicate|^jitgate: see jitgate --help
 END
 
 run --version
@@ -150,14 +150,90 @@ run check-config
 is "check-config without FILE takes that of -c" 0 $rc
 like "check-config says what would be in force" '^  protect +22/tcp$' "$said"
 is "check-config: no line over 100 columns" "" "$(grep -E '.{101}' <<<"$said")"
+cat >"$tmp/draft.conf" <<END
+interfaces = {"jg-none"}
+protect = {"22/any", "53/tcp", "53/udp"}
+allow = {"0.0.0.0/0", "10.0.0.0/8"}
+user = "jg-nobody"
+pin_dir = "$tmp/pins"
+azure {
+  user = "65534"
+  ca_file = "$tmp/none.pem"
+}
+END
+chmod 600 "$tmp/draft.conf"
+run check-config "$tmp/draft.conf"
+is "check-config: what this machine lacks is no error" 0 $rc
+like "check-config: ports are shown as they are written" '^  protect +22/any, 53/tcp, 53/udp$' "$said"
+like "check-config: room for grants stands alone" '^  max_grants +16384' "$said"
+for expected in 'interfaces: "jg-none" does not exist here.* NO interface' 'user "jg-nobody": no such user here' \
+  'allow: 0\.0\.0\.0/0 lets everybody in' "pin_dir $tmp/pins: $tmp is not a BPF file system" \
+  "draft\.conf: user \"65534\" cannot read it \(mode 0600\)" "azure\.ca_file $tmp/none\.pem: No such file"; do
+  like "check-config warns: $expected" "^jitgate: warning: .*$expected" "$complained"
+done
+touch "$tmp/none.pem"
+chmod 600 "$tmp/none.pem"
+run check-config "$tmp/draft.conf"
+like "check-config warns: a ca_file that its user cannot read" 'ca_file .*user "65534" cannot read it' "$complained"
 echo 'frobnicate = 1' >>"$config"
 run check-config "$config"
 is "check-config: a bad config's exit code" 78 $rc
 like "check-config: a bad config's line is named" "$config:4: .*frobnicate" "$complained"
 run status
-is "a bad config stops every command" 78 $rc
+like "a bad config does not keep status from asking" "warning: $config:4: .*warning: going on with the default run_dir" \
+  "${complained//$'\n'/ }"
+is "a bad config: status ends as its answer says, not with 78" 0 $((rc == 78))
+run list
+like "nor list" 'going on with the default' "$complained"
+run explain 203.0.113.7 22
+like "nor explain" 'going on with the default' "$complained"
 run check-config "$tmp/none"
 is "check-config: no such file" 78 $rc
+# jitgate-azure: what is wrong is said at the start, and a jitgated that hangs up is said once.
+azure_conf() { # LINE…: in section azure
+  printf 'run_dir = "%s"\nazure {\nimds_endpoint = "http://127.0.0.1:1"\n' "$tmp" >"$tmp/azure.conf"
+  printf '%s\n' "$@" '}' >>"$tmp/azure.conf"
+}
+run_azure() { # SECONDS
+  complained=$(timeout "$1" "$build/jitgate-azure" -c "$tmp/azure.conf" 2>&1)
+  rc=$?
+}
+azure_user=65534
+((EUID == 0)) || azure_user=$EUID
+chmod 755 "$tmp"
+azure_conf "ca_file = \"$tmp/no-ca.pem\"" "user = \"$azure_user\""
+run_azure 10
+is "jitgate-azure without its ca_file: exit code" 78 $rc
+like "jitgate-azure without its ca_file says so" "azure\.ca_file $tmp/no-ca\.pem: No such file or directory" "$complained"
+if ((EUID == 0)); then
+  azure_conf "ca_file = \"$tmp/none.pem\"" 'user = "65534"'
+  run_azure 10
+  like "jitgate-azure names the user that cannot read" 'ca_file .*none\.pem: Permission denied for user 65534' "$complained"
+  azure_conf 'user = "jg-nobody"'
+  run_azure 10
+  is "jitgate-azure without its user: exit code" 78 $rc
+  like "jitgate-azure without its user says what to do" 'jg-nobody.*make it \(systemd-sysusers\) or name another' "$complained"
+else
+  skip "jitgate-azure and its user" "needs root"
+fi
+socat "UNIX-LISTEN:$tmp/feed.sock,type=5,fork,mode=0666" EXEC:true 2>/dev/null & # 5: packets in order
+agent=$!
+wait_for 5 test -S "$tmp/feed.sock"
+azure_conf "user = \"$azure_user\""
+run_azure 4
+is "a jitgated that hangs up is said once" 1 "$(grep -c 'jitgated closed the connection; is another feed' <<<"$complained")"
+like "and not that it is connected, each time" '^1$' "$(grep -c 'connected to jitgated' <<<"$complained")"
+kill "$agent"
+wait "$agent" 2>/dev/null
+agent=
+JITGATE_LOG=loud "$build/jitgate-azure" --version 2>"$tmp/complaint" >&2
+like "a level that is none is said" 'JITGATE_LOG=loud is no level' "$(<"$tmp/complaint")"
+for program in jitgated jitgate-azure; do
+  complained=$("$build/$program" --frobnicate 2>&1)
+  is "$program --frobnicate: exit code" 2 $?
+  is "$program --frobnicate is two lines" 2 "$(wc -l <<<"$complained")"
+  like "$program names an argument that it does not take" "^$program: please: .*--help" "$("$build/$program" please 2>&1)"
+done
 if [[ -w /dev/full ]]; then
   "$build/jitgate" --help >/dev/full 2>/dev/null
   is "a full disk is not success" 1 $?
