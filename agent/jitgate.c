@@ -97,13 +97,18 @@ static int read_conf(const char *path, struct conf *ret)
 	return EXIT_OK;
 }
 
-/* Questions are asked all the same: a broken config must not hide what is in force. 0 or the exit code. */
+/*
+ * A broken config must not hide what is in force: questions are asked all the same, at the default places. But only for
+ * the default config: whoever names another file means another instance. 0 or the exit code.
+ */
 static int read_places(const char *path, struct conf *ret)
 {
 	struct failure failure = {0};
 
 	if (conf_file_load(path, ret, &failure) == 0)
 		return EXIT_OK;
+	if (strcmp(path, CONF_PATH_DEFAULT) != 0)
+		return complain(EXIT_CONFIG, "%s", failure.text);
 	if (conf_parse("", 0, path, ret, NULL) < 0)
 		return complain(EXIT_FAILED, "out of memory");
 	complain(EXIT_CONFIG, "warning: %s", failure.text);
