@@ -183,7 +183,9 @@ run status
 is "a bad config that was named: exit code" 78 $rc
 # The default config, in a mount namespace that has an /etc of its own.
 run_with_default() { # ARG…: with a broken default config
-  local script="mount -t tmpfs none /etc && mkdir /etc/jitgate && echo frobnicate >/etc/jitgate/jitgate.conf && exec $(realpath "$build/jitgate")"
+  local script
+  script='mount -t tmpfs none /etc && mkdir /etc/jitgate && echo frobnicate >/etc/jitgate/jitgate.conf && exec'
+  script+=" $(realpath "$build/jitgate")"
   rc=0
   complained=$(unshare -m sh -c "$script \"\$@\"" sh "$@" 2>&1 >/dev/null) || rc=$?
 }
