@@ -93,7 +93,7 @@ probe_src := $(patsubst tests/tools/%.c,%,$(wildcard tests/tools/*.c))
 deps := CC='$(CC)' CLANG='$(CLANG)' BPFTOOL='$(BPFTOOL)' PKG_CONFIG='$(PKG_CONFIG)' tests/deps.sh
 deps_do := $(if $(filter test test-% check demo,$(MAKECMDGOALS)),install,check)
 
-.PHONY: deps deps-build have-build have-test
+.PHONY: deps deps-build have-build have-test have-kernel
 deps: ## install what building and testing need (as root)
 	@$(deps) install build test
 deps-build: ## install what building alone needs (as root)
@@ -102,6 +102,8 @@ have-build:
 	@$(deps) $(deps_do) build
 have-test: have-build
 	@$(deps) $(deps_do) test
+have-kernel: have-test
+	@$(deps) $(deps_do) kernel
 
 # ---------------------------------------------------------------- building
 

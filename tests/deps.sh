@@ -8,7 +8,7 @@
 #   tests/deps.sh check GROUP...     name what is missing; exit 1
 #   tests/deps.sh install GROUP...   install what is missing, when root; else as check
 #
-# Groups: build, test.
+# Groups: build, test, kernel (the emulated machine of `make test-kernel`, and only that).
 set -u
 
 # group, probe, Debian package, RPM package ("=": by what it provides, pkgconfig(NAME))
@@ -54,6 +54,10 @@ test  cmd:ping           iputils-ping         iputils
 test  cmd:mount          mount                util-linux
 test  cmd:systemd-analyze systemd             systemd
 test  cmd:git            git                  git
+kernel cmd:qemu-system-x86_64 qemu-system-x86 qemu-system-x86-core
+kernel cmd:cpio          cpio                 cpio
+kernel cmd:insmod        kmod                 kmod
+kernel cmd:xz            xz-utils             xz
 EOF
 }
 

@@ -27,6 +27,12 @@ e2e = '\# e2e: real daemons, real TCP, the emulator over TLS' \
 	'\# e2e-san: the same, daemons under ASan and UBSan' \
 	$(call entries,e2e-san,$(call programs_in,tests/e2e),JITGATE_BUILD=build/san)
 
+# The kernels we name, each by the Debian release that has it; asked for by name only, `make test` does without.
+kernels := 5.10=bullseye 6.1=bookworm 6.12=trixie
+kernel = '\# kernel: packet tests and the main case on other kernels, emulated' \
+	$(foreach k,$(kernels),'kernel/$(firstword $(subst =, ,$(k))) @600: JITGATE_BUILD=build/release \
+	tests/kernel/run.sh $(subst =, ,$(k))')
+
 levels := check unit packet sim emulator e2e
 run = CC='$(CC)' CLANG='$(CLANG)' BPFTOOL='$(BPFTOOL)' JITGATE_CORE='$(core)' JITGATE_VERSION='$(VERSION)' tests/run
 
@@ -35,6 +41,7 @@ needs_check := all $(B)/unit/test_files
 needs_packet := $(B)/packet_test
 needs_emulator := all emulator
 needs_e2e := all emulator probe
+needs_kernel := all emulator probe $(B)/packet_test
 san_needs_unit := unit-tests
 san_needs_sim := build/san/sim_test
 san_needs_e2e := all emulator probe
@@ -42,7 +49,7 @@ san_needs_e2e := all emulator probe
 asked := $(if $(filter test,$(MAKECMDGOALS)),$(levels),$(patsubst test-%,%,$(filter test-%,$(MAKECMDGOALS))))
 san_goals := $(sort $(foreach l,$(asked),$(san_needs_$(l))))
 
-.PHONY: test check $(levels:%=test-%) san-tree unit-tests emulator probe demo format
+.PHONY: test check $(levels:%=test-%) test-kernel san-tree unit-tests emulator probe demo format
 san-tree: have-test
 	$(if $(san_goals),@$(MAKE) --no-print-directory SAN=address$(comma)undefined $(san_goals))
 
@@ -59,12 +66,13 @@ test-packet: ## verdict table by BPF_PROG_RUN (root)
 test-sim: ## the enforcer against a fake clock and data path
 test-emulator: ## the Azure stand-in
 test-e2e: ## real daemons and packets in network namespaces (root)
+test-kernel: have-kernel ## packet tests and the main case on kernels 5.10, 6.1, 6.12, in qemu
 
 define level
 test-$(1): have-test $(needs_$(1)) $(if $(san_needs_$(1)),san-tree)
 	@$$(run) $$($(1))
 endef
-$(foreach l,$(levels),$(eval $(call level,$(l))))
+$(foreach l,$(levels) kernel,$(eval $(call level,$(l))))
 
 demo: have-test all emulator probe ## show the whole of it on real packets (root)
 	@tests/e2e/demo.sh

@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#
+# jitgate's main job, once, on the kernel that runs: closed, opened by a grant, closed on time, with the daemon killed
+# too, and the whole way from a request in Azure. Says which features the kernel gave. Made for the test machine; runs
+# on a host as well.
+# shellcheck source-path=SCRIPTDIR source=../e2e/lib.bash
+. "$(dirname "${BASH_SOURCE[0]}")/../e2e/lib.bash"
+begin kernel
+
+cap_bpf=0000008000000000 no_cap=0000000000000000
+
+status_of() { awk -v key="$1:" '$1 == key { print $2 }' "/proc/${pids[jitgated]}/status"; }
+kernel_since() { [[ $(printf '%s\n' "$1" "$(uname -r)" | sort -V | head -n 1) == "$1" ]]; }
+
+# From 5.19 on whoever holds a map by descriptor may write it.
+allowed_power() {
+  if kernel_since 5.19; then echo $no_cap; else echo $cap_bpf; fi
+}
+
+tell_features() {
+  note "feature: xdp mode on veth: $(jq -r '.interfaces[0].xdp_mode' <<<"$1")" \
+    "feature: maps without a capability: $([[ $(status_of CapEff) == "$no_cap" ]] && echo yes || echo no)" \
+    "feature: jitgated CapEff $(status_of CapEff), seccomp $(status_of Seccomp), resident $(status_of VmRSS) kB" \
+    "feature: packet program $(bpftool -j prog show pinned "$pin/gate" |
+      jq -r '"\(.bytes_xlated) bytes, \(.bytes_jited) as machine code"')"
+}
+
+# 1. A feed of the test's own.
+serve 22/tcp 80/tcp
+check "open without jitgate" opens_for $cli4 22 10s
+must_start_jitgated
+status=$(jg status --json)
+tell_features "$status"
+is "the interface is verified" true "$(jq -r '.interfaces[0].verified' <<<"$status")"
+is "veth has native XDP" native "$(jq -r '.interfaces[0].xdp_mode' <<<"$status")"
+is "jitgated is no longer root" 64000 "$(status_of Uid)"
+is "jitgated has no more capabilities than this kernel asks for" "$(allowed_power)" "$(status_of CapEff)"
+
+check "closed without a grant, IPv4" silent_for $cli4 22 1s
+check "closed without a grant, IPv6" silent_for $cli6 22 1s
+check "an unprotected port stays open" opens_for $cli4 80 10s
+
+check "a snapshot with grants is taken" feed_sync port=22/tcp grant=$cli4,22/tcp,8s grant=$cli6,22/tcp,600s
+deadline=$(deadline_of 22 32)
+check "open for a grant, IPv4" tcp_from $cli4 22 3s
+check "open for a grant, IPv6" tcp_from $cli6 22 3s
+check "closed for a neighbour without one" silent_for $nbr4 22 1s
+start_stream packets $cli4 22/tcp 60s
+check "closed after the grant's end" closes_for $cli4 22 15
+end_stream packets seen "$deadline"
+within "packets passed before the deadline" 1 "${seen[before_passed]}" 60000
+is "no packet after the deadline passes" 0 "${seen[after_passed]}"
+within "packets were sent after it" 1 "${seen[after_lost]}" 60000
+check "the other grant lives on" tcp_from $cli6 22 3s
+
+# 2. Enforcement outlives the agent.
+check "a snapshot with a new grant is taken" feed_sync port=22/tcp grant=$cli4,22/tcp,8s
+check "open again" tcp_from $cli4 22 3s
+remember
+kill9 jitgated
+check "open while the grant lasts, with jitgated killed" tcp_from $cli4 22 3s
+check "closed after its end, with jitgated killed" closes_for $cli4 22 15
+must_start_jitgated
+is "jitgated takes over the same program and maps" "$remembered" "$(map_ids; xdp_id)"
+check "still closed" silent_for $cli4 22 1s
+stop jitgated || die "jitgated does not end"
+check "closed when it has ended" silent_for $cli4 22 1s
+
+# 3. Both daemons.
+start_emulator
+check "a policy is put in Azure" put_policy 22/TCP
+must_start_jitgated
+start_azure
+check "closed before the request" closes_for $cli4 22 10
+check "a request is made in Azure" emulator_do POST initiate-fast "{\"port\":22,\"source\":\"$cli4\",\"seconds\":15}"
+check "open by a grant from Azure" opens_for $cli4 22 14s
+check "not for the neighbour" silent_for $nbr4 22 1s
+check "closed after its end" closes_for $cli4 22 30
+finish
