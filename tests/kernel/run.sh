@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #
-# The packet tests and jitgate's main job on a kernel of a Debian release, in a machine that qemu emulates. Needs no
-# root. All results of the test machine are passed on as TAP, one after another; that it ran to its end is one more.
+# The packet tests, the bypass test and jitgate's main job on a kernel of a Debian release, in a machine that qemu
+# emulates. Needs no root. All results of the test machine are passed on as TAP, one after another; that it ran to its
+# end is one more.
 #
 #   tests/kernel/run.sh KERNEL CODENAME     as in: tests/kernel/run.sh 5.10 bullseye
 #
