@@ -318,23 +318,13 @@ static int prepare_candidate(struct enforcer *e, struct candidate *candidate, st
 	return r;
 }
 
-/* Whether a port is among the learned ones. */
-static bool has_port(const struct learned *learned, const struct learned_port *port)
-{
-	for (size_t i = 0; i < learned->n; i++) {
-		if (learned->ports[i].port == port->port && learned->ports[i].proto_bit == port->proto_bit)
-			return true;
-	}
-	return false;
-}
-
 /* A feed's word closes ports and, after a while, lets them go: that belongs into the trail as grants do. */
 static void audit_ports(struct enforcer *e, const char *what, const struct learned *of, const struct learned *not_of)
 {
 	char protos[PROTOS_TEXT_MAX];
 
 	for (size_t i = 0; i < of->n; i++) {
-		if (!has_port(not_of, &of->ports[i]))
+		if (!learned_has(not_of, &of->ports[i]))
 			say(e, LOG_LEVEL_NOTICE, "%s port=%u/%s by=feed", what, of->ports[i].port,
 			    protos_format(of->ports[i].proto_bit, protos));
 	}

@@ -19,6 +19,11 @@ static int compare_ports(const void *a, const void *b)
 	return (x->proto_bit > y->proto_bit) - (x->proto_bit < y->proto_bit);
 }
 
+bool learned_has(const struct learned *learned, const struct learned_port *port)
+{
+	return learned->n && bsearch(port, learned->ports, learned->n, sizeof(*port), compare_ports);
+}
+
 static bool is_named(const struct port_rule *rules, size_t n, const struct learned_port *port)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -65,7 +70,7 @@ static size_t add_new(const struct learned *old, const struct port_rule *rules, 
 
 			if (!(rules[i].protos & bit))
 				continue;
-			if (old->n && bsearch(&port, old->ports, old->n, sizeof(port), compare_ports))
+			if (learned_has(old, &port))
 				continue;
 			out[n++] = port;
 		}

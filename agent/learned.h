@@ -32,6 +32,8 @@ struct learned {
  */
 int learned_update(struct learned *learned, const struct port_rule *rules, size_t n_rules, struct boot_time now,
 		   size_t max);
+/* Whether this port and protocol is among them. */
+bool learned_has(const struct learned *learned, const struct learned_port *port);
 void learned_free(struct learned *learned);
 
 #endif
