@@ -82,6 +82,8 @@ enum grant_mark apply_judge(const struct grant *grant, const struct conf *conf, 
 	*ret_verdict = GUARD_OK;
 	if (grant->until.ns <= now.ns)
 		return GRANT_ENDED;
+	if (grant->mark == GRANT_OVER)
+		return GRANT_OVER;
 	*ret_verdict = guard_check(&conf->guard, grant, now);
 	return *ret_verdict == GUARD_OK ? GRANT_LIVE : GRANT_REFUSED;
 }

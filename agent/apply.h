@@ -18,6 +18,7 @@ enum grant_mark {
 	GRANT_LIVE,
 	GRANT_ENDED,
 	GRANT_REFUSED, /* by a guard rail */
+	GRANT_OVER,    /* ended, and no longer in the feed's answer: no clock brings it back */
 };
 
 /* What a grant is now, by clock and guard rails; *ret_verdict tells which rail. */

@@ -140,9 +140,12 @@ static void update_marks(struct enforcer *e, struct grant_set *set, struct wall_
 			else if (grant->mark == GRANT_LIVE)
 				audit(e, "expired", set, grant, NULL);
 		}
-		grant->mark = (uint8_t)mark;
-		if (mark != GRANT_ENDED || !apply_is_forgotten(grant, now))
-			set->grants[kept++] = *grant;
+		/* The clock was set back behind the end of a grant that only we still remember: that is over too. */
+		if (mark == GRANT_OVER || (mark == GRANT_ENDED && apply_is_forgotten(grant, now)))
+			continue;
+		if (grant->mark != GRANT_OVER)
+			grant->mark = (uint8_t)mark;
+		set->grants[kept++] = *grant;
 	}
 	set->n = kept;
 }
@@ -305,7 +308,8 @@ static int prepare_candidate(struct enforcer *e, struct candidate *candidate, st
 	int r;
 
 	if (snapshot->taken.ns > now.wall.ns)
-		snapshot->taken = now.wall; /* nobody learns in the future */
+		snapshot->taken = now.wall;            /* nobody learns in the future */
+	update_marks(e, &e->current.grants, now.wall); /* what ended meanwhile is said before it is carried over */
 	grant_list_sort(&snapshot->grants);
 	r = grant_list_carry_ended(&e->current.grants, &snapshot->grants, now.wall);
 	if (r == 0)
@@ -437,7 +441,7 @@ struct boot_time enforcer_next(const struct enforcer *e)
 
 		if (grant->mark == GRANT_LIVE || grant->mark == GRANT_REFUSED)
 			earlier(&next, clock_to_boot(e->clock, grant->until).ns);
-		else if (grant->mark == GRANT_ENDED)
+		else if (grant->mark == GRANT_ENDED || grant->mark == GRANT_OVER)
 			earlier(&next, forget_at(e, grant).ns);
 	}
 	if (e->retry_at.ns)

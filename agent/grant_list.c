@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+#include "apply.h"
+
 static int compare_for_merge(const void *a, const void *b)
 {
 	const struct grant *x = a, *y = b;
@@ -45,14 +47,15 @@ int grant_list_carry_ended(const struct grant_set *from, struct grant_set *to, s
 	size_t n = to->n;
 
 	for (size_t i = 0; i < from->n; i++) {
-		const struct grant *grant = &from->grants[i];
+		struct grant grant = from->grants[i];
 		struct grant_set sorted = {.grants = to->grants, .n = n};
 		int r;
 
-		if (grant->until.ns > now.ns || grant_list_find(&sorted, grant))
+		if (grant.until.ns > now.ns || grant_list_find(&sorted, &grant))
 			continue;
-		r = grant_set_add(to, grant, grant_set_text(from, grant->requestor),
-				  grant_set_text(from, grant->justification), grant_set_text(from, grant->origin));
+		grant.mark = GRANT_OVER;
+		r = grant_set_add(to, &grant, grant_set_text(from, grant.requestor),
+				  grant_set_text(from, grant.justification), grant_set_text(from, grant.origin));
 		if (r < 0)
 			return r;
 	}
@@ -65,6 +68,7 @@ void grant_list_carry_marks(const struct grant_set *from, struct grant_set *to)
 	for (size_t i = 0; i < to->n; i++) {
 		const struct grant *old = grant_list_find(from, &to->grants[i]);
 
-		to->grants[i].mark = old ? old->mark : 0;
+		if (to->grants[i].mark != GRANT_OVER)
+			to->grants[i].mark = old && old->mark != GRANT_OVER ? old->mark : GRANT_NEW;
 	}
 }

@@ -16,11 +16,12 @@ struct grant *grant_list_find(const struct grant_set *set, const struct grant *l
 
 /*
  * Ended grants are no longer in a feed's answer, yet their entries stay a little while: copy those of `from` that `to`
- * has no grant for. Both sorted, before and after. 0 or -ENOMEM.
+ * has no grant for, marked GRANT_OVER. Both sorted, before and after. 0 or -ENOMEM.
  */
 int grant_list_carry_ended(const struct grant_set *from, struct grant_set *to, struct wall_time now);
 
-/* Each grant of `to` gets the mark that its key has in `from`, else 0. Both sorted. */
+/* Each grant of `to` that is not GRANT_OVER gets the mark that its key has in `from`; new ones, and those that come
+ * back after they were over, GRANT_NEW. Both sorted. */
 void grant_list_carry_marks(const struct grant_set *from, struct grant_set *to);
 
 #endif

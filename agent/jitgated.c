@@ -4,7 +4,8 @@
  *
  * The order matters. What can fail without consequence comes first (config, users, interfaces, sockets); then the maps
  * are brought up to date; only then the filter is switched and attached, so that it never runs with maps that are not
- * ready; root is given up last. Whatever fails on the way leaves what was enforced before as it was.
+ * ready; root is given up last. A failure before the maps leaves all as it was; a later one leaves the interfaces that
+ * were guarded before guarded, by the new config.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -543,6 +543,39 @@ static void a_clock_step_back_never_gives_more_than_the_longest_grant(void **sta
 	assert_false(passes("10.0.0.1", 22));
 }
 
+static void a_grant_that_is_over_and_gone_from_the_feed_never_comes_back(void **state)
+{
+	struct snapshot empty = {0};
+
+	(void)state;
+	enforcer_start(&w.e, NULL);
+	feed_grant("10.0.0.1", 10 * MINUTE);
+	advance_alone(10 * MINUTE + 10 * NS_PER_S);
+	assert_int_equal(feed(&empty), 0);
+	assert_true(logged("<5>expired"));
+	assert_int_equal(w.gate.n, 1); /* its drops still read "expired" */
+	step_clock(-HOUR);
+	assert_false(passes("10.0.0.1", 22));
+	advance(HOUR / 2);
+	assert_false(passes("10.0.0.1", 22));
+	feed_grant("10.0.0.1", 10 * MINUTE); /* a new one for the same source is another matter */
+	assert_true(passes("10.0.0.1", 22));
+}
+
+static void a_renewal_right_after_the_end_opens_again(void **state)
+{
+	struct snapshot empty = {0};
+
+	(void)state;
+	enforcer_start(&w.e, NULL);
+	feed_grant("10.0.0.1", 10 * MINUTE);
+	advance(10 * MINUTE + NS_PER_S);
+	feed(&empty);
+	assert_false(passes("10.0.0.1", 22));
+	feed_grant("10.0.0.1", 10 * MINUTE);
+	assert_true(passes("10.0.0.1", 22));
+}
+
 static void slewing_does_not_rewrite_entries(void **state)
 {
 	(void)state;
@@ -1056,6 +1089,8 @@ int main(void)
 		world_test(more_grants_than_fit_leave_the_old_ones),
 		world_test(a_clock_step_forward_ends_a_grant_by_its_wall_end),
 		world_test(a_clock_step_back_never_gives_more_than_the_longest_grant),
+		world_test(a_grant_that_is_over_and_gone_from_the_feed_never_comes_back),
+		world_test(a_renewal_right_after_the_end_opens_again),
 		world_test(slewing_does_not_rewrite_entries),
 		world_test(a_failed_write_is_tried_again),
 		world_test(a_state_that_cannot_be_saved_does_not_stop_a_grant),
