@@ -66,7 +66,7 @@ pkg_libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 
 # CORE: pure decisions. They sit in one archive; a program pulls in what it uses.
 core := apply audit azure_jit azure_json azure_url calendar cidr clockmap conf conf_char conf_keys conf_read conf_scan \
-	conf_value control_req enforcer explain feed_msg grant grant_list guard json_member json_scan learned number pace reason \
+	conf_value control_req corpus enforcer explain feed_msg frame grant grant_list guard json_member json_scan learned number pace reason \
 	reconcile report report_grants report_json show state takeover text timefmt utf8
 
 # What is behind datapath.h: all that uses libbpf and the skeleton.
@@ -165,7 +165,7 @@ $(B)/emulator: $(emulator_src:%=$(B)/tests/emulator/%.o) $(B)/libcore.a
 	$(call say,LINK,$@)$(CC) $(all_cflags) $(all_ldflags) $^ $(call pkg_libs,$(emulator_pkg)) -o $@
 
 # The frames of the packet tests, sent over a link.
-$(B)/probe: $(probe_src:%=$(B)/tests/tools/%.o) $(B)/tests/packet/frame.o $(B)/tests/packet/cases.o $(B)/libcore.a
+$(B)/probe: $(probe_src:%=$(B)/tests/tools/%.o) $(B)/libcore.a
 	$(call say,LINK,$@)$(CC) $(all_cflags) $(all_ldflags) $^ -o $@
 
 # ---------------------------------------------------------------- the rest

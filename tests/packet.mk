@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 # The packet tests: frame descriptions, and the packet program run against them.
 
-packet_src := packet_test cases frame gate_run
+packet_src := packet_test gate_run
 packet_pkg := libbpf
 
 $(B)/tests/packet/gate_run.o: $(B)/gate.skel.h
 
-$(B)/packet_test: $(packet_src:%=$(B)/tests/packet/%.o)
+$(B)/packet_test: $(packet_src:%=$(B)/tests/packet/%.o) $(B)/libcore.a
 	$(call say,LINK,$@)$(CC) $(all_cflags) $(all_ldflags) $^ $(call pkg_libs,$(packet_pkg)) -o $@
 
-# gate_parse natively, on the same frames.
-$(B)/unit/test_gate_parse: $(B)/tests/packet/frame.o $(B)/tests/packet/cases.o

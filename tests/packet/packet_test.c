@@ -16,8 +16,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "packet/cases.h"
-#include "packet/frame.h"
+#include "corpus.h"
+#include "frame.h"
 #include "packet/gate_run.h"
 #include "util.h"
 

@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "packet/cases.h"
+#include "corpus.h"
 #include "probe.h"
 #include "util.h"
 

@@ -17,8 +17,8 @@
 
 #pragma GCC diagnostic ignored "-Wunknown-pragmas" /* clang unrolls loops when told */
 #include "gate_parse.h"
-#include "packet/cases.h"
-#include "packet/frame.h"
+#include "corpus.h"
+#include "frame.h"
 #include "util.h"
 
 #define RANDOM_FRAMES 200000

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The verdict table as cases: a frame, the grants in force, and what the gate has to do. Data only.
+ * CORE. The verdict table as cases: a frame, the grants in force, and what the gate has to do. Data only.
  *
  * A case is written for a port that stands for itself: it is run with each of case_ports in its place. A layer
  * or grant named IP or with two prefixes is run for both families.
  */
-#ifndef CASES_H
-#define CASES_H
+#ifndef CORPUS_H
+#define CORPUS_H
 
 #include <stddef.h>
 #include <stdint.h>
 
 #include "jitgate_abi.h"
-#include "packet/frame.h"
+#include "frame.h"
 
 /* Ports of a description that are replaced before it is built. */
 #define GATED 0x10000U   /* protected, for TCP unless the case says otherwise */

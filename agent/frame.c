@@ -3,7 +3,7 @@
  * Frames from descriptions; see frame.h. A layer that does not fit marks the frame as broken, and
  * frame_build says so once, at the end.
  */
-#include "packet/frame.h"
+#include "frame.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

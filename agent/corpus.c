@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * The cases of the packet tests, in the order of the verdict table. Data only; see cases.h.
+ * The cases, in the order of the verdict table. Data only; see corpus.h.
  */
-#include "packet/cases.h"
+#include "corpus.h"
 
 #include <linux/bpf.h>
 #include <netinet/in.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Frames as readable descriptions: a list of layers, built from the Ethernet header inwards. Each layer fills in the
- * type or next-header field of the one before, lengths and checksums are set at the end, so that what is not wrong on
- * purpose is right. Only libc: usable from tests, fuzzers and tools alike.
+ * CORE. Frames as readable descriptions: a list of layers, built from the Ethernet header inwards. Each layer fills in
+ * the type or next-header field of the one before, lengths and checksums are set at the end, so that what is not wrong
+ * on purpose is right.
  */
 #ifndef FRAME_H
 #define FRAME_H
