@@ -67,7 +67,7 @@ pkg_libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 # CORE: pure decisions. They sit in one archive; a program pulls in what it uses.
 core := apply audit azure_jit azure_json azure_url calendar cidr clockmap conf conf_char conf_keys conf_read conf_scan \
 	conf_value control_req corpus enforcer explain feed_msg frame grant grant_list guard json_member json_scan learned number pace reason \
-	reconcile report report_grants report_json show state takeover text timefmt utf8
+	reconcile report report_grants report_json show sources state takeover text timefmt utf8
 
 # What is behind datapath.h: all that uses libbpf and the skeleton.
 datapath := datapath attach detach gate_maps gate_counters

@@ -171,8 +171,21 @@ static void write_state(const struct apply_input *in, size_t entries, size_t pai
 	in->gate->set_state(in->gate_ctx, &state);
 }
 
+/* What the program searches the trie for: while the plan runs also for all that was installed. */
+struct reach {
+	struct sources during, after;
+};
+
+static void find_reach(const struct entry_set *installed, const struct entry_set *wanted, struct reach *ret)
+{
+	*ret = (struct reach){0};
+	sources_add(&ret->after, wanted);
+	ret->during = ret->after;
+	sources_add(&ret->during, installed);
+}
+
 static int make_plan(const struct apply_input *in, const struct port_map *ports, bool keep_ended,
-		     struct entry_set *ret_wanted, struct plan *ret_plan)
+		     struct entry_set *ret_wanted, struct reach *ret_reach, struct plan *ret_plan)
 {
 	_cleanup_entries_ struct entry_set installed = {0};
 	_cleanup_entries_ struct entry_set wanted = {0};
@@ -187,6 +200,7 @@ static int make_plan(const struct apply_input *in, const struct port_map *ports,
 	if (r == 0)
 		r = reconcile_plan(&wanted, &installed, max, capacity, ret_plan);
 	if (r == 0) {
+		find_reach(&installed, &wanted, ret_reach);
 		*ret_wanted = wanted;
 		wanted = (struct entry_set){0};
 	}
@@ -196,26 +210,29 @@ static int make_plan(const struct apply_input *in, const struct port_map *ports,
 int apply_wanted(const struct apply_input *in, size_t *ret_failed)
 {
 	_cleanup_free_ struct port_map *ports = calloc(1, sizeof(*ports));
+	_cleanup_free_ struct reach *reach = calloc(1, sizeof(*reach));
 	_cleanup_entries_ struct entry_set wanted = {0};
 	_cleanup_plan_ struct plan plan = {0};
 	size_t pairs, failed;
 	int r;
 
-	if (!ports)
+	if (!ports || !reach)
 		return -ENOMEM;
 	add_protect(ports, in->conf);
 	add_learned(ports, in->learned);
 	pairs = count_pairs(ports);
-	r = pairs > JITGATE_PORT_RULES_MAX ? -ENOSPC : make_plan(in, ports, true, &wanted, &plan);
+	r = pairs > JITGATE_PORT_RULES_MAX ? -ENOSPC : make_plan(in, ports, true, &wanted, reach, &plan);
 	if (r == -ENOSPC && pairs <= JITGATE_PORT_RULES_MAX)
-		r = make_plan(in, ports, false, &wanted, &plan);
+		r = make_plan(in, ports, false, &wanted, reach, &plan);
 	if (r < 0)
 		return r;
 	if (in->commit)
 		in->commit(in->commit_ctx);
+	in->gate->set_sources(in->gate_ctx, &reach->during);
 	failed = run_puts(in, &plan);
 	failed += set_ports(in, ports);
 	failed += run_deletes(in, &plan);
+	in->gate->set_sources(in->gate_ctx, &reach->after);
 	write_state(in, wanted.n, pairs);
 	*ret_failed = failed;
 	return 0;

@@ -21,7 +21,8 @@
 #include "datapath_internal.h"
 #include "util.h"
 
-#define PROTECTED_BYTES 65536
+#define PROTECTED_BYTES (65536 * sizeof(uint16_t))
+#define SOURCES_BYTES (2 * (size_t)JITGATE_SOURCES_BYTES)
 
 /* A map of ours that is pinned. Offsets, so that one table serves every datapath. */
 struct pinned_map {
@@ -46,8 +47,9 @@ static const struct pinned_map pinned_maps[] = {
 	PINNED_MAP("events_v1", events, events_v1, false),
 	PINNED_MAP("budget_v1", budget, budget_v1, false),
 	PINNED_MAP("state_v1", state, state_v1, false),
-	/* The port array is a global variable; its map has no name that a pin could have. */
+	/* These are global variables; their maps have no names that a pin could have. */
 	PINNED_MAP("protected_v1", protected, data_protected, false),
+	PINNED_MAP("sources_v1", sources, data_sources, false),
 };
 
 _Static_assert(ARRAY_SIZE(pinned_maps) == sizeof(((struct gate_bpf *)0)->maps) / sizeof(struct bpf_map *),
@@ -277,9 +279,10 @@ static int map_memory(struct datapath *dp, int prot, struct failure *failure)
 
 	dp->page = page > 0 ? (size_t)page : 4096;
 	dp->protected = map_shared(dp->fds.protected, PROTECTED_BYTES, prot);
+	dp->sources = map_shared(dp->fds.sources, SOURCES_BYTES, prot);
 	dp->state = map_shared(dp->fds.state, dp->page, prot);
 	dp->budget = map_shared(dp->fds.budget, dp->page, prot);
-	if (!dp->protected || !dp->state || !dp->budget)
+	if (!dp->protected || !dp->sources || !dp->state || !dp->budget)
 		return failure_set(failure, -errno, "cannot map the pinned maps of %s into memory: %s", dp->pin_dir,
 				   strerror(errno));
 	return 0;
@@ -441,6 +444,7 @@ void datapath_free(struct datapath **dp_ptr)
 	if (!dp)
 		return;
 	unmap((void *)dp->protected, PROTECTED_BYTES);
+	unmap((void *)dp->sources, SOURCES_BYTES);
 	unmap((void *)dp->state, dp->page);
 	unmap((void *)dp->budget, dp->page);
 	ring_buffer__free(dp->ring);

@@ -4,8 +4,8 @@
  * behind this header (datapath.c, attach.c, gate_maps.c, gate_counters.c) are the only ones that know libbpf. Decides
  * nothing about grants.
  *
- * Pins, under pin_dir: root, slots_v1, gate, link_<ifname>, grants_v1, protected_v1, ports_v1, stats_v1, usage_v1,
- * events_v1, budget_v1, state_v1. In link names a '.' of the interface becomes ':', since bpffs has no dots.
+ * Pins, under pin_dir: root, slots_v1, gate, link_<ifname>, grants_v1, sources_v1, protected_v1, ports_v1, stats_v1,
+ * usage_v1, events_v1, budget_v1, state_v1. In link names a '.' of the interface becomes ':', since bpffs has no dots.
  *
  * Whoever holds a datapath holds a lock on pin_dir: there is one owner at a time.
  */
@@ -87,7 +87,7 @@ uint32_t datapath_max_grants(const struct datapath *dp);
 /* Indexes of the interfaces with a pinned link, as the kernel knows them now (0: gone). Caller frees. */
 int datapath_linked(struct datapath *dp, uint32_t **ret_ifindexes, size_t *ret_n);
 
-/* Counters, summed over CPUs. */
+/* Counters, summed over CPUs. -ENOENT: the port is one of those that share slot 0. */
 int datapath_read_stats(struct datapath *dp, struct gate_counter ret[_REASON_MAX]);
 int datapath_read_port(struct datapath *dp, uint16_t port, uint8_t proto_bit, struct port_counters *ret);
 int datapath_read_usage(struct datapath *dp, uint32_t slot, struct grant_usage *ret);

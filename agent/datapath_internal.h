@@ -17,7 +17,7 @@
 
 /* One descriptor for each pinned map. A new map gets a member here and a row in datapath.c's table. */
 struct datapath_fds {
-	int slots, grants, ports, stats, usage, events, budget, state, protected;
+	int slots, grants, ports, stats, usage, events, budget, state, protected, sources;
 };
 
 struct datapath {
@@ -32,7 +32,8 @@ struct datapath {
 	uint32_t gate_id;         /* of the filter in the slot */
 	size_t capacity;
 	size_t page;
-	volatile uint8_t *protected; /* shared memory: by port in network order */
+	volatile uint16_t *protected; /* shared memory: by port in network order */
+	volatile uint8_t *sources;    /* both families */
 	volatile struct gate_state *state;
 	volatile struct event_budget *budget;
 	uint32_t *new_links; /* interfaces that were attached by this process */

@@ -7,6 +7,7 @@
 #define GATE_H
 
 #include "reconcile.h"
+#include "sources.h"
 
 struct gate_ops {
 	/* All entries of grants_v1, appended to *ret. */
@@ -15,9 +16,11 @@ struct gate_ops {
 	int (*lookup)(void *ctx, const struct gate_key *key, struct gate_grant *ret);
 	int (*put)(void *ctx, const struct gate_entry *entry);
 	int (*delete)(void *ctx, const struct gate_key *key);
+	/* All of sources_v1. */
+	void (*set_sources)(void *ctx, const struct sources *sources);
 	int (*reset_usage)(void *ctx, uint32_t slot);
-	/* Which protocols of a port (host order) are protected: read, and set. Setting makes and removes the port's
-	 * counters. */
+	/* Which protocols of a port (host order) are protected, and PROTECTED_LEARNED: read, and set. Setting gives the
+	 * port counters and takes them away. */
 	uint8_t (*get_protected)(void *ctx, uint16_t port);
 	int (*set_protected)(void *ctx, uint16_t port, uint8_t protos);
 	void (*get_state)(void *ctx, struct gate_state *ret);

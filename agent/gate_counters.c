@@ -3,6 +3,7 @@
  * EDGE. What the packet program counted and told: statistics, ports, usage, events and their budget. The counters are
  * per CPU and are summed here. Must not change policy.
  */
+#include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -58,18 +59,20 @@ int datapath_read_stats(struct datapath *dp, struct gate_counter ret[_REASON_MAX
 int datapath_read_port(struct datapath *dp, uint16_t port, uint8_t proto_bit, struct port_counters *ret)
 {
 	_cleanup_free_ void *cpus = NULL;
-	struct port_key key = {.port = port, .proto = proto_number(proto_bit)};
-	int r = fetch_cpus(dp, dp->fds.ports, &key, sizeof(*ret), &cpus);
-	const struct port_counters *counters = cpus;
+	uint32_t slot = dp->protected[htons(port)] >> PROTECTED_SLOT_SHIFT;
+	int r = slot ? fetch_cpus(dp, dp->fds.ports, &slot, sizeof(struct port_slot), &cpus) : -ENOENT;
+	const struct port_slot *slots = cpus;
 	struct port_counters sum = {0};
 
 	if (r < 0)
 		return r;
 	for (int i = 0; i < dp->n_cpus; i++) {
-		sum.granted_packets += counters[i].granted_packets;
-		sum.granted_bytes += counters[i].granted_bytes;
-		sum.ungranted_packets += counters[i].ungranted_packets;
-		sum.ungranted_bytes += counters[i].ungranted_bytes;
+		const struct port_counters *counters = &slots[i].tcp + __builtin_ctz(proto_bit);
+
+		sum.granted_packets += counters->granted_packets;
+		sum.granted_bytes += counters->granted_bytes;
+		sum.ungranted_packets += counters->ungranted_packets;
+		sum.ungranted_bytes += counters->ungranted_bytes;
 	}
 	*ret = sum;
 	return 0;

@@ -36,6 +36,9 @@ static int lookup_entry(void *ctx, const struct gate_key *key, struct gate_grant
 {
 	const struct datapath *dp = ctx;
 
+	/* As the program does it. */
+	if (!sources_has(dp->sources + (key->family == JITGATE_IPV6 ? JITGATE_SOURCES_BYTES : 0), key))
+		return -ENOENT;
 	return bpf_map_lookup_elem(dp->fds.grants, key, ret) < 0 ? -errno : 0;
 }
 
@@ -55,6 +58,18 @@ static int delete_entry(void *ctx, const struct gate_key *key)
 	return 0;
 }
 
+/* Only what differs, so that pages and cache lines which nothing changes stay as they are. */
+static void set_sources(void *ctx, const struct sources *sources)
+{
+	struct datapath *dp = ctx;
+	const uint8_t *bytes = &sources->bits[0][0];
+
+	for (size_t i = 0; i < sizeof(sources->bits); i++) {
+		if (dp->sources[i] != bytes[i])
+			dp->sources[i] = bytes[i];
+	}
+}
+
 static int reset_usage(void *ctx, uint32_t slot)
 {
 	const struct datapath *dp = ctx;
@@ -65,49 +80,55 @@ static int reset_usage(void *ctx, uint32_t slot)
 	return bpf_map_update_elem(dp->fds.usage, &slot, zero, BPF_ANY) < 0 ? -errno : 0;
 }
 
+#define POLICY_BITS ((1U << PROTECTED_SLOT_SHIFT) - 1)
+
 static uint8_t get_protected(void *ctx, uint16_t port)
 {
 	const struct datapath *dp = ctx;
 
-	return dp->protected[htons(port)];
+	return (uint8_t)(dp->protected[htons(port)] & POLICY_BITS);
 }
 
-static int make_counters(const struct datapath *dp, uint16_t port, uint8_t bit)
+static int write_slot(const struct datapath *dp, uint32_t slot, uint16_t port)
 {
-	_cleanup_free_ struct port_counters *zero = calloc((size_t)dp->n_cpus, sizeof(*zero));
-	struct port_key key = {.port = port, .proto = proto_number(bit)};
+	_cleanup_free_ struct port_slot *cpus = calloc((size_t)dp->n_cpus, sizeof(*cpus));
 
-	if (!zero)
+	if (!cpus)
 		return -ENOMEM;
-	if (bpf_map_update_elem(dp->fds.ports, &key, zero, BPF_NOEXIST) < 0 && errno != EEXIST)
-		return -errno;
-	return 0;
+	for (int i = 0; i < dp->n_cpus; i++)
+		cpus[i].port = port;
+	return bpf_map_update_elem(dp->fds.ports, &slot, cpus, BPF_ANY) < 0 ? -errno : 0;
 }
 
-static void remove_counters(const struct datapath *dp, uint16_t port, uint8_t bit)
+/* A slot that no protected port has. Slot 0 when there is none: it counts for all that found no room. */
+static uint32_t find_slot(const struct datapath *dp)
 {
-	struct port_key key = {.port = port, .proto = proto_number(bit)};
+	uint8_t taken[JITGATE_PORT_SLOTS] = {0};
 
-	bpf_map_delete_elem(dp->fds.ports, &key);
+	for (size_t port = 0; port < 65536; port++)
+		taken[dp->protected[port] >> PROTECTED_SLOT_SHIFT & (JITGATE_PORT_SLOTS - 1)] = 1;
+	for (uint32_t slot = 1; slot < JITGATE_PORT_SLOTS; slot++) {
+		if (!taken[slot])
+			return slot;
+	}
+	return 0;
 }
 
 /* The port is closed even when its counters cannot be made: the caller hears of it, the door does not wait. */
 static int set_protected(void *ctx, uint16_t port, uint8_t protos)
 {
 	struct datapath *dp = ctx;
+	volatile uint16_t *word = &dp->protected[htons(port)];
+	uint32_t slot = *word >> PROTECTED_SLOT_SHIFT;
 	int r = 0;
 
-	dp->protected[htons(port)] = protos;
-	FOR_EACH_PROTO_BIT (bit) {
-		int made = 0;
-
-		if (protos & bit)
-			made = make_counters(dp, port, bit);
-		else
-			remove_counters(dp, port, bit);
-		if (made < 0)
-			r = made;
+	if (protos && !(*word & PROTO_BITS_ALL)) {
+		slot = find_slot(dp);
+		r = slot ? write_slot(dp, slot, port) : 0;
 	}
+	*word = protos ? (uint16_t)(protos | slot << PROTECTED_SLOT_SHIFT) : 0;
+	if (!protos && slot)
+		r = write_slot(dp, slot, 0);
 	return r;
 }
 
@@ -140,6 +161,7 @@ const struct gate_ops datapath_gate_ops = {
 	.lookup = lookup_entry,
 	.put = put_entry,
 	.delete = delete_entry,
+	.set_sources = set_sources,
 	.reset_usage = reset_usage,
 	.get_protected = get_protected,
 	.set_protected = set_protected,

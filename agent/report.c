@@ -248,6 +248,18 @@ static void add_traffic(struct show_table *table, uint64_t packets, uint64_t byt
 	show_cell_end(table);
 }
 
+/* "-": the port shares its counters with others, so there is no number to tell. */
+static void add_port_traffic(struct show_table *table, bool counted, uint64_t packets, uint64_t bytes)
+{
+	if (counted) {
+		add_traffic(table, packets, bytes);
+		return;
+	}
+	text_printf(&table->cells, "-");
+	show_cell_end(table);
+	show_cell_end(table);
+}
+
 static void print_ports(const struct report *report, struct text *out)
 {
 	const struct show_column columns[] = {
@@ -268,8 +280,9 @@ static void print_ports(const struct report *report, struct text *out)
 		show_cell_end(&table);
 		text_printf(&table.cells, "%s", port->by_config ? "config" : "feed");
 		show_cell_end(&table);
-		add_traffic(&table, port->counters.granted_packets, port->counters.granted_bytes);
-		add_traffic(&table, port->counters.ungranted_packets, port->counters.ungranted_bytes);
+		add_port_traffic(&table, port->counted, port->counters.granted_packets, port->counters.granted_bytes);
+		add_port_traffic(&table, port->counted, port->counters.ungranted_packets,
+				 port->counters.ungranted_bytes);
 	}
 	if (report->n_ports)
 		text_printf(out, "\n");

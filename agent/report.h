@@ -28,6 +28,7 @@ struct report_port {
 	uint16_t port;
 	uint8_t proto_bit; /* one bit */
 	bool by_config;    /* in `protect`; else learned from the feed */
+	bool counted;      /* has counters of its own */
 	struct port_counters counters;
 };
 

@@ -24,7 +24,7 @@ static int fill_ports(struct datapath *dp, struct report *report)
 				continue;
 			*out = (struct report_port){
 				.port = (uint16_t)port, .proto_bit = bit, .by_config = !(protos & PROTECTED_LEARNED)};
-			datapath_read_port(dp, out->port, bit, &out->counters);
+			out->counted = datapath_read_port(dp, out->port, bit, &out->counters) == 0;
 			report->n_ports++;
 		}
 	}

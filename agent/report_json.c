@@ -127,6 +127,19 @@ static void put_counters(struct text *out, const struct report *report)
 	text_printf(out, "}");
 }
 
+/* null: the port shares its counters with others. */
+static void put_port_traffic(struct text *out, const char *name, bool counted, uint64_t packets, uint64_t bytes)
+{
+	put_name(out, name);
+	if (!counted) {
+		text_printf(out, "null");
+		return;
+	}
+	text_printf(out, "{");
+	put_traffic(out, packets, bytes);
+	text_printf(out, "}");
+}
+
 static void put_port(struct text *out, const struct report_port *port)
 {
 	char proto[PROTOS_TEXT_MAX];
@@ -136,14 +149,10 @@ static void put_port(struct text *out, const struct report_port *port)
 	put_number(out, "port", port->port);
 	put_string(out, "proto", protos_format(port->proto_bit, proto));
 	put_string(out, "source", port->by_config ? "config" : "feed");
-	put_name(out, "granted");
-	text_printf(out, "{");
-	put_traffic(out, port->counters.granted_packets, port->counters.granted_bytes);
+	put_port_traffic(out, "granted", port->counted, port->counters.granted_packets, port->counters.granted_bytes);
+	put_port_traffic(out, "ungranted", port->counted, port->counters.ungranted_packets,
+			 port->counters.ungranted_bytes);
 	text_printf(out, "}");
-	put_name(out, "ungranted");
-	text_printf(out, "{");
-	put_traffic(out, port->counters.ungranted_packets, port->counters.ungranted_bytes);
-	text_printf(out, "}}");
 }
 
 static void put_ports(struct text *out, const struct report *report)

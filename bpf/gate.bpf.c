@@ -26,10 +26,10 @@ struct {
 } grants_v1 SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
-	__uint(max_entries, JITGATE_PORT_RULES_MAX);
-	__type(key, struct port_key);
-	__type(value, struct port_counters);
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, JITGATE_PORT_SLOTS);
+	__type(key, __u32);
+	__type(value, struct port_slot);
 } ports_v1 SEC(".maps");
 
 struct {
@@ -67,8 +67,9 @@ struct {
 	__type(value, struct gate_state);
 } state_v1 SEC(".maps");
 
-/* Protected ports: index is the port in network order, value PROTO_BIT_*. One plain load per packet. */
-volatile __u8 protected_v1[65536] SEC(".data.protected");
+/* Arrays of plain loads; see jitgate_abi.h. */
+volatile __u16 protected_v1[65536] SEC(".data.protected");
+volatile __u8 sources_v1[2][JITGATE_SOURCES_BYTES] SEC(".data.sources");
 
 #include "gate_verdict.h"
 #include "gate_tell.h"
@@ -81,10 +82,10 @@ int gate(struct xdp_md *ctx)
 	__u64 bytes = end - data;
 	struct packet pkt = {};
 	struct match match = {};
-	int reason, would_be, tell;
+	int reason, would_be;
+	int tell = 0;
 
 	reason = gate_parse(data, end, &pkt);
-	tell = 0;
 	if (reason == GATE_HAS_PORTS && !is_protected(&pkt))
 		reason = REASON_UNPROTECTED;
 	if (reason == GATE_HAS_PORTS) {
@@ -100,8 +101,8 @@ int gate(struct xdp_md *ctx)
 			reason = REASON_AUDIT;
 	}
 	count_packet(reason, bytes);
-	if (tell)
-		send_event(ctx, &pkt, match.slot, reason, would_be);
+	if (tell && take_budget())
+		send_event(ctx, match.slot, reason, would_be);
 	return is_drop(reason) ? XDP_DROP : XDP_PASS;
 }
 

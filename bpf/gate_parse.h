@@ -19,6 +19,12 @@
 
 #define GATE_INLINE static inline __attribute__((always_inline))
 
+/*
+ * The value is computed here, and the compiler knows nothing about it: else it may move the load of a field behind the
+ * place where two ways meet, where the verifier no longer knows that the field is in the frame.
+ */
+#define GATE_COMPUTE(x) __asm__ volatile("" : "+r"(x))
+
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define GATE_BE16(x) ((__u16)__builtin_bswap16((__u16)(x)))
 #else
@@ -56,10 +62,10 @@ struct ports {
 struct packet {
 	const __u8 *saddr; /* 4 or 16 bytes */
 	const __u8 *daddr;
-	__u8 family;    /* JITGATE_IPV4 or JITGATE_IPV6; 0: no IP header was read */
-	__u8 proto;     /* IPPROTO_*; 0 when the chain was not followed to its end */
-	__u8 proto_bit; /* PROTO_BIT_* */
-	__u8 is_part;   /* a first fragment: the rest of its datagram is to come */
+	__u8 family;      /* JITGATE_IPV4 or JITGATE_IPV6; 0: no IP header was read */
+	__u8 proto;       /* IPPROTO_*; 0 when the chain was not followed to its end */
+	__u8 proto_index; /* PROTO_INDEX_*; of no meaning when `proto` has no ports */
+	__u8 is_part;     /* a first fragment: the rest of its datagram is to come */
 	__be16 sport_be;
 	__be16 dport_be;
 };
@@ -67,21 +73,22 @@ struct packet {
 /* What the caller does next: judge the ports, or use the reason as it is. */
 #define GATE_HAS_PORTS _REASON_MAX
 
-GATE_INLINE __u8 proto_bit(__u8 proto)
+/* PROTO_INDEX_*, or _PROTO_INDEX_MAX for a protocol without ports. */
+GATE_INLINE __u8 proto_index(__u8 proto)
 {
 	switch (proto) {
 	case IPPROTO_TCP:
-		return PROTO_BIT_TCP;
+		return PROTO_INDEX_TCP;
 	case IPPROTO_UDP:
-		return PROTO_BIT_UDP;
+		return PROTO_INDEX_UDP;
 	case IPPROTO_SCTP:
-		return PROTO_BIT_SCTP;
+		return PROTO_INDEX_SCTP;
 	case IPPROTO_DCCP:
-		return PROTO_BIT_DCCP;
+		return PROTO_INDEX_DCCP;
 	case IPPROTO_UDPLITE:
-		return PROTO_BIT_UDPLITE;
+		return PROTO_INDEX_UDPLITE;
 	default:
-		return 0;
+		return _PROTO_INDEX_MAX;
 	}
 }
 
@@ -89,15 +96,20 @@ GATE_INLINE __u8 proto_bit(__u8 proto)
 GATE_INLINE int parse_ports(const void *l4, const void *end, __u32 l4_len, __u8 proto, struct packet *pkt)
 {
 	const struct ports *ports = l4;
+	__be16 sport_be, dport_be;
 
 	pkt->proto = proto;
-	pkt->proto_bit = proto_bit(proto);
-	if (!pkt->proto_bit)
+	pkt->proto_index = proto_index(proto);
+	if (pkt->proto_index == _PROTO_INDEX_MAX)
 		return REASON_OTHER_PROTO;
 	if (l4_len < sizeof(*ports) || (const void *)(ports + 1) > end)
 		return REASON_SHORT_L4;
-	pkt->sport_be = ports->source;
-	pkt->dport_be = ports->dest;
+	sport_be = ports->source;
+	dport_be = ports->dest;
+	GATE_COMPUTE(sport_be);
+	GATE_COMPUTE(dport_be);
+	pkt->sport_be = sport_be;
+	pkt->dport_be = dport_be;
 	return GATE_HAS_PORTS;
 }
 
@@ -149,13 +161,23 @@ GATE_INLINE int is_ext_hdr(__u8 proto)
 	       proto == IPPROTO_FRAGMENT || proto == IPPROTO_AH;
 }
 
+/*
+ * Bytes of an extension header: a fragment header has 8 (its length byte is reserved, and may hold anything),
+ * authentication counts words of 4 without the first two, the others words of 8 without the first. Without a branch for
+ * authentication, so that the verifier has one way to follow instead of two at each header.
+ */
 GATE_INLINE __u32 ext_len(__u8 proto, const struct ext_hdr *ext)
 {
+	__u64 auth = 1ULL << IPPROTO_AH;
+	__u32 is_auth, bytes;
+
 	if (proto == IPPROTO_FRAGMENT)
-		return 8; /* its length byte is reserved, and may hold anything */
-	if (proto == IPPROTO_AH)
-		return (ext->len + 2U) * 4;
-	return (ext->len + 1U) * 8;
+		return 8;
+	GATE_COMPUTE(auth); /* else it becomes a branch */
+	is_auth = auth >> proto & 1;
+	bytes = (ext->len + 1U + is_auth) * (8 - 4 * is_auth);
+	GATE_COMPUTE(bytes);
+	return bytes & 0xffc; /* changes nothing; verifiers before 6.1 ask for it */
 }
 
 /*
@@ -211,6 +233,37 @@ GATE_INLINE int parse_ipv6(const void *l3, const void *end, struct packet *pkt)
 	return REASON_TOO_DEEP;
 }
 
+/* Behind the tags: where the next header begins, and its type. Tags cut short: type 0, which is none. */
+struct l3 {
+	const void *at;
+	__be16 type;
+};
+
+/* Tags with VLAN id 0 are peeled off by the stack in any number, without a VLAN device. */
+GATE_INLINE struct l3 skip_tags(const void *data, const void *end)
+{
+	const struct ethhdr *eth = data;
+	struct l3 l3 = {.at = eth + 1};
+	int i;
+
+	if (l3.at > end)
+		return l3;
+	l3.type = eth->h_proto;
+#pragma clang loop unroll(full)
+	for (i = 0; i < JITGATE_VLAN_TAGS_MAX; i++) {
+		const struct vlan_tag *tag = l3.at;
+
+		if (l3.type != GATE_ETH_8021Q && l3.type != GATE_ETH_8021AD)
+			break;
+		l3.type = 0;
+		if ((const void *)(tag + 1) > end)
+			break;
+		l3.type = tag->type;
+		l3.at = tag + 1;
+	}
+	return l3;
+}
+
 /*
  * gate_parse - find the port bytes of the frame [data, end)
  *
@@ -219,32 +272,13 @@ GATE_INLINE int parse_ipv6(const void *l3, const void *end, struct packet *pkt)
  */
 GATE_INLINE int gate_parse(const void *data, const void *end, struct packet *pkt)
 {
-	const struct ethhdr *eth = data;
-	const void *l3 = eth + 1;
-	__be16 type;
-	int i;
+	struct l3 l3 = skip_tags(data, end);
 
-	if (l3 > end)
-		return REASON_NOT_IP;
-	type = eth->h_proto;
-
-	/* Tags with VLAN id 0 are peeled off by the stack in any number, without a VLAN device. */
-#pragma clang loop unroll(full)
-	for (i = 0; i < JITGATE_VLAN_TAGS_MAX; i++) {
-		const struct vlan_tag *tag = l3;
-
-		if (type != GATE_ETH_8021Q && type != GATE_ETH_8021AD)
-			break;
-		if ((const void *)(tag + 1) > end)
-			return REASON_NOT_IP;
-		type = tag->type;
-		l3 = tag + 1;
-	}
-	if (type == GATE_ETH_IPV4)
-		return parse_ipv4(l3, end, pkt);
-	if (type == GATE_ETH_IPV6)
-		return parse_ipv6(l3, end, pkt);
-	if (type == GATE_ETH_8021Q || type == GATE_ETH_8021AD)
+	if (l3.type == GATE_ETH_IPV4)
+		return parse_ipv4(l3.at, end, pkt);
+	if (l3.type == GATE_ETH_IPV6)
+		return parse_ipv6(l3.at, end, pkt);
+	if (l3.type == GATE_ETH_8021Q || l3.type == GATE_ETH_8021AD)
 		return REASON_TOO_DEEP;
 	return REASON_NOT_IP;
 }

@@ -19,13 +19,16 @@ GATE_INLINE void count_packet(int reason, __u64 bytes)
 	}
 }
 
+/* The slot was written together with the protection, so there is no look-up by port. */
 GATE_INLINE void count_port(const struct packet *pkt, int granted, __u64 bytes)
 {
-	struct port_key key = {.port = GATE_BE16(pkt->dport_be), .proto = pkt->proto};
-	struct port_counters *port = bpf_map_lookup_elem(&ports_v1, &key);
+	__u32 key = protected_v1[pkt->dport_be] >> PROTECTED_SLOT_SHIFT;
+	struct port_slot *slot = bpf_map_lookup_elem(&ports_v1, &key);
+	struct port_counters *port;
 
-	if (!port)
+	if (!slot)
 		return;
+	port = &slot->tcp + pkt->proto_index;
 	if (granted) {
 		port->granted_packets++;
 		port->granted_bytes += bytes;
@@ -59,33 +62,38 @@ GATE_INLINE int take_budget(void)
 	return 1;
 }
 
-GATE_INLINE void send_event(struct xdp_md *ctx, const struct packet *pkt, __u32 slot, int reason, int would_be)
+/*
+ * A function of its own, which reads the frame once more, so that the many packets that nothing is told about are
+ * spared the registers that it takes (3 of 13 ns). Not static: then the verifier looks at it once, instead of once for
+ * each way to get here, and wants it to return a value.
+ */
+__attribute__((noinline)) int send_event(struct xdp_md *ctx, __u32 slot, int reason, int would_be)
 {
-	struct event *event;
+	struct event *event = bpf_ringbuf_reserve(&events_v1, sizeof(*event), 0);
+	struct packet pkt = {};
 
-	if (!take_budget())
-		return;
-	event = bpf_ringbuf_reserve(&events_v1, sizeof(*event), 0);
 	if (!event)
-		return;
+		return 0;
+	gate_parse((const void *)(long)ctx->data, (const void *)(long)ctx->data_end, &pkt);
 	__builtin_memset(event, 0, sizeof(*event));
 	event->boot_ns = bpf_ktime_get_boot_ns();
 	event->ifindex = ctx->ingress_ifindex;
 	event->slot = slot;
 	event->reason = reason;
 	event->would_be = would_be;
-	event->family = pkt->family;
-	event->proto = pkt->proto;
-	event->sport_be = pkt->sport_be;
-	event->dport_be = pkt->dport_be;
-	if (pkt->family == JITGATE_IPV4) {
-		__builtin_memcpy(event->saddr, pkt->saddr, 4);
-		__builtin_memcpy(event->daddr, pkt->daddr, 4);
-	} else if (pkt->family == JITGATE_IPV6) {
-		__builtin_memcpy(event->saddr, pkt->saddr, 16);
-		__builtin_memcpy(event->daddr, pkt->daddr, 16);
+	event->family = pkt.family;
+	event->proto = pkt.proto;
+	event->sport_be = pkt.sport_be;
+	event->dport_be = pkt.dport_be;
+	if (pkt.family == JITGATE_IPV4) {
+		__builtin_memcpy(event->saddr, pkt.saddr, 4);
+		__builtin_memcpy(event->daddr, pkt.daddr, 4);
+	} else if (pkt.family == JITGATE_IPV6) {
+		__builtin_memcpy(event->saddr, pkt.saddr, 16);
+		__builtin_memcpy(event->daddr, pkt.daddr, 16);
 	}
 	bpf_ringbuf_submit(event, 0);
+	return 1;
 }
 
 #endif

@@ -38,7 +38,21 @@ GATE_INLINE void set_key(struct gate_key *key, const struct packet *pkt)
 GATE_INLINE int is_protected(const struct packet *pkt)
 {
 	/* Indexed in network order: before 6.18 the verifier loses the range of a value at a byte swap. */
-	return protected_v1[pkt->dport_be] & pkt->proto_bit;
+	return protected_v1[pkt->dport_be] >> pkt->proto_index & 1;
+}
+
+/* Whether the trie may hold an entry that covers the source; the 16 bits of sources_v1. */
+GATE_INLINE int may_be_granted(const struct packet *pkt)
+{
+	const __u8 *a = pkt->saddr;
+	int is_v6 = pkt->family == JITGATE_IPV6;
+	__u32 first = is_v6 ? a[0] ^ a[2] : a[0];
+	__u32 second = is_v6 ? a[1] ^ a[3] : a[1];
+	__u32 byte = first * 32 + second / 8;
+
+	GATE_COMPUTE(byte);
+	/* The modulo changes nothing; verifiers before 6.1 ask for it. */
+	return sources_v1[is_v6][byte % JITGATE_SOURCES_BYTES] >> second % 8 & 1;
 }
 
 /*
@@ -56,6 +70,8 @@ GATE_INLINE int judge_grant(const struct packet *pkt, struct match *match)
 	const struct gate_grant *grant;
 	struct gate_key key;
 
+	if (!may_be_granted(pkt))
+		return REASON_NO_GRANT;
 	set_key(&key, pkt);
 	grant = bpf_map_lookup_elem(&grants_v1, &key);
 	if (!grant)
@@ -67,8 +83,10 @@ GATE_INLINE int judge_grant(const struct packet *pkt, struct match *match)
 
 GATE_INLINE int is_drop(int reason)
 {
-	return reason == REASON_MALFORMED || reason == REASON_TOO_DEEP || reason == REASON_SHORT_L4 ||
-	       reason == REASON_EXPIRED || reason == REASON_NO_GRANT;
+	const __u32 drops = 1U << REASON_MALFORMED | 1U << REASON_TOO_DEEP | 1U << REASON_SHORT_L4 |
+			    1U << REASON_EXPIRED | 1U << REASON_NO_GRANT;
+
+	return (drops >> reason) & 1;
 }
 
 GATE_INLINE int is_audit(void)

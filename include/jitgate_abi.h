@@ -23,6 +23,7 @@
 #define JITGATE_EXT_HDRS_MAX 8      /* IPv6 extension headers; one more: too_deep */
 #define JITGATE_PORT_RULES_MAX 1024 /* distinct protected (port, protocol) pairs */
 #define JITGATE_GRANTS_MAX 131072
+#define JITGATE_PORT_SLOTS 32 /* entries of ports_v1: 31 ports with counters of their own, and 0 for all others */
 
 /* max_grants by default. grants_v1 and usage_v1 are made for twice max_grants: a plan puts before it deletes. */
 #define JITGATE_GRANTS_DEFAULT 16384
@@ -40,15 +41,35 @@
 #define JITGATE_ENFORCE 0
 #define JITGATE_AUDIT 1
 
-/* Protocols with ports, as bits of a byte of the protected-port array. */
+/* Protocols with ports: PROTO_BIT_x is 1 << PROTO_INDEX_x. */
+#define PROTO_INDEX_TCP 0
+#define PROTO_INDEX_UDP 1
+#define PROTO_INDEX_SCTP 2
+#define PROTO_INDEX_DCCP 3
+#define PROTO_INDEX_UDPLITE 4
+#define _PROTO_INDEX_MAX 5
 #define PROTO_BIT_TCP 0x01
 #define PROTO_BIT_UDP 0x02
 #define PROTO_BIT_SCTP 0x04
 #define PROTO_BIT_DCCP 0x08
 #define PROTO_BIT_UDPLITE 0x10
 #define PROTO_BITS_ALL 0x1f
-/* Beside them, for user space: a feed asked for this port, so it stays closed over a restart that knows no more. */
-#define PROTECTED_LEARNED 0x80
+
+/*
+ * protected_v1, one word per port (the index is the port in network order): the protocols that are protected, what
+ * follows here, and from PROTECTED_SLOT_SHIFT on the port's slot in ports_v1.
+ */
+/* For user space: a feed asked for this port, so it stays closed over a restart that knows no more. */
+#define PROTECTED_LEARNED 0x20
+#define PROTECTED_SLOT_SHIFT 6
+
+/*
+ * sources_v1, one bit for each value of 16 bits of a source address, for each family (IPv4, IPv6). A source whose bit
+ * is 0 is in no entry of grants_v1, and the program does not search there: a flood from everywhere costs a load instead
+ * of a walk through the trie. The 16 bits are bytes 0 and 1 of an IPv4 address, byte 0 ^ 2 and 1 ^ 3 of an IPv6 one;
+ * the bit is [first * 32 + second / 8], 1 << second % 8.
+ */
+#define JITGATE_SOURCES_BYTES 8192
 
 /*
  * Why a packet passed or was dropped: index of stats_v1. The order is the order of the
@@ -101,19 +122,19 @@ struct gate_counter {
 	__u64 bytes; /* whole frames, as the program sees them */
 };
 
-/* ports_v1, key. One entry per protected (port, protocol). */
-struct port_key {
-	__u16 port; /* host order, so that a dump reads well */
-	__u8 proto; /* IPPROTO_* */
-	__u8 reserved;
-};
-
-/* ports_v1, per CPU. */
+/* Packets to one (port, protocol). */
 struct port_counters {
 	__u64 granted_packets;
 	__u64 granted_bytes;
 	__u64 ungranted_packets; /* dropped; in audit mode passed */
 	__u64 ungranted_bytes;
+};
+
+/* ports_v1, per CPU: index = slot of a protected port. In the order of PROTO_INDEX_*. */
+struct port_slot {
+	__u16 port; /* host order, so that a dump reads well; 0: a free slot, or slot 0 */
+	__u16 reserved[3];
+	struct port_counters tcp, udp, sctp, dccp, udplite;
 };
 
 /* usage_v1, per CPU. */
@@ -166,8 +187,8 @@ struct event {
 _Static_assert(sizeof(struct gate_key) == 24, "gate_key is an ABI");
 _Static_assert(sizeof(struct gate_grant) == 16, "gate_grant is an ABI");
 _Static_assert(sizeof(struct gate_counter) == 16, "gate_counter is an ABI");
-_Static_assert(sizeof(struct port_key) == 4, "port_key is an ABI");
 _Static_assert(sizeof(struct port_counters) == 32, "port_counters is an ABI");
+_Static_assert(sizeof(struct port_slot) == 168, "port_slot is an ABI");
 _Static_assert(sizeof(struct grant_usage) == 24, "grant_usage is an ABI");
 _Static_assert(sizeof(struct gate_state) == 40, "gate_state is an ABI");
 _Static_assert(sizeof(struct event_budget) == 64, "event_budget is an ABI");

@@ -18,6 +18,7 @@ struct fake_gate {
 	struct gate_entry entries[FAKE_ENTRIES_MAX];
 	size_t n;
 	uint8_t protected[65536];
+	struct sources sources;
 	struct gate_state state;
 	uint32_t resets[FAKE_ENTRIES_MAX]; /* how often each slot's usage was reset */
 	size_t capacity;
@@ -63,11 +64,23 @@ static int fake_list(void *ctx, struct entry_set *ret)
 	return 0;
 }
 
+/* Bit i of the two bytes that the program looks at, from what jitgate_abi.h says of them. */
+static int fake_is_searched(const struct fake_gate *g, const struct gate_key *key)
+{
+	const uint8_t *a = key->addr;
+	int is_v6 = key->family == JITGATE_IPV6;
+	uint8_t first = is_v6 ? a[0] ^ a[2] : a[0], second = is_v6 ? a[1] ^ a[3] : a[1];
+
+	return g->sources.bits[is_v6][first * 32 + second / 8] >> second % 8 & 1;
+}
+
 static int fake_lookup(void *ctx, const struct gate_key *key, struct gate_grant *ret)
 {
 	const struct fake_gate *g = ctx;
 	const struct gate_entry *best = NULL;
 
+	if (!fake_is_searched(g, key))
+		return -2;
 	for (size_t i = 0; i < g->n; i++) {
 		if (fake_matches(&g->entries[i].key, key) &&
 		    (!best || g->entries[i].key.prefixlen > best->key.prefixlen))
@@ -118,6 +131,20 @@ static int fake_delete(void *ctx, const struct gate_key *key)
 	return 0;
 }
 
+/* For tests that put entries by themselves. */
+static inline void fake_search_everywhere(struct fake_gate *g)
+{
+	memset(&g->sources, 0xff, sizeof(g->sources));
+}
+
+static void fake_set_sources(void *ctx, const struct sources *sources)
+{
+	struct fake_gate *g = ctx;
+
+	g->sources = *sources;
+	fake_tell(g);
+}
+
 static int fake_reset_usage(void *ctx, uint32_t slot)
 {
 	struct fake_gate *g = ctx;
@@ -160,6 +187,7 @@ static const struct gate_ops fake_gate_ops = {
 	.lookup = fake_lookup,
 	.put = fake_put,
 	.delete = fake_delete,
+	.set_sources = fake_set_sources,
 	.reset_usage = fake_reset_usage,
 	.get_protected = fake_get_protected,
 	.set_protected = fake_set_protected,

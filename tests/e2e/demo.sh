@@ -141,9 +141,9 @@ show "jitgate status" <"$tmp/shown"
 jg list >"$tmp/shown" || failed "jitgate list" "fails"
 grep -q $cli4 "$tmp/shown" || failed "jitgate list" "does not name the client"
 show "jitgate list" <"$tmp/shown"
-bpftool -j map dump pinned "$pin/ports_v1" | jq -r '.[].formatted
-  | ([.values[].value.granted_packets] | add) as $in | ([.values[].value.ungranted_packets] | add) as $out
-  | "port \(.key.port), protocol \(.key.proto): \($in) packets granted, \($out) dropped"' >"$tmp/shown" ||
+bpftool -j map dump pinned "$pin/ports_v1" | jq -r '.[].formatted | select(.values[0].value.port != 0)
+  | ([.values[].value.tcp.granted_packets] | add) as $in | ([.values[].value.tcp.ungranted_packets] | add) as $out
+  | "port \(.values[0].value.port), tcp: \($in) packets granted, \($out) dropped"' >"$tmp/shown" ||
   failed "bpftool map dump" "does not read the counters"
 [[ -s $tmp/shown ]] || failed "bpftool map dump" "shows no counter"
 show "bpftool map dump pinned $pin/ports_v1    (summed over CPUs)" <"$tmp/shown"

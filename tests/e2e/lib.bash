@@ -445,7 +445,7 @@ deadline_of() {
 # pin_ids: ids of the programs and maps behind the pins; a restart that takes over keeps them all.
 map_ids() {
   local name
-  for name in slots_v1 grants_v1 protected_v1 ports_v1 stats_v1 usage_v1 state_v1; do
+  for name in slots_v1 grants_v1 sources_v1 protected_v1 ports_v1 stats_v1 usage_v1 state_v1; do
     bpftool -j map show pinned "$pin/$name" | jq -r '"\(.name) \(.id)"'
   done
 }

@@ -22,17 +22,7 @@
 #include "gate.skel.h"
 #include "util.h"
 
-#define PROTECTED_BYTES 65536
-
-struct proto_name {
-	uint8_t bit;
-	uint8_t proto;
-};
-
-static const struct proto_name protos[] = {
-	{PROTO_BIT_TCP, IPPROTO_TCP},   {PROTO_BIT_UDP, IPPROTO_UDP},         {PROTO_BIT_SCTP, IPPROTO_SCTP},
-	{PROTO_BIT_DCCP, IPPROTO_DCCP}, {PROTO_BIT_UDPLITE, IPPROTO_UDPLITE},
-};
+#define PROTECTED_BYTES (65536 * sizeof(uint16_t))
 
 __attribute__((noreturn, format(printf, 1, 2))) static void broken(const char *format, ...)
 {
@@ -126,13 +116,14 @@ static void find_parts(struct gate *gate)
 	gate->stats_fd = map_fd(gate, "stats_v1");
 	gate->usage_fd = map_fd(gate, "usage_v1");
 	gate->protected_ports = map_shared(gate, ".data.protected", PROTECTED_BYTES);
+	gate->sources = map_shared(gate, ".data.sources", sizeof(*gate->sources));
 	gate->budget = map_shared(gate, "budget_v1", sizeof(*gate->budget));
 	gate->state = map_shared(gate, "state_v1", sizeof(*gate->state));
 	gate->ring = ring_buffer__new(map_fd(gate, "events_v1"), keep_event, gate, NULL);
 	gate->n_cpus = libbpf_num_possible_cpus();
 	if (!gate->ring || gate->n_cpus < 1)
 		broken("no ring buffer or no CPUs: %m");
-	gate->per_cpu = calloc(gate->n_cpus, sizeof(struct port_counters));
+	gate->per_cpu = calloc(gate->n_cpus, sizeof(struct port_slot));
 	if (!gate->per_cpu)
 		broken("out of memory");
 }
@@ -160,6 +151,8 @@ void gate_close(struct gate *gate)
 	free(gate->per_cpu);
 	if (gate->protected_ports)
 		munmap(gate->protected_ports, PROTECTED_BYTES);
+	if (gate->sources)
+		munmap(gate->sources, sizeof(*gate->sources));
 	if (gate->budget)
 		munmap(gate->budget, sizeof(*gate->budget));
 	if (gate->state)
@@ -192,14 +185,14 @@ static void clear_keys(int fd, void *key)
 void gate_reset(struct gate *gate)
 {
 	struct gate_key grant_key;
-	struct port_key port_key;
 	size_t i;
 
 	for (i = 0; i < gate->n_protected; i++)
 		gate->protected_ports[gate->protected_be[i]] = 0;
 	gate->n_protected = 0;
 	clear_keys(gate->grants_fd, &grant_key);
-	clear_keys(gate->ports_fd, &port_key);
+	memset(gate->sources, 0, sizeof(*gate->sources));
+	clear_array(gate, gate->ports_fd, GATE_PORTS_MAX + 1, sizeof(struct port_slot));
 	clear_array(gate, gate->stats_fd, _REASON_MAX, sizeof(struct gate_counter));
 	clear_array(gate, gate->usage_fd, GATE_USAGE_SLOTS, sizeof(struct grant_usage));
 	gate->budget->left = 0;
@@ -208,21 +201,13 @@ void gate_reset(struct gate *gate)
 	ring_buffer__consume(gate->ring);
 }
 
+/* Each port has the slot behind that of the one before. */
 void gate_protect(struct gate *gate, uint16_t port, uint8_t proto_bits)
 {
-	size_t i;
-
 	if (gate->n_protected == GATE_PORTS_MAX)
 		broken("more than %d ports", GATE_PORTS_MAX);
 	gate->protected_be[gate->n_protected++] = htons(port);
-	gate->protected_ports[htons(port)] |= proto_bits;
-	memset(gate->per_cpu, 0, gate->n_cpus * sizeof(struct port_counters));
-	for (i = 0; i < ARRAY_SIZE(protos); i++) {
-		struct port_key key = {.port = port, .proto = protos[i].proto};
-
-		if (proto_bits & protos[i].bit && bpf_map_update_elem(gate->ports_fd, &key, gate->per_cpu, BPF_ANY) < 0)
-			broken("cannot add port %u: %m", port);
-	}
+	gate->protected_ports[htons(port)] = proto_bits | gate->n_protected << PROTECTED_SLOT_SHIFT;
 }
 
 static int read_prefix(const char *prefix, struct gate_key *key)
@@ -247,12 +232,13 @@ static int read_prefix(const char *prefix, struct gate_key *key)
 int gate_grant(struct gate *gate, const char *prefix, uint16_t port, uint8_t proto, uint64_t expires_boot_ns,
 	       uint32_t slot)
 {
-	struct gate_grant grant = {.expires_boot_ns = expires_boot_ns, .slot = slot};
-	struct gate_key key = {.port_be = htons(port), .proto = proto};
+	struct gate_entry entry = {.grant = {.expires_boot_ns = expires_boot_ns, .slot = slot},
+				   .key = {.port_be = htons(port), .proto = proto}};
 
-	if (read_prefix(prefix, &key) < 0)
+	if (read_prefix(prefix, &entry.key) < 0)
 		return -EINVAL;
-	if (bpf_map_update_elem(gate->grants_fd, &key, &grant, BPF_ANY) < 0)
+	sources_add(gate->sources, &(struct entry_set){.entries = &entry, .n = 1});
+	if (bpf_map_update_elem(gate->grants_fd, &entry.key, &entry.grant, BPF_ANY) < 0)
 		broken("cannot add grant %s: %m", prefix);
 	return 0;
 }
@@ -324,20 +310,22 @@ void gate_effect_read(struct gate *gate, struct gate_effect *ret_effect)
 	gate->collecting = NULL;
 }
 
-struct port_counters gate_port_counters(struct gate *gate, uint16_t port, uint8_t proto)
+struct port_counters gate_port_counters(struct gate *gate, uint16_t port, uint8_t proto_index)
 {
-	struct port_key key = {.port = port, .proto = proto};
-	const struct port_counters *per_cpu = gate->per_cpu;
+	uint32_t slot = gate->protected_ports[htons(port)] >> PROTECTED_SLOT_SHIFT;
+	const struct port_slot *per_cpu = gate->per_cpu;
 	struct port_counters sum = {0};
 	int cpu;
 
-	if (bpf_map_lookup_elem(gate->ports_fd, &key, gate->per_cpu) < 0)
-		return sum;
+	if (bpf_map_lookup_elem(gate->ports_fd, &slot, gate->per_cpu) < 0)
+		broken("cannot read ports_v1[%u]: %m", slot);
 	for (cpu = 0; cpu < gate->n_cpus; cpu++) {
-		sum.granted_packets += per_cpu[cpu].granted_packets;
-		sum.granted_bytes += per_cpu[cpu].granted_bytes;
-		sum.ungranted_packets += per_cpu[cpu].ungranted_packets;
-		sum.ungranted_bytes += per_cpu[cpu].ungranted_bytes;
+		const struct port_counters *is = &per_cpu[cpu].tcp + proto_index;
+
+		sum.granted_packets += is->granted_packets;
+		sum.granted_bytes += is->granted_bytes;
+		sum.ungranted_packets += is->ungranted_packets;
+		sum.ungranted_bytes += is->ungranted_bytes;
 	}
 	return sum;
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "jitgate_abi.h"
+#include "sources.h"
 
 #define GATE_EXIT_BROKEN 2
 #define GATE_USAGE_SLOTS 8 /* entries of usage_v1, few, so that a slot beyond is easy to name */
@@ -26,7 +27,8 @@ struct gate {
 	struct gate_bpf *skel;  /* one of the two */
 	struct bpf_object *own; /* from a file */
 	struct ring_buffer *ring;
-	uint8_t *protected_ports; /* indexed by the port in network order */
+	uint16_t *protected_ports; /* indexed by the port in network order */
+	struct sources *sources;
 	struct event_budget *budget;
 	struct gate_state *state;
 	int root_fd, gate_fd;
@@ -63,7 +65,7 @@ void gate_fill_slot(struct gate *gate, int filled);
 int gate_run(struct gate *gate, int prog_fd, const void *frame, size_t len);
 /* Everything that happened since gate_reset(); consumes the events. */
 void gate_effect_read(struct gate *gate, struct gate_effect *ret_effect);
-struct port_counters gate_port_counters(struct gate *gate, uint16_t port, uint8_t proto);
+struct port_counters gate_port_counters(struct gate *gate, uint16_t port, uint8_t proto_index);
 
 uint64_t gate_now_boot_ns(void);
 

@@ -30,7 +30,7 @@ a protocol without ports is short|bpf/gate_parse.h|s/return REASON_OTHER_PROTO/r
 ports are read from padding|bpf/gate_parse.h|s/l4_len < sizeof(\*ports) || //
 refused: ports are read beyond the frame|bpf/gate_parse.h|s/ || (const void \*)(ports + 1) > end//
 short ports pass|bpf/gate_parse.h|s/return REASON_SHORT_L4/return REASON_UNPROTECTED/
-the source port is judged|bpf/gate_parse.h|s/pkt->dport_be = ports->dest/pkt->dport_be = ports->source/
+the source port is judged|bpf/gate_parse.h|s/dport_be = ports->dest/dport_be = ports->source/
 the event has no source port|bpf/gate_parse.h|/pkt->sport_be = /d
 refused: IPv4 header beyond the frame|bpf/gate_parse.h|/(ip + 1) > end/,+1d
 IPv4 header length below 5|bpf/gate_parse.h|s/ || header_len < sizeof(\*ip)//
@@ -52,9 +52,11 @@ routing is not walked over|bpf/gate_parse.h|s/ || proto == IPPROTO_ROUTING//
 destination options are not walked over|bpf/gate_parse.h|s/ || proto == IPPROTO_DSTOPTS//
 fragment headers are not walked over|bpf/gate_parse.h|s/proto == IPPROTO_FRAGMENT || proto == IPPROTO_AH/proto == IPPROTO_AH/
 authentication is not walked over|bpf/gate_parse.h|s/ || proto == IPPROTO_AH;/;/
-a fragment header has a length byte|bpf/gate_parse.h|/return 8; /s/8/(ext->len + 1U) * 8/
-authentication has a length like others|bpf/gate_parse.h|s/(ext->len + 2U) \* 4/(ext->len + 1U) * 8/
-extension headers have one length|bpf/gate_parse.h|s/(ext->len + 1U) \* 8/8/
+a fragment header has a length byte|bpf/gate_parse.h|/return 8;/s/8/(ext->len + 1U) * 8/
+authentication has a length like others|bpf/gate_parse.h|s/is_auth = auth >> proto & 1/is_auth = 0/
+extension headers have one length|bpf/gate_parse.h|s/return bytes & 0xffc/return 8/
+authentication has words of 8|bpf/gate_parse.h|s/ (8 - 4 \* is_auth)/ 8/
+authentication has no second word|bpf/gate_parse.h|s/1U + is_auth)/1U)/
 fragment header anywhere|bpf/gate_parse.h|/!may_be_fragment(ip6, i)/,+1d
 fragment header behind any one header|bpf/gate_parse.h|s/ && ip6->nexthdr == IPPROTO_HOPOPTS)/)/
 fragment header not behind hop-by-hop|bpf/gate_parse.h|s/ || (headers_before == 1 && .*)/ /
@@ -71,20 +73,28 @@ IPv6 first fragments pass|bpf/gate_parse.h|s/GATE_BE16(0xfff8)/GATE_BE16(0xfff9)
 IPv6 reserved bits make a fragment|bpf/gate_parse.h|s/GATE_BE16(0xfff8)/GATE_BE16(0xfffe)/
 IPv6 fragment offset loses its top bit|bpf/gate_parse.h|s/GATE_BE16(0xfff8)/GATE_BE16(0x7ff8)/
 IPv6 fragment offset loses its low bit|bpf/gate_parse.h|s/GATE_BE16(0xfff8)/GATE_BE16(0xfff0)/
-802.1Q is no tag|bpf/gate_parse.h|s/type != GATE_ETH_8021Q && //
-802.1ad is no tag|bpf/gate_parse.h|s/ && type != GATE_ETH_8021AD//
+802.1Q is no tag|bpf/gate_parse.h|s/l3.type != GATE_ETH_8021Q && //
+802.1ad is no tag|bpf/gate_parse.h|s/ && l3.type != GATE_ETH_8021AD//
 refused: VLAN tag beyond the frame|bpf/gate_parse.h|/(tag + 1) > end/,+1d
 one VLAN tag more|include/jitgate_abi.h|s/JITGATE_VLAN_TAGS_MAX 4/JITGATE_VLAN_TAGS_MAX 5/
 one VLAN tag less|include/jitgate_abi.h|s/JITGATE_VLAN_TAGS_MAX 4/JITGATE_VLAN_TAGS_MAX 3/
-too many VLAN tags pass|bpf/gate_parse.h|/if (type == GATE_ETH_8021Q ||/,+1d
-too many 802.1ad tags pass|bpf/gate_parse.h|s/if (type == GATE_ETH_8021Q || .*)/if (type == GATE_ETH_8021Q)/
-IPv4 is not IP|bpf/gate_parse.h|/type == GATE_ETH_IPV4/,+1d
-IPv6 is not IP|bpf/gate_parse.h|/type == GATE_ETH_IPV6/,+1d
+too many VLAN tags pass|bpf/gate_parse.h|/if (l3.type == GATE_ETH_8021Q ||/,+1d
+too many 802.1ad tags pass|bpf/gate_parse.h|s/if (l3.type == GATE_ETH_8021Q || .*)/if (l3.type == GATE_ETH_8021Q)/
+IPv4 is not IP|bpf/gate_parse.h|/l3.type == GATE_ETH_IPV4/,+1d
+IPv6 is not IP|bpf/gate_parse.h|/l3.type == GATE_ETH_IPV6/,+1d
 what is not IP is malformed|bpf/gate_parse.h|s/return REASON_NOT_IP/return REASON_MALFORMED/
-ports are protected for all protocols|bpf/gate_verdict.h|s/ & pkt->proto_bit//
+ports are protected for all protocols|bpf/gate_verdict.h|s/>> pkt->proto_index & 1/!= 0/
+ports are protected for TCP only|bpf/gate_verdict.h|s/>> pkt->proto_index & 1/\& 1/
 protected ports are looked up swapped|bpf/gate_verdict.h|s/protected_v1\[pkt->dport_be\]/protected_v1[GATE_BE16(pkt->dport_be)]/
 every port is protected|bpf/gate_verdict.h|s/return protected_v1\[.*/return 1;/
 no port is protected|bpf/gate_verdict.h|s/return protected_v1\[.*/return 0;/
+every source is searched|bpf/gate_verdict.h|/if (!may_be_granted(pkt))/,+1d
+no source is searched|bpf/gate_verdict.h|s/if (!may_be_granted(pkt))/if (1)/
+IPv6 sources are searched as IPv4|bpf/gate_verdict.h|s/sources_v1\[is_v6\]/sources_v1[0]/
+IPv6 sources have one word|bpf/gate_verdict.h|s/a\[0\] ^ a\[2\]/a[0]/
+IPv6 sources lose a byte|bpf/gate_verdict.h|s/a\[1\] ^ a\[3\]/a[1]/
+sources are told apart by one byte|bpf/gate_verdict.h|s/first \* 32 + second/second * 32 + second/
+sources share bits|bpf/gate_verdict.h|s/second \/ 8;/second \/ 16;/
 grants are for any port|bpf/gate_verdict.h|/key->port_be = /d
 grants are looked up by source port|bpf/gate_verdict.h|s/key->port_be = pkt->dport_be/key->port_be = pkt->sport_be/
 grants are all TCP|bpf/gate_verdict.h|s/key->proto = pkt->proto/key->proto = IPPROTO_TCP/
@@ -104,16 +114,16 @@ fragments wait for no time|bpf/gate_verdict.h|s/now_boot_ns + GATE_REASSEMBLY_NS
 whole packets wait like fragments|bpf/gate_verdict.h|s/return pkt->is_part ?/return 1 ?/
 expired is no grant|bpf/gate_verdict.h|s/REASON_GRANTED : REASON_EXPIRED/REASON_GRANTED : REASON_NO_GRANT/
 slot is forgotten|bpf/gate_verdict.h|/match->slot = /d
-malformed passes|bpf/gate_verdict.h|s/reason == REASON_MALFORMED || //
-too deep passes|bpf/gate_verdict.h|s/reason == REASON_TOO_DEEP || //
-short passes|bpf/gate_verdict.h|s/reason == REASON_SHORT_L4 ||//
-expired passes|bpf/gate_verdict.h|s/reason == REASON_EXPIRED || //
-ungranted passes|bpf/gate_verdict.h|s/ || reason == REASON_NO_GRANT//
-other protocols are dropped|bpf/gate_verdict.h|s/reason == REASON_SHORT_L4 ||/& reason == REASON_OTHER_PROTO ||/
-later fragments are dropped|bpf/gate_verdict.h|s/reason == REASON_SHORT_L4 ||/& reason == REASON_LATER_FRAGMENT ||/
-what is not IP is dropped|bpf/gate_verdict.h|s/reason == REASON_SHORT_L4 ||/& reason == REASON_NOT_IP ||/
-unprotected is dropped|bpf/gate_verdict.h|s/reason == REASON_SHORT_L4 ||/& reason == REASON_UNPROTECTED ||/
-granted is dropped|bpf/gate_verdict.h|s/reason == REASON_SHORT_L4 ||/& reason == REASON_GRANTED ||/
+malformed passes|bpf/gate_verdict.h|s/1U << REASON_MALFORMED | //
+too deep passes|bpf/gate_verdict.h|s/1U << REASON_TOO_DEEP | //
+short passes|bpf/gate_verdict.h|s/1U << REASON_SHORT_L4 |//
+expired passes|bpf/gate_verdict.h|s/1U << REASON_EXPIRED | //
+ungranted passes|bpf/gate_verdict.h|s/ | 1U << REASON_NO_GRANT//
+other protocols are dropped|bpf/gate_verdict.h|s/drops = /&1U << REASON_OTHER_PROTO | /
+later fragments are dropped|bpf/gate_verdict.h|s/drops = /&1U << REASON_LATER_FRAGMENT | /
+what is not IP is dropped|bpf/gate_verdict.h|s/drops = /&1U << REASON_NOT_IP | /
+unprotected is dropped|bpf/gate_verdict.h|s/drops = /&1U << REASON_UNPROTECTED | /
+granted is dropped|bpf/gate_verdict.h|s/drops = /&1U << REASON_GRANTED | /
 any other mode is audit|bpf/gate_verdict.h|s/== JITGATE_AUDIT/!= JITGATE_ENFORCE/
 always audit|bpf/gate_verdict.h|s/state->mode == JITGATE_AUDIT/1/
 never audit|bpf/gate.bpf.c|/reason = REASON_AUDIT/d;/if (is_audit())/d
@@ -124,22 +134,23 @@ packets are not counted|bpf/gate_tell.h|/counter->packets++/d
 bytes are not counted|bpf/gate_tell.h|/counter->bytes += bytes/d
 audit is counted as what it would be|bpf/gate.bpf.c|s/^\tcount_packet(reason,/\tcount_packet(would_be,/
 ports are not counted|bpf/gate.bpf.c|/^\t\tcount_port(/d
-ports are counted in network order|bpf/gate_tell.h|s/\.port = GATE_BE16(pkt->dport_be)/.port = pkt->dport_be/
+ports are counted in slot 0|bpf/gate_tell.h|s/= protected_v1\[pkt->dport_be\] >> PROTECTED_SLOT_SHIFT/= 0/
+all protocols of a port are counted as TCP|bpf/gate_tell.h|s/&slot->tcp + pkt->proto_index/\&slot->tcp/
 granted and ungranted are swapped|bpf/gate_tell.h|s/^\tif (granted)/\tif (!granted)/
 use of a grant is not counted|bpf/gate.bpf.c|s/tell = count_usage(.*/tell = 1;/
 a grant is never seen|bpf/gate_tell.h|/usage->last_seen_boot_ns = /d
 every granted packet is told|bpf/gate_tell.h|s/return usage->packets++ == 0/usage->packets++;\n\treturn 1/
 the first granted packet is not told|bpf/gate.bpf.c|s/tell = count_usage(/count_usage(/
 drops are not told|bpf/gate.bpf.c|/^\t\ttell = 1;/d
-passes are told|bpf/gate.bpf.c|s/^\ttell = 0;/\ttell = 1;/
+passes are told|bpf/gate.bpf.c|s/int tell = 0;/int tell = 1;/
 no event budget|bpf/gate_tell.h|s/ || budget->left <= 0//
 budget is not taken|bpf/gate_tell.h|/__sync_fetch_and_add(&budget->left/d
 budget below 0 is as good|bpf/gate_tell.h|s/budget->left <= 0/budget->left == 0/
 event without time|bpf/gate_tell.h|/event->boot_ns = /d
 event without interface|bpf/gate_tell.h|/event->ifindex = /d
-event without slot|bpf/gate_tell.h|/event->slot = /d
-event without reason|bpf/gate_tell.h|/event->reason = /d
-event without what would be|bpf/gate_tell.h|/event->would_be = /d
+event without slot|bpf/gate_tell.h|s/event->slot = slot/event->slot = slot >> 16/
+event without reason|bpf/gate_tell.h|s/event->reason = reason/event->reason = reason >> 8/
+event without what would be|bpf/gate_tell.h|s/event->would_be = would_be/event->would_be = would_be >> 8/
 event without family|bpf/gate_tell.h|/event->family = /d
 event without protocol|bpf/gate_tell.h|/event->proto = /d
 event without ports|bpf/gate_tell.h|/event->[sd]port_be = /d

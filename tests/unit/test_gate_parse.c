@@ -69,8 +69,8 @@ static int parse_exact(const uint8_t *bytes, size_t len, struct packet *ret_pkt)
 	}
 	if (reason == GATE_HAS_PORTS) {
 		assert_int_not_equal(ret_pkt->family, 0);
-		assert_int_not_equal(ret_pkt->proto_bit, 0);
-		assert_int_equal(ret_pkt->proto_bit, proto_bit(ret_pkt->proto));
+		assert_in_range(ret_pkt->proto_index, 0, _PROTO_INDEX_MAX - 1);
+		assert_int_equal(ret_pkt->proto_index, proto_index(ret_pkt->proto));
 	}
 	return reason;
 }

@@ -13,7 +13,8 @@
 
 #include "jitgate_abi.h"
 
-static uint8_t protected_v1[65536];
+static uint16_t protected_v1[65536];
+static uint8_t sources_v1[2][JITGATE_SOURCES_BYTES];
 static int grants_v1, state_v1; /* only their addresses count */
 
 static struct {
@@ -50,9 +51,14 @@ static struct packet packet_of(uint8_t family)
 			       .daddr = source,
 			       .family = family,
 			       .proto = IPPROTO_TCP,
-			       .proto_bit = PROTO_BIT_TCP,
+			       .proto_index = PROTO_INDEX_TCP,
 			       .sport_be = GATE_BE16(40000),
 			       .dport_be = GATE_BE16(22)};
+}
+
+static void search_everywhere(int bit)
+{
+	memset(sources_v1, bit ? 0xff : 0, sizeof(sources_v1));
 }
 
 static int judge(int is_part, uint64_t now_boot_ns, uint64_t expires_boot_ns)
@@ -63,6 +69,7 @@ static int judge(int is_part, uint64_t now_boot_ns, uint64_t expires_boot_ns)
 	int reason;
 
 	memset(&fake, 0, sizeof(fake));
+	search_everywhere(1);
 	fake.now_boot_ns = now_boot_ns;
 	fake.grant = &grant;
 	pkt.is_part = is_part;
@@ -99,6 +106,7 @@ static void the_clock_is_not_read_without_an_entry(void **state)
 
 	(void)state;
 	memset(&fake, 0, sizeof(fake));
+	search_everywhere(1);
 	assert_int_equal(judge_grant(&pkt, &match), REASON_NO_GRANT);
 	assert_int_equal(fake.clock_reads, 0);
 	assert_int_equal(match.slot, 0);
@@ -112,6 +120,7 @@ static void the_key_is_the_whole_address_and_nothing_else(void **state)
 
 	(void)state;
 	memset(&fake, 0, sizeof(fake));
+	search_everywhere(1);
 	judge_grant(&pkt, &match);
 	memcpy(due.addr, source, 4);
 	assert_memory_equal(&fake.key, &due, sizeof(due));
@@ -124,6 +133,30 @@ static void the_key_is_the_whole_address_and_nothing_else(void **state)
 	assert_memory_equal(&fake.key, &due, sizeof(due));
 }
 
+/* 16 bits, each family's own; no other bit counts. */
+static void the_trie_is_searched_only_for_a_source_that_has_its_bit(void **state)
+{
+	const struct gate_grant grant = {.expires_boot_ns = 1000};
+	struct packet v4 = packet_of(JITGATE_IPV4), v6 = packet_of(JITGATE_IPV6);
+	struct match match = {0};
+
+	(void)state;
+	memset(&fake, 0, sizeof(fake));
+	fake.grant = &grant;
+	search_everywhere(0);
+	assert_int_equal(judge_grant(&v4, &match), REASON_NO_GRANT);
+	assert_int_equal(judge_grant(&v6, &match), REASON_NO_GRANT);
+	assert_int_equal(fake.key.prefixlen, 0); /* nothing was looked up */
+	sources_v1[0][192 * 32 + 168 / 8] = 1 << 168 % 8;
+	sources_v1[0][192 * 32] = 1 << 0; /* 192.0 */
+	assert_int_equal(judge_grant(&v4, &match), REASON_GRANTED);
+	assert_int_equal(judge_grant(&v6, &match), REASON_NO_GRANT);
+	search_everywhere(0);
+	sources_v1[1][(192 ^ 2) * 32 + (0 ^ 77) / 8] = 1 << 77 % 8;
+	assert_int_equal(judge_grant(&v4, &match), REASON_NO_GRANT);
+	assert_int_equal(judge_grant(&v6, &match), REASON_GRANTED);
+}
+
 static void only_the_protocol_that_is_protected_is_closed(void **state)
 {
 	struct packet pkt = packet_of(JITGATE_IPV4);
@@ -132,9 +165,9 @@ static void only_the_protocol_that_is_protected_is_closed(void **state)
 	memset(protected_v1, 0, sizeof(protected_v1));
 	protected_v1[GATE_BE16(22)] = PROTO_BIT_TCP;
 	assert_true(is_protected(&pkt));
-	pkt.proto_bit = PROTO_BIT_UDP;
+	pkt.proto_index = PROTO_INDEX_UDP;
 	assert_false(is_protected(&pkt));
-	pkt.proto_bit = PROTO_BIT_TCP;
+	pkt.proto_index = PROTO_INDEX_TCP;
 	pkt.dport_be = 22 << 8 == GATE_BE16(22) ? 22 : 22 << 8;
 	assert_false(is_protected(&pkt));
 }
@@ -174,6 +207,7 @@ int main(void)
 		cmocka_unit_test(a_first_fragment_is_judged_by_when_its_datagram_may_be_whole),
 		cmocka_unit_test(the_clock_is_not_read_without_an_entry),
 		cmocka_unit_test(the_key_is_the_whole_address_and_nothing_else),
+		cmocka_unit_test(the_trie_is_searched_only_for_a_source_that_has_its_bit),
 		cmocka_unit_test(only_the_protocol_that_is_protected_is_closed),
 		cmocka_unit_test(anything_but_audit_enforces),
 		cmocka_unit_test(every_reason_drops_or_passes_as_in_the_table),

@@ -143,6 +143,7 @@ static void trie_passes_exactly_what_a_live_grant_covers(void **state)
 
 	(void)state;
 	gate = (struct fake_gate){.capacity = 256, .changed = check_between, .ctx = &watch};
+	fake_search_everywhere(&gate);
 	gate.protected[PORT] = PROTO_BIT_TCP;
 	for (int round = 0; round < ROUNDS; round++) {
 		const struct wishes *old = &wishes[round % 2];
@@ -170,6 +171,7 @@ static void applying_twice_changes_nothing(void **state)
 
 	(void)state;
 	gate = (struct fake_gate){.capacity = 256};
+	fake_search_everywhere(&gate);
 	for (int round = 0; round < 200; round++) {
 		_cleanup_plan_ struct plan first = {0};
 		_cleanup_plan_ struct plan second = {0};
@@ -190,6 +192,7 @@ static void slots_are_unique_and_kept_over_a_renewal(void **state)
 
 	(void)state;
 	gate = (struct fake_gate){.capacity = 256};
+	fake_search_everywhere(&gate);
 	for (int round = 0; round < 500; round++) {
 		_cleanup_plan_ struct plan plan = {0};
 		uint8_t used[256] = {0};
@@ -247,6 +250,7 @@ static void ports_protocols_and_families_do_not_cover_each_other(void **state)
 
 	(void)state;
 	gate = (struct fake_gate){.capacity = 64};
+	fake_search_everywhere(&gate);
 	for (size_t i = 0; i < ARRAY_SIZE(entries); i++)
 		entry_set_add(&wanted, &entries[i]);
 	assert_int_equal(reconcile_plan(&wanted, &installed, 32, 64, &plan), 0);
@@ -271,6 +275,7 @@ static void a_foreign_slot_is_replaced(void **state)
 
 	(void)state;
 	gate = (struct fake_gate){.capacity = 64};
+	fake_search_everywhere(&gate);
 	gate.entries[0] = (struct gate_entry){.key = entry_key(&a, PORT, TCP), .grant = {5, 7, 0}};
 	gate.entries[1] = (struct gate_entry){.key = entry_key(&b, PORT, TCP), .grant = {5, 7, 0}};
 	gate.n = 2;

@@ -47,8 +47,9 @@ static void fill_sample(struct sample *s)
 		.ports = {{.port = 22,
 			   .proto_bit = PROTO_BIT_TCP,
 			   .by_config = true,
+			   .counted = true,
 			   .counters = {1204, 130200, 33, 2178}},
-			  {.port = 3389, .proto_bit = PROTO_BIT_UDP}},
+			  {.port = 3389, .proto_bit = PROTO_BIT_UDP, .counted = true}},
 		.grants = {{.source = cidr_of("203.0.113.7"),
 			    .port = 22,
 			    .protos = PROTO_BIT_TCP,
@@ -446,6 +447,25 @@ static void status_json_has_the_fields_of_the_contract(void **state)
 	cJSON_Delete(json);
 }
 
+/* A number that is not known is not shown as 0. */
+static void a_port_without_counters_of_its_own_shows_none(void **state)
+{
+	_cleanup_text_ struct text json_text = {0};
+	struct sample s;
+	cJSON *json, *item;
+
+	(void)state;
+	fill_sample(&s);
+	s.ports[1].counted = false;
+	assert_says(&s.report, "3389/udp  feed             -                  -\n");
+	report_status_json(&s.report, &json_text);
+	json = cJSON_Parse(json_text.data);
+	item = cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(json, "ports"), 1);
+	assert_true(cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(item, "granted")));
+	assert_true(cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(item, "ungranted")));
+	cJSON_Delete(json);
+}
+
 static void json_of_nothing_is_still_json(void **state)
 {
 	_cleanup_text_ struct text status = {0}, list = {0};
@@ -611,6 +631,7 @@ static void fill_random(struct random_report *r)
 		r->ports[i] =
 			(struct report_port){(uint16_t)random_below(65536),
 					     PROTO_BIT_UDPLITE,
+					     random_below(2),
 					     random_below(2),
 					     {random_number(), random_number(), random_number(), random_number()}};
 	r->report.grants = r->grants;
@@ -796,6 +817,7 @@ int main(void)
 		cmocka_unit_test(explain_in_audit_mode_says_what_enforcing_would_do),
 		cmocka_unit_test(list_json_has_the_fields_of_the_contract),
 		cmocka_unit_test(status_json_has_the_fields_of_the_contract),
+		cmocka_unit_test(a_port_without_counters_of_its_own_shows_none),
 		cmocka_unit_test(json_of_nothing_is_still_json),
 		cmocka_unit_test(explain_json_has_verdict_reason_and_grant),
 		cmocka_unit_test(no_line_is_wider_than_100_columns_whatever_comes_in),
