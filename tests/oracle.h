@@ -167,6 +167,18 @@ static inline size_t oracle_entries(const struct truth *t, bool ended_too)
 	return total;
 }
 
+/* Whether the trie is to have an entry for this packet, so that a drop of it reads "expired". */
+static inline bool oracle_matches(const struct truth *t, const struct question *q)
+{
+	bool ended_too = oracle_entries(t, true) <= t->max_grants, matches = false;
+
+	for (size_t i = 0; i < t->n_grants; i++)
+		matches |= oracle_is_about(&t->grants[i], q) && oracle_keeps(t, &t->grants[i], ended_too);
+	for (size_t i = 0; i < t->n_allow; i++)
+		matches |= oracle_inside(&t->allow[i], &q->source);
+	return matches && oracle_closed(t, q->port) & q->proto_bit;
+}
+
 /*
  * What is wrong with an answer while `before` becomes `after` (the same one: nothing is under way); NULL when nothing
  * is. A door only closes as time goes on, so that the end of the question's time says what must pass, its beginning
@@ -218,7 +230,7 @@ static inline int64_t truth_lifetime(void)
 	int64_t span = spans[random_below(ARRAY_SIZE(spans))];
 	int64_t ns = (int64_t)(random_bits() % (uint64_t)span);
 
-	return one_in(5) ? -ns : ns;
+	return one_in(4) ? -ns % (70 * ORACLE_S) : ns;
 }
 
 static inline struct grant truth_grant(const struct truth *t)

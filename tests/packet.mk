@@ -9,3 +9,8 @@ $(B)/tests/packet/gate_run.o: $(B)/gate.skel.h
 $(B)/packet_test: $(packet_src:%=$(B)/tests/packet/%.o) $(B)/libcore.a
 	$(call say,LINK,$@)$(CC) $(all_cflags) $(all_ldflags) $^ $(call pkg_libs,$(packet_pkg)) -o $@
 
+# The kernel's own trie, written by the agent's code and asked after each write.
+$(B)/tests/packet/trie_test.o: $(B)/gate.skel.h
+
+$(B)/trie_test: $(B)/tests/packet/trie_test.o $(B)/gate_maps.o $(B)/libcore.a
+	$(call say,LINK,$@)$(CC) $(all_cflags) $(all_ldflags) $^ $(call pkg_libs,$(packet_pkg)) -o $@

@@ -16,6 +16,7 @@ unit = '\# unit: pure code natively, under ASan and UBSan' \
 	$(call entries,unit,$(unit_tests:%=build/san/unit/%))
 packet = '\# packet: the verdict table by BPF_PROG_RUN, and proof that each line is needed' \
 	'packet/packet_test: build/release/packet_test' \
+	'packet/trie_test: build/release/trie_test' \
 	$(if $(mutants),'packet/mutants @600: $(mutants)')
 sim = '\# sim: the enforcer with a fake clock, data path and feed, under ASan and UBSan' \
 	'sim/sim_test: build/san/sim_test'
@@ -38,7 +39,7 @@ run = CC='$(CC)' CLANG='$(CLANG)' BPFTOOL='$(BPFTOOL)' JITGATE_CORE='$(core)' JI
 
 # What has to be built in build/release for a level, and in build/san (make calls itself, once, for that tree).
 needs_check := all $(B)/unit/test_files
-needs_packet := $(B)/packet_test
+needs_packet := $(B)/packet_test $(B)/trie_test
 needs_emulator := all emulator
 needs_e2e := all emulator probe
 needs_kernel := all emulator probe $(B)/packet_test
