@@ -95,7 +95,7 @@ deps_do := $(if $(filter test test-% check demo,$(MAKECMDGOALS)),install,check)
 
 .PHONY: deps deps-build have-build have-test have-kernel
 deps: ## install what building and testing need (as root)
-	@$(deps) install build test
+	@$(deps) install build test kernel
 deps-build: ## install what building alone needs (as root)
 	@$(deps) install build
 have-build:

@@ -8,7 +8,7 @@
 #   tests/deps.sh check GROUP...     name what is missing; exit 1
 #   tests/deps.sh install GROUP...   install what is missing, when root; else as check
 #
-# Groups: build, test, kernel (the emulated machine of `make test-kernel`, and only that).
+# Groups: build, test, kernel (the emulated machines of `make test-kernel`).
 set -u
 
 # group, probe, Debian package, RPM package ("=": by what it provides, pkgconfig(NAME))

@@ -48,6 +48,10 @@ out_of_order() { ends_with '2 passed, 1 failed, 0 skipped' 1 'a: printf "1..2\no
 nothing_planned() { ends_with '0 passed, 1 failed, 0 skipped' 1 'a: echo 1..0' && says 'planned no test'; }
 printing_nothing() { ends_with '0 passed, 1 failed, 0 skipped' 1 'a: true' && says 'printed nothing'; }
 bailing_out() { ends_with '2 passed, 1 failed, 0 skipped' 1 "a: $two_good; echo 'Bail out! no root'" && says 'Bail out! no root'; }
+a_remark_is_shown() {
+  ends_with '2 passed, 0 failed, 0 skipped' 0 "a: echo '## a table'; echo '# a note'; $two_good" && says '      a table' &&
+    ! grep -q 'a note' "$out"
+}
 stderr_apart() { # half a line on stderr does not spoil the TAP; it is shown when something fails
   ends_with '1 passed, 1 failed, 0 skipped' 1 'a: echo 1..2; printf half >&2; echo ok 1; echo not ok 2' && says '| half'
 }
@@ -112,6 +116,7 @@ check "an empty plan is a failure" nothing_planned
 check "printing nothing is a failure" printing_nothing
 check "bailing out is a failure" bailing_out
 check "stderr does not mix with TAP" stderr_apart
+check "a remark is shown when all is well too, a note is not" a_remark_is_shown
 check "a hanging program is ended and is a failure" hanging
 check "a process left behind is ended and is a failure" leaving_processes
 check "a skip is counted and explained" skipping

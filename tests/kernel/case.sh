@@ -9,6 +9,7 @@
 begin kernel
 
 cap_bpf=0000008000000000 no_cap=0000000000000000
+life_s=0 # of a grant: several times what this machine needs for the steps meanwhile
 
 status_of() { awk -v key="$1:" '$1 == key { print $2 }' "/proc/${pids[jitgated]}/status"; }
 kernel_since() { [[ $(printf '%s\n' "$1" "$(uname -r)" | sort -V | head -n 1) == "$1" ]]; }
@@ -18,18 +19,34 @@ allowed_power() {
   if kernel_since 5.19; then echo $no_cap; else echo $cap_bpf; fi
 }
 
+yes_no() { if "$@" >/dev/null 2>&1; then echo yes; else echo no; fi; }
+
+# The program on the interface is replaced in place by the filter itself, and put back.
+link_updates() {
+  "$build/probe" link-update "$pin/link_$srv_if" "$pin/gate" && "$build/probe" link-update "$pin/link_$srv_if" "$pin/root"
+}
+calls_boottime() { [[ $(bpftool prog dump xlated pinned "$pin/gate") == *ktime_get_boot_ns* ]]; }
+is_ring_buffer() { [[ $(bpftool -j map show pinned "$pin/events_v1" | jq -r .type) == ringbuf ]]; }
+
+feature() { note "feature $1=$2"; }
 tell_features() {
-  note "feature: xdp mode on veth: $(jq -r '.interfaces[0].xdp_mode' <<<"$1")" \
-    "feature: maps without a capability: $([[ $(status_of CapEff) == "$no_cap" ]] && echo yes || echo no)" \
-    "feature: jitgated CapEff $(status_of CapEff), seccomp $(status_of Seccomp), resident $(status_of VmRSS) kB" \
-    "feature: packet program $(bpftool -j prog show pinned "$pin/gate" |
-      jq -r '"\(.bytes_xlated) bytes, \(.bytes_jited) as machine code"')"
+  feature "native veth XDP" "$(yes_no test "$(jq -r '.interfaces[0].xdp_mode' <<<"$1")" = native)"
+  feature "maps without capability" "$(yes_no test "$(status_of CapEff)" = $no_cap)"
+  feature boottime "$(yes_no calls_boottime)"
+  feature "link update" "$(yes_no link_updates)"
+  feature "ring buffer" "$(yes_no is_ring_buffer)"
+  feature "machine code" "$(bpftool -j prog show pinned "$pin/gate" | jq -r '"\(.bytes_jited) bytes"')"
+  feature "jitgated resident" "$(status_of VmRSS) kB"
 }
 
 # 1. A feed of the test's own.
 serve 22/tcp 80/tcp
 check "open without jitgate" opens_for $cli4 22 10s
+tick
+began=$now
 must_start_jitgated
+tick
+life_s=$((4 + 2 * (now - began) / 1000))
 status=$(jg status --json)
 tell_features "$status"
 is "the interface is verified" true "$(jq -r '.interfaces[0].verified' <<<"$status")"
@@ -41,13 +58,13 @@ check "closed without a grant, IPv4" silent_for $cli4 22 1s
 check "closed without a grant, IPv6" silent_for $cli6 22 1s
 check "an unprotected port stays open" opens_for $cli4 80 10s
 
-check "a snapshot with grants is taken" feed_sync port=22/tcp grant=$cli4,22/tcp,8s grant=$cli6,22/tcp,600s
+check "a snapshot with grants is taken" feed_sync port=22/tcp grant=$cli4,22/tcp,${life_s}s grant=$cli6,22/tcp,600s
 deadline=$(deadline_of 22 32)
 check "open for a grant, IPv4" tcp_from $cli4 22 3s
 check "open for a grant, IPv6" tcp_from $cli6 22 3s
 check "closed for a neighbour without one" silent_for $nbr4 22 1s
 start_stream packets $cli4 22/tcp 60s
-check "closed after the grant's end" closes_for $cli4 22 15
+check "closed after the grant's end" closes_for $cli4 22 $((life_s + 7))
 end_stream packets seen "$deadline"
 within "packets passed before the deadline" 1 "${seen[before_passed]}" 60000
 is "no packet after the deadline passes" 0 "${seen[after_passed]}"
@@ -55,12 +72,12 @@ within "packets were sent after it" 1 "${seen[after_lost]}" 60000
 check "the other grant lives on" tcp_from $cli6 22 3s
 
 # 2. Enforcement outlives the agent.
-check "a snapshot with a new grant is taken" feed_sync port=22/tcp grant=$cli4,22/tcp,8s
+check "a snapshot with a new grant is taken" feed_sync port=22/tcp grant=$cli4,22/tcp,${life_s}s
 check "open again" tcp_from $cli4 22 3s
 remember
 kill9 jitgated
 check "open while the grant lasts, with jitgated killed" tcp_from $cli4 22 3s
-check "closed after its end, with jitgated killed" closes_for $cli4 22 15
+check "closed after its end, with jitgated killed" closes_for $cli4 22 $((life_s + 7))
 must_start_jitgated
 is "jitgated takes over the same program and maps" "$remembered" "$(map_ids; xdp_id)"
 check "still closed" silent_for $cli4 22 1s
@@ -73,8 +90,8 @@ check "a policy is put in Azure" put_policy 22/TCP
 must_start_jitgated
 start_azure
 check "closed before the request" closes_for $cli4 22 10
-check "a request is made in Azure" emulator_do POST initiate-fast "{\"port\":22,\"source\":\"$cli4\",\"seconds\":15}"
+check "a request is made in Azure" emulator_do POST initiate-fast "{\"port\":22,\"source\":\"$cli4\",\"seconds\":$((life_s + 6))}"
 check "open by a grant from Azure" opens_for $cli4 22 14s
 check "not for the neighbour" silent_for $nbr4 22 1s
-check "closed after its end" closes_for $cli4 22 30
+check "closed after its end" closes_for $cli4 22 $((life_s + 21))
 finish

@@ -13,7 +13,7 @@ PATH=$PATH:/usr/sbin:/sbin
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 modules=(veth bridge)
-tested=(packet_test jitgated jitgate jitgate-azure emulator probe)
+tested=(packet_test trie_test jitgated jitgate jitgate-azure emulator probe)
 tools=(bash env awk basename bpftool cat chmod comm curl cut date dirname grep head id insmod ip jq kill ln ls mkdir mktemp mount
   mountpoint mv nsenter paste ping ps readlink rm sed seq setpriv sleep sort stat sysctl tail timeout touch tr true umount uname
   uniq wc)
@@ -51,7 +51,7 @@ add_tested() {
     add_program "$release/$name" "jitgate/build/release/$name"
   done
   cp "$here"/../e2e/{lib.bash,bypass.sh} "$root/jitgate/tests/e2e/"
-  cp "$here/case.sh" "$root/jitgate/tests/kernel/"
+  cp "$here"/{programs,case}.sh "$root/jitgate/tests/kernel/"
   install -m 0755 "$here/init.sh" "$root/init"
 }
 

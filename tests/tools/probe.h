@@ -52,5 +52,6 @@ int probe_feed(int argc, char **argv);
 int probe_ask(int argc, char **argv);
 int probe_notify_wait(int argc, char **argv);
 int probe_unix_listen(int argc, char **argv);
+int probe_link_update(int argc, char **argv);
 
 #endif
