@@ -72,9 +72,9 @@ within "packets were sent after it" 1 "${seen[after_lost]}" 60000
 check "the other grant lives on" tcp_from $cli6 22 3s
 
 # 2. Enforcement outlives the agent.
+remember
 check "a snapshot with a new grant is taken" feed_sync port=22/tcp grant=$cli4,22/tcp,${life_s}s
 check "open again" tcp_from $cli4 22 3s
-remember
 kill9 jitgated
 check "open while the grant lasts, with jitgated killed" tcp_from $cli4 22 3s
 check "closed after its end, with jitgated killed" closes_for $cli4 22 $((life_s + 7))

@@ -12,7 +12,7 @@
 set -u -o pipefail
 export LC_ALL=C
 
-limit_s=${JITGATE_KERNEL_LIMIT_S:-400} # emulation is some twenty times slower than the machine
+limit_s=${JITGATE_KERNEL_LIMIT_S:-600} # emulation is some twenty times slower than the machine
 memory_mb=768
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top=$(cd "$here/../.." && pwd)

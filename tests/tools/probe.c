@@ -33,7 +33,8 @@ static const struct {
 	{"notify-wait", probe_notify_wait, 2,
 	 "SOCK TIMEOUT                         be the service manager until READY=1"},
 	{"unix-listen", probe_unix_listen, 1, "SOCK                                 hold a socket path"},
-	{"link-update", probe_link_update, 2, "LINK PROGRAM                         another program for a pinned XDP link"},
+	{"link-update", probe_link_update, 2,
+	 "LINK PROGRAM                         another program for a pinned XDP link"},
 };
 
 volatile sig_atomic_t probe_stop;
