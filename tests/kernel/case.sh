@@ -47,8 +47,8 @@ began=$now
 must_start_jitgated
 tick
 life_s=$((4 + 2 * (now - began) / 1000))
-status=$(jg status --json)
-tell_features "$status"
+tell_features "$(jg status --json)"
+status=$(jg status --json) # after the link was changed to and fro
 is "the interface is verified" true "$(jq -r '.interfaces[0].verified' <<<"$status")"
 is "veth has native XDP" native "$(jq -r '.interfaces[0].xdp_mode' <<<"$status")"
 is "jitgated is no longer root" 64000 "$(status_of Uid)"
