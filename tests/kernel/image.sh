@@ -51,7 +51,7 @@ add_tested() {
     add_program "$release/$name" "jitgate/build/release/$name"
   done
   cp "$here"/../e2e/{lib.bash,bypass.sh} "$root/jitgate/tests/e2e/"
-  cp "$here"/{programs,case}.sh "$root/jitgate/tests/kernel/"
+  cp "$here"/{programs,selftest,case}.sh "$root/jitgate/tests/kernel/"
   install -m 0755 "$here/init.sh" "$root/init"
 }
 

@@ -52,7 +52,7 @@ run_machine() { # kernel, codename
 
 run_host() {
   if ((EUID == 0)); then
-    (cd "$top" && JITGATE_BUILD=$release "$here/programs.sh" case)
+    (cd "$top" && JITGATE_BUILD=$release "$here/programs.sh" selftest case)
   else
     tell_skip "needs root"
   fi >"$work/host/results" 2>"$work/host/console"
