@@ -73,7 +73,9 @@ static void open_gate(struct datapath *dp)
 	dp->fds.usage = bpf_map__fd(skel->maps.usage_v1);
 	dp->fds.state = bpf_map__fd(skel->maps.state_v1);
 	dp->fds.protected = bpf_object__find_map_fd_by_name(skel->obj, ".data.protected");
-	dp->protected = share(dp->fds.protected, 65536);
+	dp->protected = share(dp->fds.protected, 65536 * sizeof(*dp->protected));
+	dp->fds.sources = bpf_object__find_map_fd_by_name(skel->obj, ".data.sources");
+	dp->sources = share(dp->fds.sources, sizeof(struct sources));
 	dp->state = share(dp->fds.state, 4096);
 	dp->capacity = CAPACITY;
 	dp->n_cpus = libbpf_num_possible_cpus();
@@ -168,6 +170,12 @@ static int delete_and_ask(void *ctx, const struct gate_key *key)
 	return r;
 }
 
+static void set_sources_and_ask(void *ctx, const struct sources *sources)
+{
+	datapath_gate_ops.set_sources(ctx, sources);
+	ask_between();
+}
+
 static int set_protected_and_ask(void *ctx, uint16_t port, uint8_t protos)
 {
 	int r = datapath_gate_ops.set_protected(ctx, port, protos);
@@ -237,6 +245,7 @@ int main(int argc, char **argv)
 	open_gate(&real.dp);
 	ops.put = put_and_ask;
 	ops.delete = delete_and_ask;
+	ops.set_sources = set_sources_and_ask;
 	ops.set_protected = set_protected_and_ask;
 	real.wall_ahead_ns = 1800000000 * ORACLE_S;
 	real.before = (struct truth){.clock = clock_now(), .guard.longest_s = 7200};
