@@ -98,8 +98,19 @@ static void check_ended_are_kept(const struct truth *truth, const struct questio
 	assert_int_equal(fake_lookup(&scene.gate, &key, &found) == 0, oracle_matches(truth, q));
 }
 
+/* The program searches for what the trie holds, and for nothing else. */
+static void check_sources(void)
+{
+	static struct sources due;
+
+	memset(&due, 0, sizeof(due));
+	sources_add(&due, &(struct entry_set){.entries = scene.gate.entries, .n = scene.gate.n});
+	assert_memory_equal(&scene.gate.sources, &due, sizeof(due));
+}
+
 static void check_at_rest(const struct truth *truth)
 {
+	check_sources();
 	for (int i = 0; i < QUESTIONS_AT_REST; i++) {
 		struct question q = truth_question(truth, truth->clock.boot.ns);
 
