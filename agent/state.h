@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * CORE. The state file's bytes: the last good snapshot, as feed messages behind a header with version, length and
- * CRC-32. Decoding uses the feed's own receiver, so the file can say nothing that a feed could not.
+ * CORE. The state file's bytes: the last good snapshot, as feed messages (those of the grants packed) behind a header
+ * with version, length and CRC-32. Decoding uses the feed's own receiver, so the file can say nothing that a feed
+ * could not.
  */
 #ifndef STATE_H
 #define STATE_H
 
 #include "grant.h"
 
-#define STATE_FILE_VERSION 1
+#define STATE_FILE_VERSION 2
 #define STATE_FILE_NAME "snapshot"
 
 /* The whole file into *ret (malloc, caller frees). 0 or -ENOMEM. */

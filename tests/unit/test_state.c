@@ -250,6 +250,84 @@ static void well_sealed_nonsense_is_refused_by_the_receiver(void **state)
 	expect_refused(file.bytes, file.len, -EINVAL, "no whole snapshot");
 }
 
+/* Offset of grant `i` in the file of encode_sample; its texts begin behind 56 bytes. */
+static size_t grant_at(const struct file *file, size_t i)
+{
+	size_t at = BODY_AT + sizeof(struct feed_hello) + sizeof(struct feed_begin) + 2 * sizeof(struct feed_port);
+
+	while (i--) {
+		struct feed_header header;
+
+		memcpy(&header, file->bytes + at, sizeof(header));
+		assert_int_equal(header.type, FEED_GRANT);
+		at += header.size;
+	}
+	return at;
+}
+
+static void a_text_that_is_repeated_is_written_once(void **state)
+{
+	_cleanup_file_ struct file file = encode_sample();
+	size_t first = grant_at(&file, 1) - grant_at(&file, 0), second = grant_at(&file, 2) - grant_at(&file, 1);
+
+	(void)state;
+	assert_int_equal(first, 56 + 3 * 2 + strlen("user0@example.com") + strlen("p\xc3\xa4tching") +
+					strlen("policy/default"));
+	assert_int_equal(second, 56 + 3 * 2 + strlen("user1@example.com"));
+}
+
+/* Texts may change back and forth, be empty, or as long as they can be. */
+static void every_text_comes_back_in_its_place(void **state)
+{
+	static const char *const texts[] = {"", "a", "a", "", "", "b", "a"};
+	_cleanup_snapshot_ struct snapshot snapshot = make_snapshot(0, 1), back = {0};
+	char longest[GRANT_JUSTIFICATION_MAX];
+
+	(void)state;
+	memset(longest, 'x', sizeof(longest));
+	longest[sizeof(longest) - 1] = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		struct grant grant = snapshot.grants.grants[0];
+
+		assert_int_equal(grant_set_add(&snapshot.grants, &grant, texts[i], i == 2 ? longest : texts[i], "b"),
+				 0);
+	}
+	_cleanup_file_ struct file file = encode(&snapshot);
+
+	assert_int_equal(decode(file.bytes, file.len, &back, NULL), 0);
+	expect_same(&back, &snapshot);
+}
+
+static void expect_wrong_size(uint32_t size)
+{
+	_cleanup_file_ struct file file = encode_sample();
+	unsigned char *at = file.bytes + grant_at(&file, 2);
+	struct feed_header header;
+
+	memcpy(&header, at, sizeof(header));
+	header.size = size ? size : header.size + 4;
+	memcpy(at, &header, sizeof(header));
+	seal(&file);
+	expect_refused(file.bytes, file.len, -EINVAL, "grant of a wrong size");
+}
+
+static void a_grant_whose_texts_do_not_fit_is_refused(void **state)
+{
+	static const uint16_t lens[] = {100, GRANT_REQUESTOR_MAX, UINT16_MAX - 1};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(lens); i++) {
+		_cleanup_file_ struct file file = encode_sample();
+
+		memcpy(file.bytes + grant_at(&file, 2) + 56, &lens[i], sizeof(lens[i]));
+		seal(&file);
+		expect_refused(file.bytes, file.len, -EINVAL, "longer than its place");
+	}
+	for (uint32_t size = sizeof(struct feed_header); size < 56 + 2; size++)
+		expect_wrong_size(size);
+	expect_wrong_size(0); /* four bytes of what comes behind it */
+}
+
 static void more_than_fits_is_refused(void **state)
 {
 	_cleanup_snapshot_ struct snapshot ports = make_snapshot(MAX_PORTS + 1, 0),
@@ -271,6 +349,9 @@ int main(void)
 		cmocka_unit_test(bytes_behind_the_end_are_refused),
 		cmocka_unit_test(another_version_says_so_whatever_its_layout),
 		cmocka_unit_test(well_sealed_nonsense_is_refused_by_the_receiver),
+		cmocka_unit_test(a_text_that_is_repeated_is_written_once),
+		cmocka_unit_test(every_text_comes_back_in_its_place),
+		cmocka_unit_test(a_grant_whose_texts_do_not_fit_is_refused),
 		cmocka_unit_test(more_than_fits_is_refused),
 	};
 
