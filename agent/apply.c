@@ -184,8 +184,9 @@ static void find_reach(const struct entry_set *installed, const struct entry_set
 	sources_add(&ret->during, installed);
 }
 
-static int make_plan(const struct apply_input *in, const struct port_map *ports, bool keep_ended,
-		     struct entry_set *ret_wanted, struct reach *ret_reach, struct plan *ret_plan)
+/* *ret_entries: how many the trie will have. Both sets are gone on return: the rest takes the plan alone. */
+static int make_plan(const struct apply_input *in, const struct port_map *ports, bool keep_ended, size_t *ret_entries,
+		     struct reach *ret_reach, struct plan *ret_plan)
 {
 	_cleanup_entries_ struct entry_set installed = {0};
 	_cleanup_entries_ struct entry_set wanted = {0};
@@ -201,8 +202,7 @@ static int make_plan(const struct apply_input *in, const struct port_map *ports,
 		r = reconcile_plan(&wanted, &installed, max, capacity, ret_plan);
 	if (r == 0) {
 		find_reach(&installed, &wanted, ret_reach);
-		*ret_wanted = wanted;
-		wanted = (struct entry_set){0};
+		*ret_entries = wanted.n;
 	}
 	return r;
 }
@@ -211,9 +211,8 @@ int apply_wanted(const struct apply_input *in, size_t *ret_failed)
 {
 	_cleanup_free_ struct port_map *ports = calloc(1, sizeof(*ports));
 	_cleanup_free_ struct reach *reach = calloc(1, sizeof(*reach));
-	_cleanup_entries_ struct entry_set wanted = {0};
 	_cleanup_plan_ struct plan plan = {0};
-	size_t pairs, failed;
+	size_t pairs, failed, entries = 0;
 	int r;
 
 	if (!ports || !reach)
@@ -221,9 +220,9 @@ int apply_wanted(const struct apply_input *in, size_t *ret_failed)
 	add_protect(ports, in->conf);
 	add_learned(ports, in->learned);
 	pairs = count_pairs(ports);
-	r = pairs > JITGATE_PORT_RULES_MAX ? -ENOSPC : make_plan(in, ports, true, &wanted, reach, &plan);
+	r = pairs > JITGATE_PORT_RULES_MAX ? -ENOSPC : make_plan(in, ports, true, &entries, reach, &plan);
 	if (r == -ENOSPC && pairs <= JITGATE_PORT_RULES_MAX)
-		r = make_plan(in, ports, false, &wanted, reach, &plan);
+		r = make_plan(in, ports, false, &entries, reach, &plan);
 	if (r < 0)
 		return r;
 	if (in->commit)
@@ -233,7 +232,7 @@ int apply_wanted(const struct apply_input *in, size_t *ret_failed)
 	failed += set_ports(in, ports);
 	failed += run_deletes(in, &plan);
 	in->gate->set_sources(in->gate_ctx, &reach->after);
-	write_state(in, wanted.n, pairs);
+	write_state(in, entries, pairs);
 	*ret_failed = failed;
 	return 0;
 }

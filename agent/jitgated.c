@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -422,6 +423,17 @@ static int run_daemon(const struct options *options)
 	return daemon_run(&d);
 }
 
+/*
+ * What a large snapshot took goes back to the kernel when it is freed: by default glibc learns from the first large
+ * block to keep the next ones. Other C libraries have no such habit.
+ */
+static void keep_memory_small(void)
+{
+#ifdef M_MMAP_THRESHOLD
+	mallopt(M_MMAP_THRESHOLD, 64 * 1024);
+#endif
+}
+
 int main(int argc, char **argv)
 {
 	struct options options;
@@ -429,6 +441,7 @@ int main(int argc, char **argv)
 
 	if (r >= 0)
 		return r;
+	keep_memory_small();
 	log_open("jitgated");
 	/* A log reader that goes away must not take the enforcer with it. */
 	signal(SIGPIPE, SIG_IGN);
