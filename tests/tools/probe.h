@@ -37,6 +37,8 @@ int64_t probe_now_ns(clockid_t clock);
 /* Sleep up to `ms` or until `fd` can be read; 1 when it can, 0 at the end of the time or on a signal. */
 int probe_wait_readable(int fd, int64_t ms);
 struct endpoint probe_endpoint(const char *address, uint16_t port);
+/* Connected, of SOCK_STREAM or SOCK_SEQPACKET. */
+int probe_unix_connect(const char *path, int type);
 
 /* Subcommands: argv[0] is the subcommand's name, the return value the exit code. */
 int probe_serve(int argc, char **argv);
@@ -49,6 +51,8 @@ int probe_stream_check(int argc, char **argv);
 int probe_dhcp(int argc, char **argv);
 int probe_frames(int argc, char **argv);
 int probe_feed(int argc, char **argv);
+int probe_feed_time(int argc, char **argv);
+int probe_knock_time(int argc, char **argv);
 int probe_ask(int argc, char **argv);
 int probe_notify_wait(int argc, char **argv);
 int probe_unix_listen(int argc, char **argv);

@@ -24,7 +24,7 @@ static struct sockaddr_un unix_address(const char *path)
 	return address;
 }
 
-static int unix_connect(const char *path, int type)
+int probe_unix_connect(const char *path, int type)
 {
 	struct sockaddr_un address = unix_address(path);
 	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
@@ -86,7 +86,7 @@ int probe_unix_listen(int argc, char **argv)
 
 int probe_ask(int argc, char **argv)
 {
-	_cleanup_close_ int fd = unix_connect(argv[1], SOCK_STREAM);
+	_cleanup_close_ int fd = probe_unix_connect(argv[1], SOCK_STREAM);
 	char bytes[4096];
 	ssize_t n;
 
@@ -325,7 +325,7 @@ int probe_feed(int argc, char **argv)
 	if (feed.expect_closed && !feed.hold_ms)
 		feed.hold_ms = 3000;
 	feed.snapshot.taken.ns = probe_now_ns(CLOCK_REALTIME);
-	feed.fd = unix_connect(argv[1], SOCK_SEQPACKET);
+	feed.fd = probe_unix_connect(argv[1], SOCK_SEQPACKET);
 	probe_stop_on_signals();
 	feed_encode_hello(&hello, feed.name);
 	if (!has_fault(&feed, "no-hello"))
