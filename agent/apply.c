@@ -225,10 +225,10 @@ int apply_wanted(const struct apply_input *in, size_t *ret_failed)
 		r = make_plan(in, ports, false, &entries, reach, &plan);
 	if (r < 0)
 		return r;
-	if (in->commit)
-		in->commit(in->commit_ctx);
 	in->gate->set_sources(in->gate_ctx, &reach->during);
 	failed = run_puts(in, &plan);
+	if (in->commit)
+		in->commit(in->commit_ctx);
 	failed += set_ports(in, ports);
 	failed += run_deletes(in, &plan);
 	in->gate->set_sources(in->gate_ctx, &reach->after);

@@ -35,8 +35,8 @@ struct apply_input {
 	struct clock_pair now; /* deadlines are stamped from it: its offset changes only when the wall clock is set */
 	const struct gate_ops *gate;
 	void *gate_ctx;
-	/* Called once there is a plan, before the first write: the moment to save what will be in force. NULL: nothing.
-	 */
+	/* Called once it is certain that all fits, when doors were opened and before any is closed: the moment to save
+	 * what will be in force. NULL: nothing. */
 	void (*commit)(void *ctx);
 	void *commit_ctx;
 };

@@ -249,8 +249,8 @@ static int collect_unended(const struct grant_set *from, struct wall_time now, s
 }
 
 /*
- * The state file is written when it is certain that the snapshot fits, and before the maps: a crash in between leaves
- * the newer truth, and a snapshot that was refused never becomes the state of the next start.
+ * The state file is written when it is certain that the snapshot fits: one that was refused never becomes the state of
+ * the next start. What it opens is open by then and does not wait for a disk; what it closes is closed after it.
  */
 static void save_candidate(void *ctx)
 {

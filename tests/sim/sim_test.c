@@ -32,6 +32,7 @@ struct world {
 	unsigned int asks, saves;
 	int save_error;
 	bool keep_saved;
+	void (*saving)(void);  /* called at the moment of a save; NULL: nothing */
 	struct snapshot saved; /* what the state file would hold, while keep_saved */
 };
 
@@ -76,6 +77,8 @@ static int world_save(void *ctx, const struct snapshot *snapshot)
 	struct world *world = ctx;
 
 	world->saves++;
+	if (world->saving)
+		world->saving();
 	if (!world->save_error && world->keep_saved)
 		copy_snapshot(snapshot, &world->saved);
 	return world->save_error;
@@ -830,6 +833,30 @@ static void a_renewal_that_was_saved_but_not_written_ends_at_the_old_end(void **
 	assert_false(passes("10.0.0.1", 22));
 }
 
+static void check_between(void)
+{
+	assert_true(passes("10.0.0.3", 22));   /* the new one does not wait for the disk */
+	assert_true(passes("10.0.0.1", 22));   /* the revoked one is not closed yet: a reboot would open it again */
+	assert_true(passes("10.0.0.9", 3389)); /* nor is the port */
+}
+
+static void a_disk_holds_up_what_closes_and_not_what_opens(void **state)
+{
+	struct snapshot first = {0}, second = {0};
+
+	(void)state;
+	enforcer_start(&w.e, NULL);
+	add_grant(&first, "10.0.0.1", 22, HOUR);
+	feed(&first);
+	w.saving = check_between;
+	add_grant(&second, "10.0.0.3", 22, HOUR);
+	add_port(&second, 3389);
+	feed(&second);
+	assert_int_equal(w.saves, 2);
+	assert_false(passes("10.0.0.1", 22));
+	assert_false(passes("10.0.0.9", 3389));
+}
+
 static void a_grant_of_several_protocols_is_one_grant_after_a_restart(void **state)
 {
 	struct port_rule rule = {.port = 22, .protos = PROTO_BIT_TCP | PROTO_BIT_UDP};
@@ -1104,6 +1131,7 @@ int main(void)
 		world_test(the_state_holds_learned_ports_and_live_grants),
 		world_test(a_state_older_than_the_maps_neither_reopens_a_port_nor_revives_a_grant),
 		world_test(a_renewal_that_was_saved_but_not_written_ends_at_the_old_end),
+		world_test(a_disk_holds_up_what_closes_and_not_what_opens),
 		world_test(a_grant_of_several_protocols_is_one_grant_after_a_restart),
 		world_test(a_port_taken_out_of_protect_is_open_after_a_restart),
 		world_test(a_source_taken_out_of_allow_is_out_after_a_restart),
