@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
+#include <sys/timerfd.h>
 
 #include "azure_http.h"
 #include "azure_poll.h"
@@ -26,7 +27,6 @@
 #include "pace.h"
 #include "sandbox.h"
 
-#define POLL_WAIT_MAX_MS 60000 /* poll(2) sleeps on another clock, which stands still in a suspended VM */
 #define CA_BYTES_MAX (16 * 1024 * 1024)
 #define CLOCK_SKEW_MAX_S 30   /* worth a line: grants end by our clock */
 #define CLOCK_SKEW_AGAIN_S 10 /* and another one when it has changed by so much */
@@ -51,6 +51,7 @@ struct options {
 
 struct agent {
 	int stop_fd, notify_fd;
+	int timer_fd; /* in boot time: the clock of poll(2) stands still in a suspended VM */
 	struct azure_asker asker;
 	struct pace pace;
 	struct azure_jit good;          /* the last good answer */
@@ -218,15 +219,19 @@ static void poll_azure(struct agent *a)
 
 /* ---------------------------------------------------------------- the service */
 
-static int wait_ms(const struct agent *a, struct boot_time now)
+/* Wake up when there is something to do next, and not before. */
+static void arm_timer(const struct agent *a)
 {
 	struct boot_time at = pace_next(&a->pace), connect_at = feed_client_next(&a->feed);
-	uint64_t ms;
+	struct itimerspec spec = {0};
 
 	if (connect_at.ns < at.ns)
 		at = connect_at;
-	ms = at.ns > now.ns ? (at.ns - now.ns + NS_PER_MS - 1) / NS_PER_MS : 0;
-	return ms < POLL_WAIT_MAX_MS ? (int)ms : POLL_WAIT_MAX_MS;
+	if (at.ns == 0) /* would disarm */
+		at.ns = 1;
+	spec.it_value.tv_sec = (time_t)(at.ns / NS_PER_S);
+	spec.it_value.tv_nsec = (long)(at.ns % NS_PER_S);
+	timerfd_settime(a->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL);
 }
 
 /* A new jitgated gets the last good snapshot, with the time it was taken at, and the trouble since. */
@@ -242,10 +247,13 @@ static void tell_all(struct agent *a)
 static int serve(struct agent *a)
 {
 	for (;;) {
-		struct pollfd fds[] = {{.fd = a->stop_fd, .events = POLLIN}, {.fd = a->feed.fd, .events = POLLIN}};
-		struct boot_time now = clock_now().boot;
+		struct pollfd fds[] = {{.fd = a->stop_fd, .events = POLLIN},
+				       {.fd = a->feed.fd, .events = POLLIN},
+				       {.fd = a->timer_fd, .events = POLLIN}};
+		struct boot_time now;
 
-		if (poll(fds, ARRAY_SIZE(fds), wait_ms(a, now)) < 0 && errno != EINTR) {
+		arm_timer(a);
+		if (poll(fds, ARRAY_SIZE(fds), -1) < 0 && errno != EINTR) {
 			log_err("poll: %s", strerror(errno));
 			return EXIT_FAILED;
 		}
@@ -266,6 +274,7 @@ static void free_agent(struct agent *a)
 	azure_asker_free(&a->asker);
 	azure_jit_free(&a->good);
 	feed_client_free(&a->feed);
+	close_fd(&a->timer_fd);
 }
 
 static int run_service(const struct conf *conf, int stop_fd, int notify_fd)
@@ -274,13 +283,14 @@ static int run_service(const struct conf *conf, int stop_fd, int notify_fd)
 	struct agent a = {
 		.stop_fd = stop_fd,
 		.notify_fd = notify_fd,
+		.timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK),
 		.asker = {.conf = &conf->azure, .max_grants = conf->max_grants, .stop_fd = stop_fd},
 		.feed = {.fd = -1},
 	};
 	int code;
 
-	if (feed_client_init(&a.feed, conf->run_dir, "azure", stop_fd) < 0) {
-		log_err("out of memory");
+	if (a.timer_fd < 0 || feed_client_init(&a.feed, conf->run_dir, "azure", stop_fd) < 0) {
+		log_err("cannot start: %s", a.timer_fd < 0 ? strerror(errno) : "out of memory");
 		return EXIT_FAILED;
 	}
 	pace_init(&a.pace, conf->azure.poll_idle_s, conf->azure.poll_live_s, clock_now().boot);
