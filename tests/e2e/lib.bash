@@ -495,7 +495,7 @@ start_stream() {
 }
 # end_stream NAME ARRAY [DEADLINE_BOOT_NS]: end it and count.
 end_stream() {
-  stop "$1" || return 1
+  stop "$1" || die "the packet stream $1 does not end, so that nothing is known of its packets"
   parse_into "$2" "$("$build/probe" stream-check "$tmp/$1.packets" ${3:+"$3"})"
 }
 # start_hold NAME SOURCE PORT TIME [STALL]: a TCP session with a heartbeat.
