@@ -177,6 +177,9 @@ int probe_stream(int argc, char **argv)
 	setsockopt(stream.to_fd, SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof(buffer));
 	if (bind(stream.from_fd, (const struct sockaddr *)&from.addr, from.len))
 		probe_die("cannot send from %s: %m", argv[3]);
+	/* Another stream to the same port is none of this one's. */
+	if (connect(stream.to_fd, (const struct sockaddr *)&from.addr, from.len))
+		probe_die("cannot listen to %s alone: %m", argv[3]);
 	/* The measure is jitgate, not the wait for a turn on a busy machine; without the right to it, go on. */
 	(void)setpriority(PRIO_PROCESS, 0, -15);
 	probe_stop_on_signals();
