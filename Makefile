@@ -23,9 +23,12 @@ SAN ?=
 WERROR ?= 1
 V ?= 0
 
-# build/san is that of the tests, address,undefined; another choice has its name in that of its tree.
+# build/san is that of the tests, address,undefined, and build/fuzz that of libFuzzer; another choice has its name in that
+# of its tree.
 comma := ,
-variant := $(if $(SAN),$(patsubst san-address-undefined,san,san-$(subst $(comma),-,$(SAN))),release)
+san_names := san-address-undefined=san san-fuzzer-address-undefined=fuzz
+san_name := san-$(subst $(comma),-,$(SAN))
+variant := $(if $(SAN),$(or $(patsubst $(san_name)=%,%,$(filter $(san_name)=%,$(san_names))),$(san_name)),release)
 B := build/$(variant)
 
 ifeq ($(origin CC),default)
@@ -91,7 +94,7 @@ probe_src := $(patsubst tests/tools/%.c,%,$(wildcard tests/tools/*.c))
 
 # Order-only and asked each time (it takes milliseconds): `make` names what is missing, tests and demo install it when root.
 deps := CC='$(CC)' CLANG='$(CLANG)' BPFTOOL='$(BPFTOOL)' PKG_CONFIG='$(PKG_CONFIG)' tests/deps.sh
-deps_do := $(if $(filter test test-% check demo,$(MAKECMDGOALS)),install,check)
+deps_do := $(if $(filter test test-% check demo fuzz,$(MAKECMDGOALS)),install,check)
 
 .PHONY: deps deps-build have-build have-test have-kernel
 deps: ## install what building and testing need (as root)
@@ -171,7 +174,7 @@ $(B)/probe: $(probe_src:%=$(B)/tests/tools/%.o) $(B)/libcore.a
 # ---------------------------------------------------------------- the rest
 
 include tests/tests.mk
--include tests/packet.mk packaging/install.mk
+-include tests/packet.mk tests/fuzz.mk packaging/install.mk
 
 .PHONY: help clean
 help: ## list the targets

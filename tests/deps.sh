@@ -8,7 +8,7 @@
 #   tests/deps.sh check GROUP...     name what is missing; exit 1
 #   tests/deps.sh install GROUP...   install what is missing, when root; else as check
 #
-# Groups: build, test, kernel (the emulated machines of `make test-kernel`).
+# Groups: build, test, kernel (the emulated machines of `make test-kernel`), fuzz (`make fuzz`).
 set -u
 
 # group, probe, Debian package, RPM package ("=": by what it provides, pkgconfig(NAME))
@@ -58,6 +58,7 @@ kernel cmd:qemu-system-x86_64 qemu-system-x86 qemu-system-x86-core
 kernel cmd:cpio          cpio                 cpio
 kernel cmd:insmod        kmod                 kmod
 kernel cmd:xz            xz-utils             xz
+fuzz  rt:fuzzer          libclang-rt-dev      compiler-rt
 EOF
 }
 
@@ -76,6 +77,7 @@ is_there() {
   any) compgen -G "$name" >/dev/null ;;
   hdr) [[ -e /usr/include/$name ]] ;;
   lib) "${PKG_CONFIG:-pkg-config}" --exists "$name" 2>/dev/null ;;
+  rt) [[ $("${CLANG:-clang}" -print-file-name="libclang_rt.$name-$(uname -m).a" 2>/dev/null) == /* ]] ;;
   so) [[ $("${CC:-gcc}" -print-file-name="$name" 2>/dev/null) == /* ]] ;;
   esac
 }

@@ -13,7 +13,9 @@ mutants := $(wildcard tests/packet/mutants.sh)
 check = '\# check: how the tree is written, layers, ABI' \
 	$(call entries,check,$(call programs_in,tests/check))
 unit = '\# unit: pure code natively, under ASan and UBSan' \
-	$(call entries,unit,$(unit_tests:%=build/san/unit/%))
+	$(call entries,unit,$(unit_tests:%=build/san/unit/%)) \
+	'\# fuzz: the inputs that are kept of the fuzzers' \
+	$(foreach f,$(fuzzers),'fuzz/$(f): build/san/fuzz/$(f) tests/fuzz/corpus/$(f)')
 packet = '\# packet: the verdict table by BPF_PROG_RUN, and proof that each line is needed' \
 	'packet/packet_test: build/release/packet_test' \
 	'packet/trie_test: build/release/trie_test' \
@@ -42,7 +44,7 @@ needs_packet := $(B)/packet_test $(B)/trie_test
 needs_emulator := all emulator
 needs_e2e := all emulator probe
 needs_kernel := all emulator probe $(B)/packet_test $(B)/trie_test
-san_needs_unit := unit-tests
+san_needs_unit := unit-tests fuzz-programs
 san_needs_sim := build/san/sim_test
 san_needs_e2e := all emulator probe
 

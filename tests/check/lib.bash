@@ -54,9 +54,9 @@ shell_files() {
   done
 }
 
-# Files with text that people wrote: no fixture, no captured answer of a service.
+# Files with text that people wrote: no fixture, no input of a fuzzer, no captured answer of a service.
 text_files() {
-  all_files | grep -v '/fixtures/' | while read -r file; do
+  all_files | grep -vE '/(fixtures|corpus)/' | while read -r file; do
     grep -Iq . "$file" && echo "$file"
   done
 }
