@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * The state file. An input is taken as it is, and with its header made right, since no fuzzer guesses a checksum. What
+ * is accepted is, encoded again, the same file; cut short or with one bit turned it is refused.
+ */
+#include "fuzz.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <zlib.h>
+
+#include "state.h"
+
+#define HEADER 24
+#define MAX_PORTS 16
+#define MAX_GRANTS 16
+
+static int decode(const uint8_t *bytes, size_t len, struct snapshot *ret)
+{
+	struct parse_error err = FUZZ_NO_ERROR;
+	int r;
+
+	*ret = (struct snapshot){0};
+	r = state_decode(bytes, len, MAX_PORTS, MAX_GRANTS, ret, &err);
+	if (r < 0) {
+		const struct snapshot untouched = {0};
+
+		HOLDS(r == -EINVAL || r == -EPROTO);
+		HOLDS(memcmp(ret, &untouched, sizeof(untouched)) == 0);
+		HOLDS(IS_REFUSAL(err, len));
+	}
+	return r;
+}
+
+static void check_broken(const uint8_t *bytes, size_t len, uint64_t choice)
+{
+	struct snapshot snapshot;
+	uint8_t *broken = malloc(len);
+
+	if (!broken)
+		abort();
+	memcpy(broken, bytes, len);
+	broken[choice % len] ^= (uint8_t)(1 << choice / len % 8);
+	HOLDS(decode(broken, len, &snapshot) < 0);
+	HOLDS(decode(bytes, choice % len, &snapshot) < 0);
+	free(broken);
+}
+
+static void check(const uint8_t *bytes, size_t len)
+{
+	_cleanup_snapshot_ struct snapshot snapshot = {0};
+	_cleanup_free_ void *again = NULL;
+	size_t again_len;
+
+	if (decode(bytes, len, &snapshot) < 0)
+		return;
+	HOLDS(snapshot.n_ports <= MAX_PORTS && snapshot.grants.n <= MAX_GRANTS);
+	HOLDS(state_encode(&snapshot, &again, &again_len) == 0);
+	/* The name in HELLO is the file's own: anybody's is taken. */
+	HOLDS(again_len == len);
+	HOLDS(memcmp((uint8_t *)again + HEADER + 40, bytes + HEADER + 40, len - HEADER - 40) == 0);
+	check_broken(bytes, len, fuzz_number(bytes + len - 8, 8) * 2654435761U + len);
+	check_broken(bytes, len, snapshot.taken.ns);
+}
+
+static void check_with_header(const uint8_t *data, size_t size)
+{
+	uint8_t *bytes = malloc(HEADER + size);
+	uint32_t version = STATE_FILE_VERSION, crc = (uint32_t)crc32_z(0, data, size);
+	uint64_t length = size;
+
+	if (!bytes)
+		abort();
+	memcpy(bytes, "jitgate", 8);
+	memcpy(bytes + 8, &version, 4);
+	memcpy(bytes + 12, &crc, 4);
+	memcpy(bytes + 16, &length, 8);
+	memcpy(bytes + HEADER, data, size);
+	check(bytes, HEADER + size);
+	free(bytes);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	check(data, size);
+	check_with_header(data, size);
+	if (size >= HEADER)
+		check_with_header(data + HEADER, size - HEADER);
+	return 0;
+}
+
+/* ---- files to start from */
+
+static void add_file(fuzz_add *add, const char *name, size_t n_ports, size_t n_grants)
+{
+	_cleanup_snapshot_ struct snapshot snapshot = {.taken = {1700000000 * NS_PER_S}, .fresh_for_s = 60};
+	struct grant grant = {.source = {.family = JITGATE_IPV6, .prefix_len = 32, .addr = {0x20, 1, 13, 0xb8}},
+			      .port = 22,
+			      .protos = PROTO_BITS_ALL,
+			      .start = {1700000000 * NS_PER_S},
+			      .until = {1700003600 * NS_PER_S}};
+	_cleanup_free_ void *bytes = NULL;
+	size_t len;
+
+	for (size_t i = 0; i < n_ports; i++)
+		HOLDS(snapshot_add_port(&snapshot, &(struct port_rule){(uint16_t)(22 + i), 1, 0, 3600}) == 0);
+	for (size_t i = 0; i < n_grants; i++)
+		HOLDS(grant_set_add(&snapshot.grants, &grant, "admin@example.com", "", "policy") == 0);
+	HOLDS(state_encode(&snapshot, &bytes, &len) == 0);
+	add(name, bytes, len);
+}
+
+void fuzz_seeds(fuzz_add *add)
+{
+	add_file(add, "empty", 0, 0);
+	add_file(add, "one-port", 1, 0);
+	add_file(add, "grants", 3, 2);
+	add_file(add, "too-many", 17, 0);
+}
