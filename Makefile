@@ -55,7 +55,10 @@ say = $(if $(filter 1,$(V)),,@printf '  %-8s %s\n' $(1) $(2);)
 werror := $(if $(filter 0,$(WERROR)),,-Werror)
 warnings := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wundef -Wvla \
 	$(werror)
-hardening := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefined,-D_FORTIFY_SOURCE=2) \
+# No sanitizer used here sees a variable that was never set; filled with a pattern, its use does not go well by chance.
+pattern_flag := -ftrivial-auto-var-init=pattern
+pattern := $(if $(SAN),$(shell echo | $(CC) $(pattern_flag) -E - >/dev/null 2>&1 && echo $(pattern_flag)))
+hardening := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefined $(pattern),-D_FORTIFY_SOURCE=2) \
 	-fstack-protector-strong -fPIE
 CFLAGS ?= -O2 -g
 all_cflags = -std=gnu17 $(warnings) $(hardening) -D_GNU_SOURCE -DJITGATE_VERSION='"$(VERSION)"' \

@@ -38,6 +38,7 @@ struct segment {
 	size_t len;
 };
 
+/* How many there are; more than `max` when they are not all in *segments. Of a text that begins with none: 0. */
 static size_t split_id(const char *id, struct segment *segments, size_t max)
 {
 	size_t n = 0;
@@ -47,7 +48,7 @@ static size_t split_id(const char *id, struct segment *segments, size_t max)
 		segments[n].len = strcspn(id, "/");
 		id += segments[n++].len;
 	}
-	return *id ? max + 1 : n;
+	return n == max && *id ? max + 1 : n;
 }
 
 static char *copy_segment(const struct segment *segment)

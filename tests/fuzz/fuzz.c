@@ -50,7 +50,7 @@ char *fuzz_text(const uint8_t *data, size_t size)
 
 bool fuzz_is_utf8(const char *bytes, size_t len)
 {
-	iconv_t converter = iconv_open("UCS-4LE", "UTF-8");
+	iconv_t converter = iconv_open("UTF-32LE", "UTF-8");
 	char *in = (char *)bytes, out[256];
 	size_t left = len;
 
