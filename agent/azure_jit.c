@@ -44,16 +44,29 @@ bool azure_refused_equal(const struct azure_refused *a, const struct azure_refus
 	       !strcmp(a->requestor, b->requestor) && !strcmp(a->policy, b->policy);
 }
 
+/* Room for one more; it doubles at the powers of two. */
+static int reserve_refused(struct azure_jit *jit)
+{
+	size_t n = jit->n_refused, twice = n ? 2 * n : 1;
+	struct azure_refused *all;
+
+	if (n & (n - 1))
+		return 0;
+	all = reallocarray(jit->refused, twice, sizeof(*all));
+	if (!all)
+		return -ENOMEM;
+	jit->refused = all;
+	return 0;
+}
+
 /* `request` is NULL for a refused rule. */
 static int refuse(struct azure_jit *jit, const struct azure_policy *policy, const struct azure_request *request,
 		  uint16_t port, const char *source, const char *why)
 {
-	struct azure_refused *all = reallocarray(jit->refused, jit->n_refused + 1, sizeof(*all));
 	struct azure_refused entry = {.why = why, .port = port};
 
-	if (!all)
+	if (reserve_refused(jit))
 		return -ENOMEM;
-	jit->refused = all;
 	entry.source = strdup(or_empty(source));
 	entry.until = strdup(or_empty(request ? request->end : NULL));
 	entry.requestor = strdup(or_empty(request ? request->requestor : NULL));
@@ -62,7 +75,7 @@ static int refuse(struct azure_jit *jit, const struct azure_policy *policy, cons
 		free_refused(&entry);
 		return -ENOMEM;
 	}
-	all[jit->n_refused++] = entry;
+	jit->refused[jit->n_refused++] = entry;
 	return 0;
 }
 
@@ -148,37 +161,67 @@ static int compare_ports(const void *a, const void *b)
 
 /* What a policy's rules say about one port number. */
 struct terms {
+	uint16_t number;
 	uint8_t protos;
 	uint32_t longest_s;
 	const char *why_not; /* NULL: a request can be granted */
 };
 
+/* A policy, and the terms of each number in its rules: read once, since thousands of requests may ask for them. */
+struct offer {
+	const struct azure_policy *policy;
+	struct terms *terms;
+	size_t n;
+};
+
+static void free_offer(struct offer *offer)
+{
+	free(offer->terms);
+}
+
+static struct terms *find_terms(const struct offer *offer, uint16_t number)
+{
+	for (size_t i = 0; i < offer->n; i++) {
+		if (offer->terms[i].number == number)
+			return &offer->terms[i];
+	}
+	return NULL;
+}
+
 /*
  * A request names no protocol, so it is for all rules of its number in its own policy: the protocols of all, the
  * shortest of the limits.
  */
-static struct terms find_terms(const struct azure_policy *policy, uint16_t number)
+static void add_terms(struct offer *offer, const struct azure_rule *rule)
 {
-	struct terms terms = {.longest_s = UINT32_MAX};
+	struct terms *terms = find_terms(offer, rule->number);
+	uint32_t longest_s = rule_longest_s(rule);
+	bool known;
 
-	for (size_t i = 0; i < policy->n_rules; i++) {
-		const struct azure_rule *rule = &policy->rules[i];
-		uint32_t longest_s = rule_longest_s(rule);
-		bool known;
-
-		if (rule->number != number)
-			continue;
-		terms.protos |= rule_protos(rule, &known);
-		if (!known)
-			terms.why_not = "protocol of the port not understood";
-		if (!longest_s)
-			terms.why_not = "maxRequestAccessDuration of the port not understood";
-		if (terms.longest_s > longest_s)
-			terms.longest_s = longest_s;
+	if (!terms) {
+		terms = &offer->terms[offer->n++];
+		*terms = (struct terms){.number = rule->number, .longest_s = UINT32_MAX};
 	}
-	if (!terms.protos)
-		terms.why_not = "the policy has no such port for this VM";
-	return terms;
+	terms->protos |= rule_protos(rule, &known);
+	if (!known)
+		terms->why_not = "protocol of the port not understood";
+	if (!longest_s)
+		terms->why_not = "maxRequestAccessDuration of the port not understood";
+	if (terms->longest_s > longest_s)
+		terms->longest_s = longest_s;
+}
+
+static int make_offer(const struct azure_policy *policy, struct offer *ret)
+{
+	*ret = (struct offer){.policy = policy};
+	if (!policy->n_rules)
+		return 0;
+	ret->terms = calloc(policy->n_rules, sizeof(*ret->terms));
+	if (!ret->terms)
+		return -ENOMEM;
+	for (size_t i = 0; i < policy->n_rules; i++)
+		add_terms(ret, &policy->rules[i]);
+	return 0;
 }
 
 static bool parse_time(const char *text, struct wall_time *ret)
@@ -235,17 +278,19 @@ static int grant_source(struct azure_jit *jit, const struct azure_policy *policy
 }
 
 /* The status says Initiated and the end is ahead. */
-static int judge_live(struct azure_jit *jit, const struct azure_policy *policy, const struct azure_request *request,
+static int judge_live(struct azure_jit *jit, const struct offer *offer, const struct azure_request *request,
 		      struct wall_time end)
 {
-	struct terms terms = find_terms(policy, request->number);
-	struct grant grant = {.port = request->number, .protos = terms.protos, .until = end};
-	const char *why = terms.why_not;
+	static const struct terms none = {.why_not = "the policy has no such port for this VM"};
+	const struct azure_policy *policy = offer->policy;
+	const struct terms *found = find_terms(offer, request->number), *terms = found ? found : &none;
+	struct grant grant = {.port = request->number, .protos = terms->protos, .until = end};
+	const char *why = terms->why_not;
 
 	if (!request->number)
 		why = "port 0 cannot be granted";
 	if (!why)
-		why = check_times(request, terms.longest_s, jit->snapshot.taken, end, &grant.start);
+		why = check_times(request, terms->longest_s, jit->snapshot.taken, end, &grant.start);
 	if (!why && !request->n_sources)
 		why = "no source address";
 	if (why)
@@ -260,7 +305,7 @@ static int judge_live(struct azure_jit *jit, const struct azure_policy *policy, 
 }
 
 /* Old requests stay in the list for weeks: what is over is passed by without a word, whatever it says. */
-static int judge_request(struct azure_jit *jit, const struct azure_policy *policy, const struct azure_request *request)
+static int judge_request(struct azure_jit *jit, const struct offer *offer, const struct azure_request *request)
 {
 	const char *status = or_empty(request->status);
 	struct wall_time end;
@@ -268,7 +313,7 @@ static int judge_request(struct azure_jit *jit, const struct azure_policy *polic
 	if (azure_id_equal(status, "Revoked"))
 		return 0;
 	if (!parse_time(request->end, &end))
-		return refuse_request(jit, policy, request, "endTimeUtc not understood");
+		return refuse_request(jit, offer->policy, request, "endTimeUtc not understood");
 	if (end.ns <= jit->snapshot.taken.ns)
 		return 0;
 	if (azure_id_equal(status, "Initiating")) {
@@ -276,18 +321,19 @@ static int judge_request(struct azure_jit *jit, const struct azure_policy *polic
 		return 0;
 	}
 	if (!azure_id_equal(status, "Initiated"))
-		return refuse_request(jit, policy, request, "status not understood");
-	return judge_live(jit, policy, request, end);
+		return refuse_request(jit, offer->policy, request, "status not understood");
+	return judge_live(jit, offer, request, end);
 }
 
 static int add_policy(struct azure_jit *jit, const struct azure_policy *policy)
 {
-	int r = policy->n_rules > RULES_MAX ? -E2BIG : 0;
+	CLEANUP(free_offer) struct offer offer = {0};
+	int r = policy->n_rules > RULES_MAX ? -E2BIG : make_offer(policy, &offer);
 
 	for (size_t i = 0; !r && i < policy->n_rules; i++)
 		r = add_rule(jit, policy, &policy->rules[i]);
 	for (size_t i = 0; !r && i < policy->n_requests; i++)
-		r = judge_request(jit, policy, &policy->requests[i]);
+		r = judge_request(jit, &offer, &policy->requests[i]);
 	return r;
 }
 

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 #include <cjson/cJSON.h>
@@ -489,6 +490,33 @@ static void more_ports_than_fit_are_an_error(void **state)
 	assert_null(jit.snapshot.ports);
 }
 
+/* What fits into one answer: each request must not read all rules anew. */
+static void thousands_of_requests_and_rules_are_judged_within_a_second(void **state)
+{
+	enum { N_RULES = 4096, N_REQUESTS = 40000 };
+	struct azure_policy policy = {.id = "p", .n_rules = N_RULES, .n_requests = N_REQUESTS};
+	struct azure_listing listing = {.policies = &policy, .n = 1, .n_seen = 1};
+	struct azure_jit jit = {0};
+	clock_t begin;
+
+	(void)state;
+	policy.rules = calloc(N_RULES, sizeof(*policy.rules));
+	policy.requests = calloc(N_REQUESTS, sizeof(*policy.requests));
+	assert_true(policy.rules && policy.requests);
+	for (size_t i = 0; i < N_RULES; i++)
+		policy.rules[i] = (struct azure_rule){(uint16_t)(i % 1000 + 1), "UDP", "PT1H"};
+	for (size_t i = 0; i < N_REQUESTS; i++)
+		policy.requests[i] = (struct azure_request){
+			.number = 60000, .status = "Initiated", .start = NOW, .end = "2262-01-01T00:00:00Z"};
+	begin = clock();
+	assert_int_equal(azure_jit_snapshot(&listing, at(NOW), &jit), 0);
+	assert_true(clock() - begin < CLOCKS_PER_SEC);
+	assert_int_equal(jit.n_refused, N_REQUESTS);
+	azure_jit_free(&jit);
+	free(policy.rules);
+	free(policy.requests);
+}
+
 static void the_report_is_json_with_the_promised_names(void **state)
 {
 	static const char *const lists[] = {"ports", "grants", "refused"};
@@ -766,6 +794,7 @@ int main(void)
 		cmocka_unit_test(several_requests_for_one_key_are_all_kept),
 		cmocka_unit_test(an_answer_without_this_vm_is_an_empty_snapshot),
 		cmocka_unit_test(more_ports_than_fit_are_an_error),
+		cmocka_unit_test(thousands_of_requests_and_rules_are_judged_within_a_second),
 		cmocka_unit_test(the_report_is_json_with_the_promised_names),
 		cmocka_unit_test(one_wrong_byte_never_gains_a_grant),
 		cmocka_unit_test(mangled_answers_are_survived),
