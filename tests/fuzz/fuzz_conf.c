@@ -257,8 +257,22 @@ static void add_networks(fuzz_add *add)
 	add("big-networks", text.data, text.len);
 }
 
+/* One more than there may be, and all of them. */
+static void add_interfaces(fuzz_add *add, const char *name, unsigned int n)
+{
+	_cleanup_text_ struct text text = {0};
+
+	text_printf(&text, "interfaces = {");
+	for (unsigned int i = 0; i < n; i++)
+		text_printf(&text, "eth%u,", i);
+	text_printf(&text, "}\n");
+	add(name, text.data, text.len);
+}
+
 void fuzz_seeds(fuzz_add *add)
 {
+	add_interfaces(add, "most-interfaces", CONF_INTERFACES_MAX);
+	add_interfaces(add, "too-many-interfaces", CONF_INTERFACES_MAX + 1);
 	add_repeated(add, "big-comments", "", "#\n", "");
 	add_repeated(add, "big-one-comment", "#", "#", "");
 	add_repeated(add, "big-protect", "protect = {", "1/tcp,", "}");

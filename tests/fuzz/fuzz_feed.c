@@ -14,6 +14,7 @@
 
 #define MAX_PORTS 6
 #define MAX_GRANTS 6
+#define SPOIL_STEP 7 /* bytes */
 
 /* What the judge keeps of a connection: the messages of the open snapshot, as they were sent. */
 struct connection {
@@ -258,6 +259,31 @@ static void say_snapshot(struct script *script, const struct snapshot *snapshot)
 	say_any(script, &m);
 }
 
+/* PORT PORT and GRANT PORT, which must not be. */
+static void add_wrong_orders(fuzz_add *add, const struct snapshot *one_of_each)
+{
+	struct script twice = {0}, late = {0};
+	struct snapshot two = *one_of_each;
+	union feed_any m;
+
+	two.n_ports = 2;
+	say_hello(&twice);
+	say_hello(&late);
+	feed_encode_begin(&m.begin, &two);
+	say_any(&twice, &m);
+	say_any(&late, &m);
+	feed_encode_port(&m.port, &two.ports[0]);
+	say_any(&twice, &m);
+	say_any(&twice, &m);
+	say_any(&late, &m);
+	feed_encode_grant(&m.grant, &two.grants, &two.grants.grants[0]);
+	say_any(&late, &m);
+	feed_encode_port(&m.port, &(struct port_rule){.port = 80, .protos = PROTO_BIT_TCP});
+	say_any(&late, &m);
+	add("port-twice", twice.bytes, twice.len);
+	add("port-behind-grant", late.bytes, late.len);
+}
+
 static void say_trouble(struct script *script, const char *text)
 {
 	union feed_any m;
@@ -291,8 +317,8 @@ static void add_spoilt(fuzz_add *add, const struct script *good, size_t nth)
 	struct script bad = *good;
 	char name[32];
 
-	bad.bytes[nth * 37 % bad.len] ^= 0x81;
-	snprintf(name, sizeof(name), "spoilt-%02zu", nth);
+	bad.bytes[nth * SPOIL_STEP] ^= 0x81;
+	snprintf(name, sizeof(name), "spoilt-%03zu", nth);
 	add(name, bad.bytes, bad.len);
 }
 
@@ -312,8 +338,9 @@ void fuzz_seeds(fuzz_add *add)
 		snprintf(name, sizeof(name), "ports-%zu-grants-%zu", counts[i][0], counts[i][1]);
 		add(name, script.bytes, script.len);
 		if (i == 2) {
-			for (size_t nth = 0; nth < 12; nth++)
+			for (size_t nth = 0; nth * SPOIL_STEP < script.len; nth++)
 				add_spoilt(add, &script, nth);
+			add_wrong_orders(add, &snapshot);
 			say_trouble(&script, "cannot list policies: 429");
 			say_snapshot(&script, &snapshot);
 			add("again-after-trouble", script.bytes, script.len);

@@ -12,6 +12,7 @@
 #include "state.h"
 
 #define HEADER 24
+#define FLIPS 24
 #define MAX_PORTS 16
 #define MAX_GRANTS 16
 
@@ -32,18 +33,39 @@ static int decode(const uint8_t *bytes, size_t len, struct snapshot *ret)
 	return r;
 }
 
+/* A header that fits what is behind it. The caller frees it. */
+static uint8_t *with_header(const uint8_t *data, size_t size)
+{
+	uint32_t version = STATE_FILE_VERSION, crc = (uint32_t)crc32_z(0, data, size);
+	uint8_t *bytes = malloc(HEADER + size);
+	uint64_t length = size;
+
+	if (!bytes)
+		abort();
+	memcpy(bytes, "jitgate", 8);
+	memcpy(bytes + 8, &version, 4);
+	memcpy(bytes + 12, &crc, 4);
+	memcpy(bytes + 16, &length, 8);
+	if (size)
+		memcpy(bytes + HEADER, data, size);
+	return bytes;
+}
+
 static void check_broken(const uint8_t *bytes, size_t len, uint64_t choice)
 {
+	_cleanup_free_ char *longer = fuzz_text(bytes, len); /* by one byte */
+	_cleanup_free_ uint8_t *behind = with_header((uint8_t *)longer + HEADER, len - HEADER + 1);
 	struct snapshot snapshot;
-	uint8_t *broken = malloc(len);
 
-	if (!broken)
-		abort();
-	memcpy(broken, bytes, len);
-	broken[choice % len] ^= (uint8_t)(1 << choice / len % 8);
-	HOLDS(decode(broken, len, &snapshot) < 0);
+	HOLDS(decode(behind, len + 1, &snapshot) < 0);
+	for (size_t i = 0; i < FLIPS; i++, choice += 7919) {
+		uint8_t bit = (uint8_t)(1 << choice % 8);
+
+		longer[choice / 8 % len] ^= (char)bit;
+		HOLDS(decode((uint8_t *)longer, len, &snapshot) < 0);
+		longer[choice / 8 % len] ^= (char)bit;
+	}
 	HOLDS(decode(bytes, choice % len, &snapshot) < 0);
-	free(broken);
 }
 
 static bool is_same_text(const struct grant_set *a, text_ref x, const struct grant_set *b, text_ref y)
@@ -85,19 +107,9 @@ static void check(const uint8_t *bytes, size_t len)
 
 static void check_with_header(const uint8_t *data, size_t size)
 {
-	uint8_t *bytes = malloc(HEADER + size);
-	uint32_t version = STATE_FILE_VERSION, crc = (uint32_t)crc32_z(0, data, size);
-	uint64_t length = size;
+	_cleanup_free_ uint8_t *bytes = with_header(data, size);
 
-	if (!bytes)
-		abort();
-	memcpy(bytes, "jitgate", 8);
-	memcpy(bytes + 8, &version, 4);
-	memcpy(bytes + 12, &crc, 4);
-	memcpy(bytes + 16, &length, 8);
-	memcpy(bytes + HEADER, data, size);
 	check(bytes, HEADER + size);
-	free(bytes);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

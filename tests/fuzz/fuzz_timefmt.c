@@ -160,6 +160,18 @@ static void check_moment(uint64_t number)
 	HOLDS(parse(timefmt_parse_http_date, http, n, &again) && again.ns == at.ns / NS_PER_S * NS_PER_S);
 }
 
+/* Any day's end can have a leap second. */
+static void check_leap_second(uint64_t number)
+{
+	struct wall_time last = {(int64_t)(number % 100000 * 86400 + 86399) * NS_PER_S}, at;
+	_cleanup_text_ struct text text = {0};
+
+	text_rfc3339(&text, last);
+	HOLDS(!text.failed && text.len == strlen("2016-12-31T23:59:59Z"));
+	memcpy(text.data + text.len - 3, "60", 2);
+	HOLDS(parse(timefmt_parse_rfc3339, text.data, text.len, &at) && at.ns == last.ns);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	_cleanup_free_ char *text = fuzz_text(data, size);
@@ -174,5 +186,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_epoch(text, size);
 	check_duration(text, size);
 	check_moment(fuzz_number(data, size));
+	check_leap_second(fuzz_number(data, size));
 	return 0;
 }
