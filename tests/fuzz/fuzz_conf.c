@@ -213,15 +213,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	_cleanup_conf_ struct conf conf = {0};
 	_cleanup_free_ char *text = fuzz_text(data, size);
 	struct conf_error err;
-	struct conf untouched;
 	int r;
 
 	FILL(err);
-	FILL(untouched);
 	FILL(conf);
 	r = conf_parse((const char *)data, size, NAME, &conf, &err);
 	if (r < 0) {
-		HOLDS(r == -EINVAL && memcmp(&conf, &untouched, sizeof(conf)) == 0);
+		HOLDS(r == -EINVAL && IS_FILLED(conf));
 		conf = (struct conf){0};
 		check_refusal(text, &err);
 		HOLDS(conf_parse((const char *)data, size, NAME, &conf, NULL) == r);
