@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * Runs the cases against the packet program and compares all that it did: verdict, counters, event. TAP on stdout.
+ * Runs the corpus against the packet program and compares all that it did: verdict, counters, event. TAP on stdout.
  *
  *   packet_test [-x] [OBJECT]    OBJECT: a .bpf.o to test instead of the one built in
  *                                -x: stop at the first failure
  *
  * Exit: 0 all passed, 1 some failed, 2 the program does not load or the maps cannot be set.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/bpf.h>
 #include <netinet/in.h>
@@ -16,40 +15,23 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <bpf/libbpf.h>
+
 #include "corpus.h"
-#include "frame.h"
-#include "packet/gate_run.h"
+#include "sources.h"
+#include "trial.h"
 #include "util.h"
 
-#define ETH_BYTES 14
-#define LOOPBACK_IFINDEX 1 /* where BPF_PROG_RUN says that a frame came in */
+#define EXIT_BROKEN 2
 #define BUDGET 5
-#define HOUR_NS (3600 * NS_PER_S)
 
-/* Each case is run in all of these. */
-struct mode {
-	const char *name;
-	int mode;
-	int budget;
-	int through_root;
-};
-
-static const struct mode modes[] = {
-	{"enforce", JITGATE_ENFORCE, BUDGET, 0},
-	{"enforce, no budget", JITGATE_ENFORCE, 0, 0},
-	{"enforce, through root", JITGATE_ENFORCE, BUDGET, 1},
-	{"audit", JITGATE_AUDIT, BUDGET, 0},
-	{"unknown mode", 2, BUDGET, 0},
-};
-
-/* One run of one case: the frame, and what has to come of it without regard to audit mode. */
-struct trial {
-	const struct frame *frame;
-	int verdict;
-	int reason;
-	uint32_t slot; /* of the grant that decides */
-	uint16_t port;
-	uint64_t before_boot_ns;
+/* Each case is run in all of these, those that are cut off in the first one. */
+static const struct trial_mode modes[] = {
+	{"enforce", JITGATE_ENFORCE, BUDGET, false},
+	{"enforce, no budget", JITGATE_ENFORCE, 0, false},
+	{"enforce, through root", JITGATE_ENFORCE, BUDGET, true},
+	{"audit", JITGATE_AUDIT, BUDGET, false},
+	{"unknown mode", 2, BUDGET, false},
 };
 
 static struct {
@@ -89,260 +71,66 @@ __attribute__((format(printf, 1, 2))) static void end_test(const char *format, .
 	tap.why[0] = '\0';
 }
 
-static int is_audited(const struct trial *trial, const struct mode *mode)
+/* What the kernel has to do and does not is no failed test. */
+static int must(int r, const struct failure *failure)
 {
-	return mode->mode == JITGATE_AUDIT && trial->verdict == XDP_DROP;
+	if (r < 0) {
+		printf("Bail out! %s\n", failure->text);
+		exit(EXIT_BROKEN);
+	}
+	return r;
 }
 
-static void check_stats(const struct trial *trial, const struct mode *mode, const struct gate_effect *effect)
+static void try_case(struct trial *trial, const struct corpus_case *c, const struct case_port *ports,
+		     const struct trial_mode *mode)
 {
-	int counted = is_audited(trial, mode) ? REASON_AUDIT : trial->reason;
-	int i;
+	struct failure failure = {0};
+	char why[EFFECT_WHY_MAX];
 
-	for (i = 0; i < _REASON_MAX; i++) {
-		uint64_t packets = i == counted;
-		uint64_t bytes = i == counted ? trial->frame->len : 0;
+	if (!tap.why[0] && !must(trial_case(trial, c, ports, mode, why, &failure), &failure))
+		wrong("%s: %s, port %u: %s", c->name, mode->name, ports->gated, why);
+}
 
-		if (effect->stats[i].packets != packets || effect->stats[i].bytes != bytes) {
-			wrong("%s: reason %d counted %llu packets, %llu bytes, not %llu, %llu", mode->name, i,
-			      (unsigned long long)effect->stats[i].packets, (unsigned long long)effect->stats[i].bytes,
-			      (unsigned long long)packets, (unsigned long long)bytes);
+/* By hand with all ports and in all modes; what follows from them or is put together with one port. */
+static void run_case(struct trial *trial, const struct corpus_case *c)
+{
+	size_t n_ports = c->kind < CORPUS_NEXT_DOOR ? n_case_ports : 1;
+	size_t n_modes = c->kind == CORPUS_CUT ? 1 : ARRAY_SIZE(modes);
+
+	for (size_t i = 0; i < n_ports; i++) {
+		for (size_t j = 0; j < n_modes; j++)
+			try_case(trial, c, &case_ports[i], &modes[j]);
+	}
+}
+
+static void end_set(const char *set, size_t n)
+{
+	if (n == 1)
+		end_test("%s", set);
+	else
+		end_test("%s: %zu frames", set, n);
+}
+
+/* A set is a test. */
+static void run_corpus(struct trial *trial)
+{
+	char set[CORPUS_NAME_MAX] = "";
+	struct corpus_case c;
+	size_t n = 0;
+
+	for (struct corpus_at at = {0}; corpus_next(&at, &c); n++) {
+		if (n && strcmp(set, c.set) != 0) {
+			end_set(set, n);
+			n = 0;
 		}
+		memcpy(set, c.set, sizeof(set));
+		run_case(trial, &c);
 	}
-}
-
-static void check_ports(struct gate *gate, const struct trial *trial, const struct mode *mode)
-{
-	static const uint8_t protos[] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP, IPPROTO_DCCP, IPPROTO_UDPLITE};
-	int ungranted = trial->reason == REASON_NO_GRANT || trial->reason == REASON_EXPIRED;
-	int granted = trial->reason == REASON_GRANTED;
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(protos); i++) {
-		struct port_counters is = gate_port_counters(gate, trial->port, i);
-		int mine = protos[i] == trial->frame->l4_proto;
-		uint64_t let = mine && granted, kept = mine && ungranted;
-
-		if (is.granted_packets != let || is.granted_bytes != let * trial->frame->len ||
-		    is.ungranted_packets != kept || is.ungranted_bytes != kept * trial->frame->len)
-			wrong("%s: ports_v1 of protocol %u is wrong", mode->name, protos[i]);
-	}
-}
-
-static void check_usage(const struct trial *trial, const struct mode *mode, const struct gate_effect *effect)
-{
-	uint64_t now = gate_now_boot_ns();
-	uint32_t i;
-
-	for (i = 0; i < GATE_USAGE_SLOTS; i++) {
-		const struct grant_usage *is = &effect->usage[i];
-		int used = trial->reason == REASON_GRANTED && i == trial->slot;
-
-		if (is->packets != (uint64_t)used || is->bytes != (used ? trial->frame->len : 0))
-			wrong("%s: usage_v1[%u] is wrong", mode->name, i);
-		if (used ? is->last_seen_boot_ns < trial->before_boot_ns || is->last_seen_boot_ns > now
-			 : is->last_seen_boot_ns != 0)
-			wrong("%s: usage_v1[%u] was last seen at a wrong time", mode->name, i);
-	}
-}
-
-/* What the event can know: nothing, or the addresses (family set), the protocol, the ports. */
-static struct event told_of(const struct trial *trial)
-{
-	const struct frame *frame = trial->frame;
-	const struct frame_ip *ip = &frame->ips[0];
-	struct event told = {.reason = trial->reason, .would_be = trial->reason, .ifindex = LOOPBACK_IFINDEX};
-	int has_header = ip->family == 6 && frame->len >= ip->at + 40 && frame->data[ip->at] >> 4 == 6;
-	size_t address = ip->family == 4 ? 4 : 16;
-
-	if (trial->reason == REASON_GRANTED || trial->reason == REASON_EXPIRED)
-		told.slot = trial->slot;
-	if (trial->reason == REASON_MALFORMED && !has_header)
-		return told;
-	if (trial->reason == REASON_TOO_DEEP && ip->at > ETH_BYTES + 4 * JITGATE_VLAN_TAGS_MAX)
-		return told;
-	told.family = ip->family;
-	memcpy(told.saddr, frame->data + ip->at + (ip->family == 4 ? 12 : 8), address);
-	memcpy(told.daddr, frame->data + ip->at + (ip->family == 4 ? 16 : 24), address);
-	if (trial->reason == REASON_MALFORMED || trial->reason == REASON_TOO_DEEP)
-		return told;
-	told.proto = frame->l4_proto;
-	if (trial->reason == REASON_SHORT_L4)
-		return told;
-	memcpy(&told.sport_be, frame->data + frame->l4_at, 2);
-	memcpy(&told.dport_be, frame->data + frame->l4_at + 2, 2);
-	return told;
-}
-
-static void check_event(const struct trial *trial, const struct mode *mode, const struct gate_effect *effect)
-{
-	int is_first_use = trial->reason == REASON_GRANTED && trial->slot < GATE_USAGE_SLOTS;
-	size_t due = mode->budget && (trial->verdict == XDP_DROP || is_first_use);
-	struct event is = effect->last_event;
-	struct event told;
-
-	if (effect->n_events != due)
-		wrong("%s: %zu events, not %zu", mode->name, effect->n_events, due);
-	if (!due || !effect->n_events)
-		return;
-	told = told_of(trial);
-	if (is_audited(trial, mode))
-		told.reason = REASON_AUDIT;
-	if (is.boot_ns < trial->before_boot_ns || is.boot_ns > gate_now_boot_ns())
-		wrong("%s: the event has a wrong time", mode->name);
-	told.boot_ns = is.boot_ns;
-	if (memcmp(&is, &told, sizeof(is)) != 0) {
-		wrong("%s: event: reason %u/%u, family %u, proto %u, ports %u>%u, interface %u, slot %u; "
-		      "not %u/%u, %u, %u, %u>%u, %u, %u, or an address differs",
-		      mode->name, is.reason, is.would_be, is.family, is.proto, ntohs(is.sport_be), ntohs(is.dport_be),
-		      is.ifindex, is.slot, told.reason, told.would_be, told.family, told.proto, ntohs(told.sport_be),
-		      ntohs(told.dport_be), told.ifindex, told.slot);
-	}
-}
-
-/* The maps are set for the trial; run it in one mode and check everything. */
-static void try_mode(struct gate *gate, struct trial *trial, const struct mode *mode)
-{
-	int due = is_audited(trial, mode) ? XDP_PASS : trial->verdict;
-	struct gate_effect effect;
-	int verdict;
-
-	gate->state->mode = mode->mode;
-	gate->budget->left = mode->budget;
-	trial->before_boot_ns = gate_now_boot_ns();
-	verdict = gate_run(gate, mode->through_root ? gate->root_fd : gate->gate_fd, trial->frame->data,
-			   trial->frame->len);
-	gate_effect_read(gate, &effect);
-	if (verdict != due)
-		wrong("%s: verdict %d, not %d", mode->name, verdict, due);
-	check_stats(trial, mode, &effect);
-	check_ports(gate, trial, mode);
-	check_usage(trial, mode, &effect);
-	check_event(trial, mode, &effect);
-	if (gate->budget->left != mode->budget - (int64_t)effect.n_events)
-		wrong("%s: %lld left of the budget after %zu events", mode->name, (long long)gate->budget->left,
-		      effect.n_events);
-}
-
-static uint64_t deadline(enum grant_end end)
-{
-	uint64_t now = gate_now_boot_ns();
-
-	switch (end) {
-	case ENDS_NEVER:
-		return JITGATE_NO_DEADLINE;
-	case ENDS_SOON:
-		return now + 30 * NS_PER_S;
-	case ENDED:
-		return now > HOUR_NS ? now - HOUR_NS : 1;
-	case ENDS_AT_ONCE:
-		return now + 1;
-	default:
-		return now + HOUR_NS;
-	}
-}
-
-static uint32_t port_of(uint32_t port, const struct case_port *ports)
-{
-	if (port == GATED)
-		return ports->gated;
-	if (port == OTHER)
-		return ports->other;
-	return port == SWAPPED ? ports->swapped : port;
-}
-
-/* Put numbers for the ports and a family for IP that stand in a description. */
-static void build(const struct layer *description, int family, const struct case_port *ports, struct frame *ret_frame)
-{
-	struct layer layers[FRAME_LAYERS_MAX];
-	size_t i;
-
-	memcpy(layers, description, sizeof(layers));
-	for (i = 0; i < FRAME_LAYERS_MAX; i++) {
-		if (layers[i].kind == LAYER_IP)
-			layers[i].kind = family == 4 ? LAYER_IPV4 : LAYER_IPV6;
-		if (layers[i].kind == LAYER_L4) {
-			layers[i].b = port_of(layers[i].b, ports);
-			layers[i].c = port_of(layers[i].c, ports);
-		}
-	}
-	if (frame_build(layers, FRAME_LAYERS_MAX, ret_frame) < 0)
-		wrong("the description makes no frame");
-}
-
-/* 0: of either family. */
-static int family_of(const struct layer *description)
-{
-	size_t i;
-
-	for (i = 0; i < FRAME_LAYERS_MAX; i++) {
-		if (description[i].kind == LAYER_IP)
-			return 0;
-		if (description[i].kind == LAYER_IPV4)
-			return 4;
-		if (description[i].kind == LAYER_IPV6)
-			return 6;
-	}
-	return 4;
-}
-
-static uint32_t slot_of(const struct packet_case *c, size_t i)
-{
-	return c->grants[i].slot ? c->grants[i].slot : CASE_SLOT(i);
-}
-
-static void set_maps(struct gate *gate, const struct packet_case *c, int family, const struct case_port *ports)
-{
-	size_t i;
-
-	gate_reset(gate);
-	gate_protect(gate, ports->gated, c->protect ? c->protect : PROTO_BIT_TCP);
-	for (i = 0; i < CASE_GRANTS_MAX; i++) {
-		const struct case_grant *grant = &c->grants[i];
-		const char *prefix = family == 4 ? grant->prefix4 : grant->prefix6;
-
-		if (prefix &&
-		    gate_grant(gate, prefix, port_of(grant->port ? grant->port : GATED, ports),
-			       grant->proto ? grant->proto : IPPROTO_TCP, deadline(grant->end), slot_of(c, i)) < 0)
-			wrong("cannot read the prefix %s", prefix);
-	}
-}
-
-static void run_case(struct gate *gate, const struct packet_case *c, int family)
-{
-	struct frame frame;
-	size_t i, j;
-
-	for (i = 0; i < n_case_ports; i++) {
-		struct trial trial = {.frame = &frame, .verdict = c->verdict, .reason = c->reason};
-
-		trial.slot = slot_of(c, c->matched);
-		trial.port = case_ports[i].gated;
-		build(c->frame, family, &case_ports[i], &frame);
-		for (j = 0; j < ARRAY_SIZE(modes); j++) {
-			set_maps(gate, c, family, &case_ports[i]);
-			try_mode(gate, &trial, &modes[j]);
-		}
-	}
-	end_test("%s%s", c->name, family_of(c->frame) ? "" : family == 4 ? ", IPv4" : ", IPv6");
-}
-
-static void run_cases(struct gate *gate)
-{
-	size_t i;
-
-	for (i = 0; i < n_packet_cases; i++) {
-		int family = family_of(packet_cases[i].frame);
-
-		if (family != 6)
-			run_case(gate, &packet_cases[i], 4);
-		if (family != 4)
-			run_case(gate, &packet_cases[i], 6);
-	}
+	end_set(set, n);
 }
 
 /* A port closed for one protocol is open for the other four. */
-static void run_protocols(struct gate *gate, int family)
+static void run_protocols(struct trial *trial, int family)
 {
 	static const struct {
 		const char *name;
@@ -355,152 +143,136 @@ static void run_protocols(struct gate *gate, int family)
 		{"DCCP", IPPROTO_DCCP, PROTO_BIT_DCCP},
 		{"UDP-Lite", IPPROTO_UDPLITE, PROTO_BIT_UDPLITE},
 	};
-	struct frame frame;
-	size_t i, j, k;
 
-	for (i = 0; i < ARRAY_SIZE(protos); i++) {
-		for (j = 0; j < ARRAY_SIZE(protos); j++) {
-			const struct layer layers[FRAME_LAYERS_MAX] = {IP, L4(protos[j].proto, FRAME_SPORT, GATED)};
-			struct trial trial = {.frame = &frame, .port = case_ports[0].gated};
+	for (size_t i = 0; i < ARRAY_SIZE(protos); i++) {
+		for (size_t j = 0; j < ARRAY_SIZE(protos); j++) {
+			struct corpus_case c = {.name = "SYN",
+						.family = family,
+						.rule = {.frame = {IP, L4(protos[j].proto, FRAME_SPORT, GATED)},
+							 .protect = protos[i].bit,
+							 .verdict = i == j ? XDP_DROP : XDP_PASS,
+							 .reason = i == j ? REASON_NO_GRANT : REASON_UNPROTECTED}};
 
-			trial.verdict = i == j ? XDP_DROP : XDP_PASS;
-			trial.reason = i == j ? REASON_NO_GRANT : REASON_UNPROTECTED;
-			build(layers, family, &case_ports[0], &frame);
-			for (k = 0; k < ARRAY_SIZE(modes); k++) {
-				gate_reset(gate);
-				gate_protect(gate, case_ports[0].gated, protos[i].bit);
-				try_mode(gate, &trial, &modes[k]);
-			}
+			for (size_t k = 0; k < ARRAY_SIZE(modes); k++)
+				try_case(trial, &c, &case_ports[0], &modes[k]);
 			end_test("closed for %s: %s %s, IPv%d", protos[i].name, protos[j].name,
 				 i == j ? "is dropped" : "passes", family);
 		}
 	}
 }
 
-static void run_cut(struct gate *gate, const struct cut_case *c)
-{
-	struct frame whole, frame;
-	struct trial trial = {.frame = &frame, .port = case_ports[0].gated};
-	size_t len, i;
-
-	build(c->frame, 0, &case_ports[0], &whole);
-	for (len = ETH_BYTES; len <= whole.len; len++) {
-		for (i = 0; i < ARRAY_SIZE(c->steps) && c->steps[i].from && c->steps[i].from <= len; i++) {
-			trial.verdict = c->steps[i].verdict;
-			trial.reason = c->steps[i].reason;
-		}
-		frame = whole;
-		frame_cut(&frame, len);
-		gate_reset(gate);
-		gate_protect(gate, case_ports[0].gated, PROTO_BIT_TCP);
-		try_mode(gate, &trial, &modes[0]);
-		if (tap.why[0]) {
-			wrong("at byte %zu", len);
-			break;
-		}
-	}
-	end_test("cut after every byte: %s%s", c->name, len <= whole.len ? " (stopped early)" : "");
-}
-
 /* ---------------------------------------------------------------- more than one packet, or none of the above */
 
-static void build_syn(struct frame *ret_frame)
-{
-	static const struct layer syn[FRAME_LAYERS_MAX] = {IP4, TCP(GATED)};
+static struct failure failed;
 
-	build(syn, 4, &case_ports[0], ret_frame);
+static const struct frame *syn(void)
+{
+	static const struct corpus_case c = {.family = 4, .rule = {.frame = {IP4, TCP(GATED)}}};
+	static struct frame frame;
+
+	must(corpus_build(&c, &case_ports[0], &frame), &failed);
+	return &frame;
 }
 
-static void run_empty_slot(struct gate *gate)
+static int run_syn(struct trial *trial, bool through_root)
 {
-	struct gate_effect effect;
-	struct frame frame;
-	int i;
+	return must(trial_run(trial, through_root, syn()->data, syn()->len, &failed), &failed);
+}
 
-	build_syn(&frame);
-	gate_fill_slot(gate, 0);
-	gate_reset(gate);
-	gate_protect(gate, case_ports[0].gated, PROTO_BIT_TCP);
-	gate->budget->left = BUDGET;
-	if (gate_run(gate, gate->root_fd, frame.data, frame.len) != XDP_PASS)
+static struct effect effect_of(struct trial *trial)
+{
+	struct effect effect;
+
+	must(trial_read(trial, &effect, &failed), &failed);
+	return effect;
+}
+
+/* The port closed, and nothing else. */
+static void close_port(struct trial *trial, int64_t budget)
+{
+	must(trial_reset(trial, &failed), &failed);
+	trial_protect(trial, case_ports[0].gated, PROTO_BIT_TCP);
+	trial_set_mode(trial, JITGATE_ENFORCE, budget);
+}
+
+static void grant_syn(struct trial *trial, uint64_t expires_boot_ns, uint32_t slot)
+{
+	must(trial_grant(trial, FRAME_SOURCE4 "/32", case_ports[0].gated, IPPROTO_TCP, expires_boot_ns, slot, &failed),
+	     &failed);
+}
+
+static void run_empty_slot(struct trial *trial)
+{
+	struct effect effect;
+
+	must(trial_fill_slot(trial, false, &failed), &failed);
+	close_port(trial, BUDGET);
+	if (run_syn(trial, true) != XDP_PASS)
 		wrong("dropped");
-	gate_effect_read(gate, &effect);
-	for (i = 0; i < _REASON_MAX; i++) {
+	effect = effect_of(trial);
+	for (int i = 0; i < _REASON_MAX; i++) {
 		if (effect.stats[i].packets)
 			wrong("counted as reason %d", i);
 	}
 	if (effect.n_events)
 		wrong("an event came");
-	gate_fill_slot(gate, 1);
-	if (gate_run(gate, gate->root_fd, frame.data, frame.len) != XDP_DROP)
+	must(trial_fill_slot(trial, true, &failed), &failed);
+	if (run_syn(trial, true) != XDP_DROP)
 		wrong("not dropped once the slot is filled");
 	end_test("root passes, uncounted, while its slot is empty");
 }
 
-static void run_budget(struct gate *gate)
+static void run_budget(struct trial *trial)
 {
-	struct gate_effect effect;
-	struct frame frame;
-	int i;
+	struct effect effect;
 
-	build_syn(&frame);
-	gate_reset(gate);
-	gate_protect(gate, case_ports[0].gated, PROTO_BIT_TCP);
-	gate->budget->left = BUDGET;
-	for (i = 0; i < 3 * BUDGET; i++) {
-		if (gate_run(gate, gate->gate_fd, frame.data, frame.len) != XDP_DROP)
+	close_port(trial, BUDGET);
+	for (int i = 0; i < 3 * BUDGET; i++) {
+		if (run_syn(trial, false) != XDP_DROP)
 			wrong("packet %d passed", i);
 	}
-	gate_effect_read(gate, &effect);
-	if (effect.n_events != BUDGET || gate->budget->left != 0)
-		wrong("%zu events, %lld left", effect.n_events, (long long)gate->budget->left);
+	effect = effect_of(trial);
+	if (effect.n_events != BUDGET || effect.budget_left != 0)
+		wrong("%zu events, %lld left", effect.n_events, (long long)effect.budget_left);
 	if (effect.stats[REASON_NO_GRANT].packets != 3 * BUDGET ||
-	    effect.stats[REASON_NO_GRANT].bytes != 3 * BUDGET * frame.len)
+	    effect.stats[REASON_NO_GRANT].bytes != 3 * BUDGET * syn()->len)
 		wrong("not all were counted");
-	gate->budget->left = -1;
-	gate_run(gate, gate->gate_fd, frame.data, frame.len);
-	gate_effect_read(gate, &effect);
-	if (effect.n_events || gate->budget->left != -1)
+	close_port(trial, -1);
+	run_syn(trial, false);
+	effect = effect_of(trial);
+	if (effect.n_events || effect.budget_left != -1)
 		wrong("an event came with the budget below 0");
 	end_test("as many events as the budget has, every packet counted");
 }
 
-static void run_first_use(struct gate *gate)
+static void run_first_use(struct trial *trial)
 {
-	struct gate_effect effect;
-	struct frame frame;
-	int i;
+	struct effect effect;
 
-	build_syn(&frame);
-	gate_reset(gate);
-	gate_protect(gate, case_ports[0].gated, PROTO_BIT_TCP);
-	gate_grant(gate, FRAME_SOURCE4 "/32", case_ports[0].gated, IPPROTO_TCP, JITGATE_NO_DEADLINE, 3);
-	gate->budget->left = BUDGET;
-	for (i = 0; i < 4; i++) {
-		if (gate_run(gate, gate->gate_fd, frame.data, frame.len) != XDP_PASS)
+	close_port(trial, BUDGET);
+	grant_syn(trial, JITGATE_NO_DEADLINE, 3);
+	for (int i = 0; i < 4; i++) {
+		if (run_syn(trial, false) != XDP_PASS)
 			wrong("packet %d dropped", i);
 	}
-	gate_effect_read(gate, &effect);
-	if (effect.n_events != 1 || effect.usage[3].packets != 4 || effect.usage[3].bytes != 4 * frame.len)
+	effect = effect_of(trial);
+	if (effect.n_events != 1 || effect.usage[3].packets != 4 || effect.usage[3].bytes != 4 * syn()->len)
 		wrong("%zu events, %llu packets", effect.n_events, (unsigned long long)effect.usage[3].packets);
 	end_test("only the first packet of a grant is told");
 }
 
-static void run_deadline(struct gate *gate)
+static void run_deadline(struct trial *trial)
 {
-	uint64_t expires = gate_now_boot_ns() + 100 * NS_PER_MS;
+	uint64_t expires = trial_now_boot_ns() + 100 * NS_PER_MS;
 	int passed = 0, dropped = 0;
-	struct frame frame;
 
-	build_syn(&frame);
-	gate_reset(gate);
-	gate_protect(gate, case_ports[0].gated, PROTO_BIT_TCP);
-	gate_grant(gate, FRAME_SOURCE4 "/32", case_ports[0].gated, IPPROTO_TCP, expires, 1);
+	close_port(trial, 0);
+	grant_syn(trial, expires, 1);
 	/* On a busy machine this may not run for a while: it goes on until a packet came after the deadline. */
-	while (gate_now_boot_ns() < expires + (dropped ? 5 * NS_PER_MS : 2 * NS_PER_S)) {
-		uint64_t before = gate_now_boot_ns();
-		int verdict = gate_run(gate, gate->gate_fd, frame.data, frame.len);
-		uint64_t after = gate_now_boot_ns();
+	while (trial_now_boot_ns() < expires + (dropped ? 5 * NS_PER_MS : 2 * NS_PER_S)) {
+		uint64_t before = trial_now_boot_ns();
+		int verdict = run_syn(trial, false);
+		uint64_t after = trial_now_boot_ns();
 
 		if (verdict == XDP_PASS ? before >= expires : after < expires)
 			wrong("verdict %d between %lld and %lld ns after the deadline", verdict,
@@ -514,59 +286,61 @@ static void run_deadline(struct gate *gate)
 }
 
 /* The byte and the bit of a source in sources_v1, as jitgate_abi.h has it. */
-static uint8_t *source_byte(struct gate *gate, int family, const uint8_t *a, uint8_t *ret_mask)
+static uint8_t *source_byte(struct trial *trial, int family, const uint8_t *a, uint8_t *ret_mask)
 {
 	uint8_t first = family == 6 ? a[0] ^ a[2] : a[0], second = family == 6 ? a[1] ^ a[3] : a[1];
 
 	*ret_mask = 1 << second % 8;
-	return &gate->sources->bits[family == 6][first * 32 + second / 8];
+	return &trial_sources(trial)->bits[family == 6][first * 32 + second / 8];
+}
+
+static int run_bytes(struct trial *trial, const struct frame *frame)
+{
+	return must(trial_run(trial, false, frame->data, frame->len, &failed), &failed);
 }
 
 /* With all that is granted to everyone: the one bit of a source lets it in, all others do not. */
-static void run_source_bits(struct gate *gate, int family)
+static void run_source_bits(struct trial *trial, int family)
 {
-	static const struct layer syn[FRAME_LAYERS_MAX] = {IP, TCP(GATED)};
+	const struct corpus_case c = {.family = family, .rule = {.frame = {IP, TCP(GATED)}}};
+	struct sources *sources = trial_sources(trial);
 	struct frame frame;
-	uint8_t mask, *byte;
-	int i, j;
 
-	build(syn, family, &case_ports[0], &frame);
-	gate_reset(gate);
-	gate_protect(gate, case_ports[0].gated, PROTO_BIT_TCP);
-	gate_grant(gate, family == 6 ? "::/0" : "0.0.0.0/0", case_ports[0].gated, IPPROTO_TCP, JITGATE_NO_DEADLINE, 1);
-	for (i = 0; i < 256; i++) {
-		uint8_t *source = frame.data + ETH_BYTES + (family == 6 ? 8 : 12);
+	must(corpus_build(&c, &case_ports[0], &frame), &failed);
+	close_port(trial, 0);
+	must(trial_grant(trial, family == 6 ? "::/0" : "0.0.0.0/0", case_ports[0].gated, IPPROTO_TCP,
+			 JITGATE_NO_DEADLINE, 1, &failed),
+	     &failed);
+	for (int i = 0; i < 256; i++) {
+		uint8_t *source = frame.data + frame.ips[0].at + (family == 6 ? 8 : 12);
+		uint8_t mask, *byte;
 
-		for (j = 0; j < 4; j++)
+		for (int j = 0; j < 4; j++)
 			source[j] = i * (j == 0 ? 1 : j == 1 ? 37 : j == 2 ? 101 : 211) + j;
-		memset(gate->sources, 0, sizeof(*gate->sources));
-		byte = source_byte(gate, family, source, &mask);
+		memset(sources, 0, sizeof(*sources));
+		byte = source_byte(trial, family, source, &mask);
 		*byte = mask;
-		if (gate_run(gate, gate->gate_fd, frame.data, frame.len) != XDP_PASS)
+		if (run_bytes(trial, &frame) != XDP_PASS)
 			wrong("address %d is dropped with its bit", i);
-		memset(gate->sources, 0xff, sizeof(*gate->sources));
+		memset(sources, 0xff, sizeof(*sources));
 		*byte = ~mask;
-		if (gate_run(gate, gate->gate_fd, frame.data, frame.len) != XDP_DROP)
+		if (run_bytes(trial, &frame) != XDP_DROP)
 			wrong("address %d passes without its bit", i);
 	}
 	end_test("the trie is searched for sources with their bit, IPv%d", family);
 }
 
-static void run_all(struct gate *gate)
+static void run_all(struct trial *trial)
 {
-	size_t i;
-
-	run_empty_slot(gate);
-	run_cases(gate);
-	run_protocols(gate, 4);
-	run_protocols(gate, 6);
-	for (i = 0; i < n_cut_cases; i++)
-		run_cut(gate, &cut_cases[i]);
-	run_budget(gate);
-	run_first_use(gate);
-	run_deadline(gate);
-	run_source_bits(gate, 4);
-	run_source_bits(gate, 6);
+	run_empty_slot(trial);
+	run_corpus(trial);
+	run_protocols(trial, 4);
+	run_protocols(trial, 6);
+	run_budget(trial);
+	run_first_use(trial);
+	run_deadline(trial);
+	run_source_bits(trial, 4);
+	run_source_bits(trial, 6);
 }
 
 /* "The first packet" is counted per CPU. */
@@ -582,27 +356,24 @@ static void stay_on_one_cpu(void)
 
 int main(int argc, char **argv)
 {
-	struct gate gate;
-	int option, r;
+	_cleanup_trial_ struct trial *trial = NULL;
+	int option;
 
 	while ((option = getopt(argc, argv, "x")) == 'x')
 		tap.stops = 1;
 	if (option != -1 || argc - optind > 1) {
 		fprintf(stderr, "usage: packet_test [-x] [OBJECT]\n");
-		return GATE_EXIT_BROKEN;
+		return EXIT_BROKEN;
 	}
 	if (geteuid() != 0) {
 		printf("1..0 # SKIP needs root to load the packet program\n");
 		return 0;
 	}
+	if (getenv("GATE_QUIET"))
+		libbpf_set_print(NULL);
 	stay_on_one_cpu();
-	r = gate_open(argv[optind], &gate);
-	if (r < 0) {
-		printf("Bail out! the packet program does not load: %s\n", strerror(-r));
-		return GATE_EXIT_BROKEN;
-	}
-	run_all(&gate);
-	gate_close(&gate);
+	must(trial_open(argv[optind], &trial, &failed), &failed);
+	run_all(trial);
 	printf("1..%zu\n", tap.n);
 	return tap.failed ? 1 : 0;
 }
