@@ -72,9 +72,9 @@ pkg_libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 
 # CORE: pure decisions. They sit in one archive; a program pulls in what it uses.
 core := apply audit azure_jit azure_json azure_url calendar cidr clockmap conf conf_char conf_keys conf_read conf_scan \
-	conf_value control_req corpus corpus_chains corpus_cuts corpus_stacks corpus_table corpus_twins effect enforcer explain feed_msg \
+	conf_show conf_value control_req corpus corpus_chains corpus_cuts corpus_stacks corpus_table corpus_twins effect enforcer explain feed_msg \
 	frame grant grant_list guard json_member json_scan learned number pace reason \
-	reconcile report report_grants report_json show sources state takeover text timefmt utf8
+	reconcile report report_grants report_json selftest show sources state takeover text timefmt utf8
 
 # What is behind datapath.h: the packet program that is in force.
 datapath := datapath attach detach gate_maps gate_counters
@@ -84,7 +84,7 @@ jitgated_src := jitgated daemon status report_build feed_server control_server $
 jitgated_pkg := libbpf libconfuse zlib libcap-ng libseccomp libmnl
 jitgate-azure_src := jitgate_azure feed_client azure_http azure_poll clock conf_file feed_link usock sandbox notify files log
 jitgate-azure_pkg := libcurl libcjson libconfuse libcap-ng libseccomp
-jitgate_src := jitgate ask offline report_build $(datapath) netif clock usock conf_file conf_here files log
+jitgate_src := jitgate ask offline report_build selftest_run gate_tags trial trial_case $(datapath) netif clock usock conf_file conf_here files log
 jitgate_pkg := libbpf libconfuse libmnl
 
 programs := jitgated jitgate-azure jitgate
@@ -154,7 +154,7 @@ $(B)/gate.bpf.o: bpf/gate.bpf.c $(B)/flags | have-build
 $(B)/gate.skel.h: $(B)/gate.bpf.o
 	$(call say,SKEL,$@)$(BPFTOOL) gen skeleton $< name gate_bpf > $@
 
-$(datapath:%=$(B)/%.o) $(B)/trial.o: | $(B)/gate.skel.h
+$(datapath:%=$(B)/%.o) $(B)/gate_tags.o $(B)/trial.o: | $(B)/gate.skel.h
 
 # ---------------------------------------------------------------- test programs
 

@@ -123,8 +123,7 @@ static int link_info(int fd, struct bpf_link_info *ret)
 	return ret->type == BPF_LINK_TYPE_XDP ? 0 : -EINVAL;
 }
 
-/* Calls `visit` for each pinned link. */
-static int for_each_link(const char *pin_dir, void (*visit)(void *ctx, const char *path, uint32_t ifindex), void *ctx)
+int datapath_each_link(const char *pin_dir, void (*visit)(void *ctx, const char *path, uint32_t ifindex), void *ctx)
 {
 	_cleanup_closedir_ DIR *dir = opendir(pin_dir);
 	const struct dirent *entry;
@@ -203,7 +202,7 @@ static int keep_link(const struct datapath *dp, const struct netif *now, const c
 	struct find_link find = {.ifindex = now->ifindex};
 	_cleanup_close_ int fd = -1;
 	struct bpf_link_info info;
-	int r = for_each_link(dp->pin_dir, note_path, &find);
+	int r = datapath_each_link(dp->pin_dir, note_path, &find);
 
 	if (r < 0)
 		return failure_set(failure, r, "cannot read %s: %s", dp->pin_dir, strerror(-r));
@@ -418,7 +417,7 @@ size_t datapath_detach_others(struct datapath *dp, const struct netif *keep, siz
 {
 	struct keep_list list = {.keep = keep, .n = n_keep};
 
-	for_each_link(dp->pin_dir, detach_unless_kept, &list);
+	datapath_each_link(dp->pin_dir, detach_unless_kept, &list);
 	return list.detached;
 }
 
@@ -434,7 +433,7 @@ static void detach_if_new(void *ctx, const char *path, uint32_t ifindex)
 
 void datapath_detach_new(struct datapath *dp)
 {
-	for_each_link(dp->pin_dir, detach_if_new, dp);
+	datapath_each_link(dp->pin_dir, detach_if_new, dp);
 }
 
 /* What is there may be ours, by a link that is pinned here: then it is no conflict. */
@@ -484,7 +483,7 @@ static void note_index(void *ctx, const char *path, uint32_t ifindex)
 int datapath_linked(struct datapath *dp, uint32_t **ret_ifindexes, size_t *ret_n)
 {
 	struct index_list list = {0};
-	int r = for_each_link(dp->pin_dir, note_index, &list);
+	int r = datapath_each_link(dp->pin_dir, note_index, &list);
 
 	if (r == 0)
 		r = list.error;

@@ -52,6 +52,19 @@ struct packet_case {
 	uint8_t protect; /* PROTO_BIT_* of GATED; 0: TCP */
 };
 
+/* A frame that is cut off after every byte: from `from` bytes on, the verdict is this. */
+struct cut_step {
+	size_t from;
+	int verdict;
+	int reason;
+};
+
+struct cut_case {
+	const char *name;
+	struct layer frame[FRAME_LAYERS_MAX];
+	struct cut_step steps[6];
+};
+
 /* { protected, next to it, swapped }; no two of a row are the same. */
 struct case_port {
 	uint16_t gated, other, swapped;
@@ -108,5 +121,7 @@ extern const struct case_port case_ports[];
 extern const size_t n_case_ports;
 extern const struct packet_case packet_cases[];
 extern const size_t n_packet_cases;
+extern const struct cut_case cut_cases[];
+extern const size_t n_cut_cases;
 
 #endif

@@ -10,22 +10,9 @@
 #define ETH_BYTES 14
 #define BYTES_MAX 256 /* no frame here is as long */
 
-/* From `from` bytes on, the verdict is this. */
-struct cut_step {
-	size_t from;
-	int verdict;
-	int reason;
-};
-
-struct cut_case {
-	const char *name;
-	struct layer frame[FRAME_LAYERS_MAX];
-	struct cut_step steps[6];
-};
-
 /* clang-format off */
 #define IP_AT 14
-static const struct cut_case cut_cases[] = {
+const struct cut_case cut_cases[] = {
 	{"IPv4", FRAME(IP4, TCP(GATED)),
 	 .steps = {{IP_AT, DROP(MALFORMED)}, {IP_AT + 20, DROP(SHORT_L4)}, {IP_AT + 24, DROP(NO_GRANT)}}},
 	{"IPv4 with options", FRAME(IP4_OPTIONS(10), TCP(GATED)),
@@ -50,6 +37,7 @@ static const struct cut_case cut_cases[] = {
 	{"five VLAN tags", FRAME(VLAN(0), VLAN(0), VLAN(0), VLAN(0), VLAN(0), IP4, TCP(GATED)),
 	 .steps = {{IP_AT, PASS(NOT_IP)}, {IP_AT + 16, DROP(TOO_DEEP)}}},
 };
+const size_t n_cut_cases = ARRAY_SIZE(cut_cases);
 /* clang-format on */
 
 static void set_step(struct corpus_case *c, const struct cut_step *steps, size_t n, size_t len)
@@ -67,7 +55,7 @@ enum corpus_got corpus_cut_get(size_t i, struct corpus_case *ret)
 	const struct cut_case *row = &cut_cases[i];
 	struct frame whole;
 
-	if (i >= ARRAY_SIZE(cut_cases))
+	if (i >= n_cut_cases)
 		return CORPUS_END;
 	if (len < ETH_BYTES)
 		return CORPUS_LEFT_OUT;

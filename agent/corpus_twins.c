@@ -56,7 +56,7 @@ enum corpus_got corpus_next_door_get(size_t i, struct corpus_case *ret)
 	ret->rule.verdict = XDP_PASS;
 	ret->rule.reason = REASON_UNPROTECTED;
 	corpus_set_set(ret, "what is closed is open at the port next door");
-	corpus_set_name(ret, "%s, but to the port next door", ret->rule.name);
+	corpus_set_name(ret, "%s, IPv%d, but to the port next door", ret->rule.name, ret->family);
 	return CORPUS_CASE;
 }
 

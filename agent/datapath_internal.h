@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * EDGE. What the files behind datapath.h share: datapath.c (opening, pins of the maps), attach.c (programs, links),
- * gate_maps.c (grants, ports, state) and gate_counters.c (counters, events). Nobody else includes it.
+ * gate_maps.c (grants, ports, state) and gate_counters.c (counters, events); and gate_tags.c, which reads pins, too.
+ * Nobody else includes it.
  */
 #ifndef DATAPATH_INTERNAL_H
 #define DATAPATH_INTERNAL_H
@@ -46,6 +47,9 @@ struct datapath {
 int datapath_pin_path(const char *pin_dir, const char *name, char out[DATAPATH_PATH_MAX]);
 
 bool datapath_is_bpffs(const char *path);
+
+/* Calls `visit` for each pinned link; index 0: its interface is gone. 0 or -errno. */
+int datapath_each_link(const char *pin_dir, void (*visit)(void *ctx, const char *path, uint32_t ifindex), void *ctx);
 
 /* The version in the name of a map's pin, as grants_v1 has 1; 0: no name of a map of ours. */
 unsigned long datapath_pin_version(const char *name);

@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <getopt.h>
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <string.h>
@@ -13,18 +12,22 @@
 #include "ask.h"
 #include "conf_file.h"
 #include "conf_here.h"
+#include "conf_show.h"
+#include "datapath.h"
 #include "exit_codes.h"
+#include "log.h"
 #include "offline.h"
 #include "report.h"
+#include "selftest_run.h"
 #include "show.h"
 #include "util.h"
 
 #define ASK_TIMEOUT_MS 10000
-#define LABEL_COLUMNS 14
 
 struct options {
 	const char *conf_path;
 	bool json;
+	bool verbose;
 	char **args; /* behind the command's name */
 	size_t n_args;
 };
@@ -34,15 +37,18 @@ static const char usage_text[] =
 	"       jitgate [-c FILE] list [--json]\n"
 	"       jitgate [-c FILE] explain SOURCE PORT[/PROTO] [--json]\n"
 	"       jitgate [-c FILE] check-config [FILE]\n"
+	"       jitgate [-c FILE] selftest [--json] [--verbose]\n"
 	"       jitgate --help | --version\n"
 	"\n"
 	"  status        what is enforced, where, and how fresh that is; the first line is the verdict\n"
 	"  list          the live grants\n"
 	"  explain       what happens to a packet from SOURCE to PORT now, and why\n"
 	"  check-config  read a config file and say what would be in force\n"
+	"  selftest      does this kernel judge packets as it should: tried on a private copy, beside the traffic\n"
 	"\n"
 	"  -c, --config FILE  the config, default " CONF_PATH_DEFAULT "\n"
 	"  -j, --json         for programs\n"
+	"  -v, --verbose      selftest: every frame\n"
 	"  -h, --help         this text\n"
 	"  -V, --version      the version\n"
 	"\n"
@@ -245,128 +251,6 @@ static int run_explain(const struct options *options)
 
 /* ---------------------------------------------------------------- check-config */
 
-static void put_labelled(struct text *out, const char *label, const struct text *words)
-{
-	_cleanup_text_ struct text wrapped = {0};
-
-	show_paragraph(&wrapped, words, LABEL_COLUMNS, LABEL_COLUMNS);
-	if (wrapped.failed || wrapped.len < LABEL_COLUMNS)
-		out->failed = 1;
-	else
-		text_printf(out, "  %-*s%s", LABEL_COLUMNS - 2, label, wrapped.data + LABEL_COLUMNS);
-}
-
-static void add_duration(struct text *words, uint32_t seconds)
-{
-	if (seconds % 3600 == 0)
-		text_printf(words, "%" PRIu32 " h", seconds / 3600);
-	else if (seconds % 60 == 0)
-		text_printf(words, "%" PRIu32 " min", seconds / 60);
-	else
-		text_printf(words, "%" PRIu32 " s", seconds);
-}
-
-static void add_cidrs(struct text *words, const struct cidr *cidrs, size_t n)
-{
-	char buf[CIDR_TEXT_MAX];
-
-	for (size_t i = 0; i < n; i++) {
-		cidr_format(&cidrs[i], buf);
-		text_printf(words, "%s%s", i ? ", " : "", buf);
-	}
-}
-
-static void put_interfaces(struct text *out, const struct conf *conf)
-{
-	static const char *const modes[] = {
-		[CONF_XDP_AUTO] = "native, else generic", [CONF_XDP_NATIVE] = "native", [CONF_XDP_GENERIC] = "generic"};
-	_cleanup_text_ struct text words = {0};
-
-	if (conf->interfaces_auto)
-		text_printf(&words, "every uplink");
-	for (size_t i = 0; !conf->interfaces_auto && i < conf->n_interfaces; i++)
-		text_printf(&words, "%s%s", i ? ", " : "", conf->interfaces[i]);
-	text_printf(&words, "; XDP %s", modes[conf->xdp_mode]);
-	put_labelled(out, "interfaces", &words);
-}
-
-/* As the config writes it. */
-static void add_rule(struct text *words, const struct port_rule *rule)
-{
-	char proto[PROTOS_TEXT_MAX];
-	const char *comma = words->len ? ", " : "";
-
-	if (rule->protos == PROTO_BITS_ALL) {
-		text_printf(words, "%s%u/any", comma, rule->port);
-		return;
-	}
-	FOR_EACH_PROTO_BIT (bit) {
-		if (rule->protos & bit)
-			text_printf(words, "%s%u/%s", words->len ? ", " : "", rule->port, protos_format(bit, proto));
-	}
-}
-
-static void put_protect(struct text *out, const struct conf *conf)
-{
-	_cleanup_text_ struct text words = {0};
-
-	if (conf->n_protect == 0)
-		text_printf(&words, "nothing of its own: only what a feed names, and nothing before its first answer");
-	for (size_t i = 0; i < conf->n_protect; i++)
-		add_rule(&words, &conf->protect[i]);
-	put_labelled(out, "protect", &words);
-}
-
-static void put_guard(struct text *out, const struct conf *conf)
-{
-	_cleanup_text_ struct text words = {0};
-
-	text_printf(&words, "a grant lasts at most ");
-	add_duration(&words, conf->guard.longest_s);
-	text_printf(&words, ", is at widest /%u (IPv4) or /%u (IPv6), from ", conf->guard.widest_ipv4,
-		    conf->guard.widest_ipv6);
-	if (conf->guard.n_sources == 0)
-		text_printf(&words, "anywhere");
-	add_cidrs(&words, conf->guard.sources, conf->guard.n_sources);
-	put_labelled(out, "guard", &words);
-}
-
-static void put_max_grants(struct text *out, const struct conf *conf)
-{
-	_cleanup_text_ struct text words = {0};
-
-	text_printf(&words, "%" PRIu32 ", grants and allow together", conf->max_grants);
-	put_labelled(out, "max_grants", &words);
-}
-
-static void put_azure(struct text *out, const struct conf_azure *azure)
-{
-	_cleanup_text_ struct text words = {0};
-
-	text_printf(&words, "cloud %s, identity %s, asked every ", azure->cloud,
-		    *azure->identity ? azure->identity : "of the machine");
-	add_duration(&words, azure->poll_idle_s);
-	text_printf(&words, ", while a grant is live every ");
-	add_duration(&words, azure->poll_live_s);
-	if (*azure->arm_endpoint)
-		text_printf(&words, "; resource manager %s", azure->arm_endpoint);
-	if (*azure->imds_endpoint)
-		text_printf(&words, "; metadata service %s", azure->imds_endpoint);
-	if (*azure->proxy)
-		text_printf(&words, "; proxy %s", azure->proxy);
-	put_labelled(out, "azure", &words);
-}
-
-static void put_places(struct text *out, const struct conf *conf)
-{
-	_cleanup_text_ struct text users = {0}, places = {0};
-
-	text_printf(&users, "jitgated becomes %s, jitgate-azure runs as %s", conf->user, conf->azure.user);
-	put_labelled(out, "users", &users);
-	text_printf(&places, "%s (pins), %s (sockets), %s (state)", conf->pin_dir, conf->run_dir, conf->state_dir);
-	put_labelled(out, "folders", &places);
-}
-
 /* On stderr, behind the answer: the config is good, this machine is not ready for it. */
 static void warn_here(const struct conf *conf, const char *path)
 {
@@ -382,7 +266,7 @@ static void warn_here(const struct conf *conf, const char *path)
 static int run_check_config(const struct options *options)
 {
 	const char *path = options->n_args ? options->args[0] : options->conf_path;
-	_cleanup_text_ struct text out = {0}, mode = {0}, allow = {0}, title = {0};
+	_cleanup_text_ struct text out = {0}, title = {0};
 	_cleanup_conf_ struct conf conf = {0};
 	int r = read_conf(path, &conf);
 
@@ -390,20 +274,31 @@ static int run_check_config(const struct options *options)
 		return r;
 	text_printf(&title, "%s: good; in force would be", path);
 	show_paragraph(&out, &title, 0, 2);
-	text_printf(&mode, conf.mode == JITGATE_AUDIT ? "AUDIT: nothing is dropped, only counted" : "enforce");
-	put_labelled(&out, "mode", &mode);
-	put_interfaces(&out, &conf);
-	put_protect(&out, &conf);
-	add_cidrs(&allow, conf.allow, conf.n_allow);
-	put_labelled(&out, "allow", &allow);
-	put_guard(&out, &conf);
-	put_max_grants(&out, &conf);
-	put_azure(&out, &conf.azure);
-	put_places(&out, &conf);
+	conf_show(&conf, &out);
 	r = put_text(&out, EXIT_OK);
 	if (r == EXIT_OK)
 		warn_here(&conf, path);
 	return r;
+}
+
+/* ---------------------------------------------------------------- selftest */
+
+static int run_selftest(const struct options *options)
+{
+	_cleanup_selftest_ struct selftest test = {0};
+	_cleanup_text_ struct text out = {0};
+	_cleanup_conf_ struct conf conf = {0};
+	struct failure failure = {0};
+	int r = read_places(options->conf_path, &conf);
+
+	if (r != EXIT_OK)
+		return r;
+	log_open("jitgate");
+	datapath_set_debug(log_shows(LOG_LEVEL_DEBUG));
+	if (selftest_run(conf.pin_dir, options->verbose, &test, &failure) < 0)
+		return complain(EXIT_FAILED, "selftest: %s", failure.text);
+	(options->json ? selftest_json : selftest_text)(&test, options->verbose, &out);
+	return put_text(&out, selftest_is_good(&test) ? EXIT_OK : EXIT_FAILED);
 }
 
 /* ---------------------------------------------------------------- arguments */
@@ -411,13 +306,12 @@ static int run_check_config(const struct options *options)
 static const struct {
 	const char *name;
 	size_t min_args, max_args;
-	bool json;
+	bool json, verbose;
 	int (*run)(const struct options *options);
 } commands[] = {
-	{"status", 0, 0, true, run_status},
-	{"list", 0, 0, true, run_list},
-	{"explain", 2, 2, true, run_explain},
-	{"check-config", 0, 1, false, run_check_config},
+	{"status", 0, 0, true, false, run_status},    {"list", 0, 0, true, false, run_list},
+	{"explain", 2, 2, true, false, run_explain},  {"check-config", 0, 1, false, false, run_check_config},
+	{"selftest", 0, 0, true, true, run_selftest},
 };
 
 static int run_command(const char *name, const struct options *options)
@@ -431,6 +325,8 @@ static int run_command(const char *name, const struct options *options)
 			return complain_usage("too many arguments for ", name);
 		if (options->json && !commands[i].json)
 			return complain_usage("no --json for ", name);
+		if (options->verbose && !commands[i].verbose)
+			return complain_usage("no --verbose for ", name);
 		return commands[i].run(options);
 	}
 	return complain_usage("no such command: ", name);
@@ -439,22 +335,23 @@ static int run_command(const char *name, const struct options *options)
 int main(int argc, char **argv)
 {
 	static const struct option long_options[] = {
-		{"config", required_argument, NULL, 'c'},
-		{"json", no_argument, NULL, 'j'},
-		{"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, 'V'},
-		{NULL, 0, NULL, 0},
+		{"config", required_argument, NULL, 'c'}, {"json", no_argument, NULL, 'j'},
+		{"verbose", no_argument, NULL, 'v'},      {"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},      {NULL, 0, NULL, 0},
 	};
 	struct options options = {.conf_path = CONF_PATH_DEFAULT};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "c:jhV", long_options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "c:jvhV", long_options, NULL)) != -1) {
 		switch (c) {
 		case 'c':
 			options.conf_path = optarg;
 			break;
 		case 'j':
 			options.json = true;
+			break;
+		case 'v':
+			options.verbose = true;
 			break;
 		case 'h':
 			return put(usage_text, strlen(usage_text), EXIT_OK);

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * CORE. What a self-test found: how many frames of each kind were judged as they have to be, which were not, and
+ * whether the program that was tried is the one in force. Judges that, and says it in text and JSON.
+ */
+#ifndef SELFTEST_H
+#define SELFTEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "corpus.h"
+#include "effect.h"
+#include "text.h"
+
+#define SELFTEST_TAG_MAX 17 /* 16 hexadecimal digits; "": there is no program */
+#define SELFTEST_WHERE_MAX 64
+
+/* Root program and filter, by the kernel's digests of their instructions. */
+struct selftest_tags {
+	char gate[SELFTEST_TAG_MAX], root[SELFTEST_TAG_MAX];
+};
+
+/* What an interface runs: the root program, and the filter that it calls. */
+struct selftest_attached {
+	char interface[SELFTEST_WHERE_MAX];
+	struct selftest_tags tags;
+};
+
+/* A frame that is worth a line. */
+struct selftest_frame {
+	enum corpus_kind kind;
+	char name[CORPUS_NAME_MAX];
+	char why[EFFECT_WHY_MAX]; /* "": as it has to be */
+};
+
+struct selftest_count {
+	size_t frames, passed;
+};
+
+/* Starts as {0}; free with selftest_clear. */
+struct selftest {
+	struct selftest_tags tried;
+	char pinned_gate[SELFTEST_TAG_MAX]; /* "": none is pinned */
+	struct selftest_attached *attached;
+	size_t n_attached;
+	struct selftest_count kinds[_CORPUS_KIND_MAX];
+	struct selftest_frame *frames;
+	size_t n_frames;
+};
+
+void selftest_clear(struct selftest *test);
+#define _cleanup_selftest_ CLEANUP(selftest_clear)
+
+void selftest_tag(const uint8_t bytes[8], char ret[SELFTEST_TAG_MAX]);
+
+/* Count a frame, and keep it when it is a surprise (why not NULL) or `keep`. 0 or -ENOMEM. */
+int selftest_note(struct selftest *test, const struct corpus_case *c, const char *why, bool keep);
+/* Both strings are copied, and cut. 0 or -ENOMEM. */
+int selftest_add_attached(struct selftest *test, const char *interface, const struct selftest_tags *tags);
+
+struct selftest_count selftest_total(const struct selftest *test);
+/* No surprise, and whatever is in force is what was tried. */
+bool selftest_is_good(const struct selftest *test);
+
+/* `all`: every frame that was kept, not only the surprises. */
+void selftest_text(const struct selftest *test, bool all, struct text *out);
+void selftest_json(const struct selftest *test, bool all, struct text *out);
+
+#endif

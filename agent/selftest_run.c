@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * EDGE. See selftest_run.h.
+ */
+#include "selftest_run.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "gate_tags.h"
+#include "trial.h"
+
+/* On the way that packets take, from the root program on. Cases by hand are tried in audit mode, too. */
+static const struct trial_mode modes[] = {
+	{"enforce", JITGATE_ENFORCE, 5, true},
+	{"audit", JITGATE_AUDIT, 5, true},
+};
+
+/* 1: as it has to be; 0: not, with `why`; or -errno. */
+static int try_frame(struct trial *trial, const struct corpus_case *c, char why[EFFECT_WHY_MAX],
+		     struct failure *failure)
+{
+	size_t n = c->kind < CORPUS_NEXT_DOOR ? ARRAY_SIZE(modes) : 1;
+	int r = 1;
+
+	for (size_t i = 0; r == 1 && i < n; i++) {
+		char wrong[EFFECT_WHY_MAX];
+
+		r = trial_case(trial, c, &case_ports[0], &modes[i], wrong, failure);
+		if (r == 0)
+			snprintf(why, EFFECT_WHY_MAX, "%s: %.200s", modes[i].name, wrong);
+	}
+	return r;
+}
+
+static int try_corpus(struct trial *trial, bool keep_all, struct selftest *test, struct failure *failure)
+{
+	struct corpus_case c;
+
+	for (struct corpus_at at = {0}; corpus_next(&at, &c);) {
+		char why[EFFECT_WHY_MAX];
+		int r = try_frame(trial, &c, why, failure);
+
+		if (r < 0)
+			return r;
+		if (selftest_note(test, &c, r == 0 ? why : NULL, keep_all) < 0)
+			return failure_set(failure, -ENOMEM, "out of memory");
+	}
+	return 0;
+}
+
+static int read_tags(const struct trial *trial, struct selftest *test, struct failure *failure)
+{
+	uint8_t gate[TRIAL_TAG_BYTES], root[TRIAL_TAG_BYTES];
+	int r = trial_tags(trial, gate, root, failure);
+
+	if (r < 0)
+		return r;
+	selftest_tag(gate, test->tried.gate);
+	selftest_tag(root, test->tried.root);
+	return 0;
+}
+
+static int open_trial(struct trial **ret, struct failure *failure)
+{
+	struct failure why = {0};
+	int r = trial_open(NULL, ret, &why);
+
+	if (r == -EPERM || r == -EACCES)
+		return failure_set(
+			failure, r,
+			"%.200s; run as root: it takes CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON, and no kernel "
+			"lockdown (JITGATE_LOG=debug shows the kernel's words)",
+			why.text);
+	return r < 0 ? failure_set(failure, r, "%.400s (JITGATE_LOG=debug shows the kernel's words)", why.text) : 0;
+}
+
+int selftest_run(const char *pin_dir, bool keep_all, struct selftest *ret, struct failure *failure)
+{
+	_cleanup_selftest_ struct selftest test = {0};
+	_cleanup_trial_ struct trial *trial = NULL;
+	int r = open_trial(&trial, failure);
+
+	if (r == 0)
+		r = read_tags(trial, &test, failure);
+	if (r == 0)
+		r = gate_tags_read(pin_dir, &test, failure);
+	if (r == 0)
+		r = try_corpus(trial, keep_all, &test, failure);
+	if (r < 0)
+		return r;
+	*ret = test;
+	test = (struct selftest){0};
+	return 0;
+}

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * The result of a self-test: when it is good, and how it is said.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "selftest.h"
+
+#define TRIED "0011223344556677"
+#define TRIED_ROOT "8899aabbccddeeff"
+#define STALE "1111111111111111"
+
+static const struct corpus_case frame = {.name = "one VLAN tag, IPv4", .kind = CORPUS_NO_GRANT};
+static const struct selftest_tags same = {TRIED, TRIED_ROOT};
+
+static struct selftest tried(size_t passed, size_t surprises)
+{
+	struct selftest test = {.tried = {TRIED, TRIED_ROOT}};
+
+	for (size_t i = 0; i < passed; i++)
+		assert_int_equal(selftest_note(&test, &frame, NULL, false), 0);
+	for (size_t i = 0; i < surprises; i++)
+		assert_int_equal(selftest_note(&test, &frame, "verdict pass (2), not drop", false), 0);
+	return test;
+}
+
+static void attach(struct selftest *test, const char *interface, const char *gate, const char *root)
+{
+	struct selftest_tags tags = {0};
+
+	snprintf(tags.gate, sizeof(tags.gate), "%s", gate);
+	snprintf(tags.root, sizeof(tags.root), "%s", root);
+	assert_int_equal(selftest_add_attached(test, interface, &tags), 0);
+}
+
+/* With line breaks and indents as one blank: where lines break is not the point. */
+static void said(const struct selftest *test, bool all, char *out, size_t size)
+{
+	_cleanup_text_ struct text text = {0};
+	size_t n = 0;
+
+	selftest_text(test, all, &text);
+	assert_int_equal(text.failed, 0);
+	for (const char *c = text.data; *c && n + 1 < size; c++) {
+		char blank = *c == '\n' ? ' ' : *c;
+
+		if (blank != ' ' || (n && out[n - 1] != ' '))
+			out[n++] = blank;
+	}
+	out[n] = '\0';
+}
+
+static void expect_text(struct selftest *test, bool good, const char *expected)
+{
+	char text[8192];
+
+	assert_int_equal(selftest_is_good(test), good);
+	said(test, false, text, sizeof(text));
+	if (!strstr(text, expected))
+		fail_msg("\"%s\" is not in \"%s\"", expected, text);
+	selftest_clear(test);
+}
+
+static void tags_are_hexadecimal(void **state)
+{
+	const uint8_t bytes[8] = {0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77};
+	char tag[SELFTEST_TAG_MAX];
+
+	(void)state;
+	selftest_tag(bytes, tag);
+	assert_string_equal(tag, TRIED);
+}
+
+static void nothing_attached_is_good_and_said(void **state)
+{
+	struct selftest test = tried(2, 0);
+
+	(void)state;
+	expect_text(&test, true,
+		    "2 frames, no surprise; not attached: tested the program in this binary (tag " TRIED
+		    ", root " TRIED_ROOT ") ");
+}
+
+static void pinned_and_not_attached_is_said(void **state)
+{
+	struct selftest test = tried(2, 0);
+
+	(void)state;
+	memcpy(test.pinned_gate, TRIED, sizeof(TRIED));
+	expect_text(&test, true, "the one that is pinned, but it is ATTACHED TO NO INTERFACE");
+}
+
+static void interfaces_are_named(void **state)
+{
+	struct selftest test = tried(1, 0);
+
+	(void)state;
+	attach(&test, "eth0", TRIED, TRIED_ROOT);
+	attach(&test, "eth1", TRIED, TRIED_ROOT);
+	memcpy(test.pinned_gate, TRIED, sizeof(TRIED));
+	expect_text(&test, true, "1 frame, no surprise; the program tried is the one on eth0, eth1 (tag " TRIED);
+}
+
+static void a_surprise_is_not_good(void **state)
+{
+	struct selftest test = tried(5, 1);
+
+	(void)state;
+	expect_text(&test, false, "6 frames, 1 SURPRISE; not attached");
+	test = tried(0, 30);
+	expect_text(&test, false, "30 frames, 30 SURPRISES; ");
+	test = tried(1, 1);
+	expect_text(&test, false, "SURPRISE no grant: one VLAN tag, IPv4: verdict pass (2), not drop");
+	test = tried(0, 30);
+	expect_text(&test, false, "and 10 more surprises: --verbose shows them");
+	test = tried(7, 2);
+	expect_text(&test, false, "all 9 7 2 ");
+}
+
+static void no_frame_at_all_is_not_good(void **state)
+{
+	struct selftest test = tried(0, 0);
+
+	(void)state;
+	assert_false(selftest_is_good(&test));
+}
+
+static void another_program_is_not_good_whichever(void **state)
+{
+	struct selftest test = tried(1, 0);
+
+	(void)state;
+	attach(&test, "eth0", TRIED, TRIED_ROOT);
+	attach(&test, "eth1", STALE, TRIED_ROOT);
+	expect_text(&test, false,
+		    "eth1: runs filter " STALE " and root " TRIED_ROOT ", this binary holds " TRIED " and " TRIED_ROOT
+		    "; restart jitgated: systemctl restart jitgated");
+	test = tried(1, 0);
+	attach(&test, "eth0", TRIED, STALE);
+	expect_text(&test, false, "1 frame, no surprise; but that is NOT the program in force");
+	test = tried(1, 0);
+	attach(&test, "eth0", "", TRIED_ROOT);
+	expect_text(&test, false, "eth0: the filter's slot is EMPTY, packets pass; restart jitgated");
+	test = tried(1, 0);
+	attach(&test, "eth0", TRIED, TRIED_ROOT);
+	memcpy(test.pinned_gate, STALE, sizeof(STALE));
+	expect_text(&test, false, "the filter that is pinned has tag " STALE ", this binary's has " TRIED);
+}
+
+static void verbose_has_every_frame_that_was_kept(void **state)
+{
+	struct selftest test = {.tried = same};
+	char text[8192];
+
+	(void)state;
+	assert_int_equal(selftest_note(&test, &frame, NULL, true), 0);
+	said(&test, true, text, sizeof(text));
+	assert_non_null(strstr(text, "as due no grant: one VLAN tag, IPv4 "));
+	said(&test, false, text, sizeof(text));
+	assert_null(strstr(text, "as due"));
+	selftest_clear(&test);
+}
+
+static void expect_json(const struct selftest *test, bool all, const char *expected)
+{
+	_cleanup_text_ struct text text = {0};
+
+	selftest_json(test, all, &text);
+	assert_int_equal(text.failed, 0);
+	if (!strstr(text.data, expected))
+		fail_msg("'%s' is not in '%s'", expected, text.data);
+}
+
+static void json_names_the_programs(void **state)
+{
+	struct selftest test = tried(1, 0);
+
+	(void)state;
+	expect_json(&test, false,
+		    "{\"program\":{\"in_force\":null,\"tag\":\"" TRIED "\",\"root_tag\":\"" TRIED_ROOT
+		    "\",\"pinned_tag\":null,\"attached\":null},\"frames\":1,\"passed\":1,\"families\":[{");
+	attach(&test, "eth0", "", TRIED_ROOT);
+	expect_json(
+		&test, false,
+		"\"in_force\":false,\"tag\":\"" TRIED "\",\"root_tag\":\"" TRIED_ROOT
+		"\",\"pinned_tag\":null,\"attached\":[{\"interface\":\"eth0\",\"tag\":null,\"root_tag\":\"" TRIED_ROOT
+		"\"}]}");
+	selftest_clear(&test);
+}
+
+static void json_lists_frames(void **state)
+{
+	struct selftest test = tried(0, 1);
+
+	(void)state;
+	assert_int_equal(selftest_note(&test, &frame, NULL, true), 0);
+	expect_json(&test, false, "{\"name\":\"no grant\",\"frames\":2,\"passed\":1}");
+	expect_json(&test, false,
+		    "\"surprises\":[{\"family\":\"no grant\",\"name\":\"one VLAN tag, IPv4\",\"why\":\"verdict pass "
+		    "(2), not drop\"}]}\n");
+	expect_json(&test, true,
+		    "\"why\":\"verdict pass (2), not drop\"},{\"family\":\"no grant\",\"name\":\"one VLAN "
+		    "tag, IPv4\",\"why\":null}]}\n");
+	selftest_clear(&test);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(tags_are_hexadecimal),
+		cmocka_unit_test(nothing_attached_is_good_and_said),
+		cmocka_unit_test(pinned_and_not_attached_is_said),
+		cmocka_unit_test(interfaces_are_named),
+		cmocka_unit_test(a_surprise_is_not_good),
+		cmocka_unit_test(no_frame_at_all_is_not_good),
+		cmocka_unit_test(another_program_is_not_good_whichever),
+		cmocka_unit_test(verbose_has_every_frame_that_was_kept),
+		cmocka_unit_test(json_names_the_programs),
+		cmocka_unit_test(json_lists_frames),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
