@@ -178,7 +178,7 @@ $(B)/probe: $(probe_src:%=$(B)/tests/tools/%.o) $(B)/libcore.a
 # ---------------------------------------------------------------- the rest
 
 include tests/tests.mk
--include tests/packet.mk tests/fuzz.mk packaging/install.mk
+-include tests/packet.mk tests/referee.mk tests/fuzz.mk packaging/install.mk
 
 .PHONY: help clean
 help: ## list the targets

@@ -30,12 +30,18 @@ e2e = '\# e2e: real daemons, real TCP, the emulator over TLS' \
 	'\# e2e-san: the same, daemons under ASan and UBSan' \
 	$(call entries,e2e-san,$(call programs_in,tests/e2e),JITGATE_BUILD=build/san)
 
+# In `make test` as many frames as seconds allow; `make test-referee` plays for longer.
+FRAMES ?= $(if $(filter test-referee,$(MAKECMDGOALS)),1000000,100000)
+referee = '\# referee: the kernel delivers nothing to a closed port, of a seeded stream of frames' \
+	'referee/referee @7200: JITGATE_BUILD=build/release FRAMES=$(FRAMES) SEED=$(SEED) TRAIN=$(TRAIN) \
+	tests/referee/referee.sh'
+
 # The kernels we name, each by the Debian release that has it.
 kernels := 5.10=bullseye 6.1=bookworm 6.12=trixie
 kernel = '\# kernel: packet tests and the main case on other kernels, emulated; the main case on this one' \
 	'kernel/run @900: JITGATE_BUILD=build/release tests/kernel/run.sh $(kernels) host'
 
-levels := check unit packet sim emulator e2e kernel
+levels := check unit packet sim emulator e2e referee kernel
 run = CC='$(CC)' CLANG='$(CLANG)' BPFTOOL='$(BPFTOOL)' JITGATE_CORE='$(core)' JITGATE_VERSION='$(VERSION)' tests/run
 
 # What has to be built in build/release for a level, and in build/san (make calls itself, once, for that tree).
@@ -43,6 +49,7 @@ needs_check := all $(B)/unit/test_files
 needs_packet := $(B)/packet_test $(B)/trie_test
 needs_emulator := all emulator
 needs_e2e := all emulator probe
+needs_referee := all emulator probe referee
 needs_kernel := all emulator probe $(B)/packet_test $(B)/trie_test
 san_needs_unit := unit-tests fuzz-programs
 san_needs_sim := build/san/sim_test
@@ -74,7 +81,7 @@ define level
 test-$(1): have-test $(needs_$(1)) $(if $(san_needs_$(1)),san-tree)
 	@$$(run) $$($(1))
 endef
-$(foreach l,$(levels),$(eval $(call level,$(l))))
+$(foreach l,$(filter-out referee,$(levels)),$(eval $(call level,$(l))))
 
 demo: have-test all emulator probe ## show the whole of it on real packets (root)
 	@tests/e2e/demo.sh
