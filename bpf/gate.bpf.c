@@ -74,6 +74,23 @@ volatile __u8 sources_v1[2][JITGATE_SOURCES_BYTES] SEC(".data.sources");
 #include "gate_verdict.h"
 #include "gate_tell.h"
 
+GATE_INLINE int pass(int reason, __u64 bytes)
+{
+	count_packet(reason, bytes);
+	return XDP_PASS;
+}
+
+GATE_INLINE int drop(struct xdp_md *ctx, int reason, __u32 slot, __u64 bytes)
+{
+	int audit = is_audit();
+	int counted = audit ? REASON_AUDIT : reason;
+
+	count_packet(counted, bytes);
+	if (take_budget())
+		send_event(ctx, slot, counted, reason);
+	return audit ? XDP_PASS : XDP_DROP;
+}
+
 SEC("xdp")
 int gate(struct xdp_md *ctx)
 {
@@ -82,28 +99,21 @@ int gate(struct xdp_md *ctx)
 	__u64 bytes = end - data;
 	struct packet pkt = {};
 	struct match match = {};
-	int reason, would_be;
-	int tell = 0;
+	int reason;
 
 	reason = gate_parse(data, end, &pkt);
-	if (reason == GATE_HAS_PORTS && !is_protected(&pkt))
-		reason = REASON_UNPROTECTED;
-	if (reason == GATE_HAS_PORTS) {
-		reason = judge_grant(&pkt, &match);
-		count_port(&pkt, reason == REASON_GRANTED, bytes);
-		if (reason == REASON_GRANTED)
-			tell = count_usage(&match, bytes);
-	}
-	would_be = reason;
-	if (is_drop(reason)) {
-		tell = 1;
-		if (is_audit())
-			reason = REASON_AUDIT;
-	}
-	count_packet(reason, bytes);
-	if (tell && take_budget())
-		send_event(ctx, match.slot, reason, would_be);
-	return is_drop(reason) ? XDP_DROP : XDP_PASS;
+	if (reason != GATE_HAS_PORTS)
+		return is_drop(reason) ? drop(ctx, reason, 0, bytes) : pass(reason, bytes);
+	if (!is_protected(&pkt))
+		return pass(REASON_UNPROTECTED, bytes);
+
+	reason = judge_grant(&pkt, &match);
+	count_port(&pkt, reason == REASON_GRANTED, bytes);
+	if (reason != REASON_GRANTED)
+		return drop(ctx, reason, match.slot, bytes);
+	if (count_usage(&match, bytes) && take_budget())
+		send_event(ctx, match.slot, reason, reason);
+	return pass(reason, bytes);
 }
 
 SEC("xdp")

@@ -114,35 +114,36 @@ fragments wait for no time|bpf/gate_verdict.h|s/now_boot_ns + GATE_REASSEMBLY_NS
 whole packets wait like fragments|bpf/gate_verdict.h|s/return pkt->is_part ?/return 1 ?/
 expired is no grant|bpf/gate_verdict.h|s/REASON_GRANTED : REASON_EXPIRED/REASON_GRANTED : REASON_NO_GRANT/
 slot is forgotten|bpf/gate_verdict.h|/match->slot = /d
-malformed passes|bpf/gate_verdict.h|s/1U << REASON_MALFORMED | //
-too deep passes|bpf/gate_verdict.h|s/1U << REASON_TOO_DEEP | //
-short passes|bpf/gate_verdict.h|s/1U << REASON_SHORT_L4 |//
-expired passes|bpf/gate_verdict.h|s/1U << REASON_EXPIRED | //
-ungranted passes|bpf/gate_verdict.h|s/ | 1U << REASON_NO_GRANT//
-other protocols are dropped|bpf/gate_verdict.h|s/drops = /&1U << REASON_OTHER_PROTO | /
-later fragments are dropped|bpf/gate_verdict.h|s/drops = /&1U << REASON_LATER_FRAGMENT | /
-what is not IP is dropped|bpf/gate_verdict.h|s/drops = /&1U << REASON_NOT_IP | /
-unprotected is dropped|bpf/gate_verdict.h|s/drops = /&1U << REASON_UNPROTECTED | /
-granted is dropped|bpf/gate_verdict.h|s/drops = /&1U << REASON_GRANTED | /
+malformed passes|bpf/gate_verdict.h|s/reason == REASON_MALFORMED || //
+too deep passes|bpf/gate_verdict.h|s/reason == REASON_TOO_DEEP || //
+short passes|bpf/gate_verdict.h|s/ || reason == REASON_SHORT_L4//
+other protocols are dropped|bpf/gate_verdict.h|s/reason == REASON_MALFORMED ||/& reason == REASON_OTHER_PROTO ||/
+later fragments are dropped|bpf/gate_verdict.h|s/reason == REASON_MALFORMED ||/& reason == REASON_LATER_FRAGMENT ||/
+what is not IP is dropped|bpf/gate_verdict.h|s/reason == REASON_MALFORMED ||/& reason == REASON_NOT_IP ||/
 any other mode is audit|bpf/gate_verdict.h|s/== JITGATE_AUDIT/!= JITGATE_ENFORCE/
 always audit|bpf/gate_verdict.h|s/state->mode == JITGATE_AUDIT/1/
-never audit|bpf/gate.bpf.c|/reason = REASON_AUDIT/d;/if (is_audit())/d
-audit drops|bpf/gate.bpf.c|s/return is_drop(reason)/return is_drop(would_be)/
+what ends a frame early always passes|bpf/gate.bpf.c|s/return is_drop(reason) ? drop(ctx, reason, 0, bytes) : /return /
+what is denied passes|bpf/gate.bpf.c|s/return drop(ctx, reason, match.slot, bytes)/return pass(reason, bytes)/
+never audit|bpf/gate.bpf.c|s/audit = is_audit()/audit = 0/
+audit drops|bpf/gate.bpf.c|s/return audit ? XDP_PASS : XDP_DROP/return XDP_DROP/
+what is unprotected is dropped|bpf/gate.bpf.c|s/return pass(REASON_UNPROTECTED, bytes)/return drop(ctx, REASON_UNPROTECTED, 0, bytes)/
+what is granted is dropped|bpf/gate.bpf.c|s/^\treturn pass(reason, bytes)/\treturn drop(ctx, reason, 0, bytes)/
 protection is not looked up|bpf/gate.bpf.c|/!is_protected(&pkt))/,+1d
-nothing is counted|bpf/gate.bpf.c|/^\tcount_packet(reason, bytes)/d
+drops are not counted|bpf/gate.bpf.c|/count_packet(counted, bytes)/d
+passes are not counted|bpf/gate.bpf.c|/count_packet(reason, bytes)/d
 packets are not counted|bpf/gate_tell.h|/counter->packets++/d
 bytes are not counted|bpf/gate_tell.h|/counter->bytes += bytes/d
-audit is counted as what it would be|bpf/gate.bpf.c|s/^\tcount_packet(reason,/\tcount_packet(would_be,/
-ports are not counted|bpf/gate.bpf.c|/^\t\tcount_port(/d
+audit is counted as what it would be|bpf/gate.bpf.c|s/counted = audit ? REASON_AUDIT : reason/counted = reason/
+ports are not counted|bpf/gate.bpf.c|/^\tcount_port(/d
 ports are counted in slot 0|bpf/gate_tell.h|s/= protected_v1\[pkt->dport_be\] >> PROTECTED_SLOT_SHIFT/= 0/
 all protocols of a port are counted as TCP|bpf/gate_tell.h|s/&slot->tcp + pkt->proto_index/\&slot->tcp/
 granted and ungranted are swapped|bpf/gate_tell.h|s/^\tif (granted)/\tif (!granted)/
-use of a grant is not counted|bpf/gate.bpf.c|s/tell = count_usage(.*/tell = 1;/
+use of a grant is not counted|bpf/gate.bpf.c|s/count_usage(&match, bytes) && //
 a grant is never seen|bpf/gate_tell.h|/usage->last_seen_boot_ns = /d
 every granted packet is told|bpf/gate_tell.h|s/return usage->packets++ == 0/usage->packets++;\n\treturn 1/
-the first granted packet is not told|bpf/gate.bpf.c|s/tell = count_usage(/count_usage(/
-drops are not told|bpf/gate.bpf.c|/^\t\ttell = 1;/d
-passes are told|bpf/gate.bpf.c|s/int tell = 0;/int tell = 1;/
+the first granted packet is not told|bpf/gate.bpf.c|s/if (count_usage(&match, bytes) && .*/if (count_usage(\&match, bytes) \&\& 0)/
+drops are not told|bpf/gate.bpf.c|s/if (take_budget())/if (0)/
+passes are told|bpf/gate.bpf.c|s/count_packet(reason, bytes);/&\n\tif (take_budget())\n\t\tbpf_ringbuf_output(\&events_v1, \&(struct event){}, sizeof(struct event), 0);/
 no event budget|bpf/gate_tell.h|s/ || budget->left <= 0//
 budget is not taken|bpf/gate_tell.h|/__sync_fetch_and_add(&budget->left/d
 budget below 0 is as good|bpf/gate_tell.h|s/budget->left <= 0/budget->left == 0/

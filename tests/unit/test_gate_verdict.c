@@ -187,17 +187,15 @@ static void anything_but_audit_enforces(void **state)
 	assert_true(is_audit());
 }
 
-static void every_reason_drops_or_passes_as_in_the_table(void **state)
+static void what_the_parser_settles_drops_or_passes_as_in_the_table(void **state)
 {
-	static const int drops[_REASON_MAX] = {
-		[REASON_MALFORMED] = 1, [REASON_TOO_DEEP] = 1, [REASON_SHORT_L4] = 1,
-		[REASON_EXPIRED] = 1,   [REASON_NO_GRANT] = 1,
-	};
-	int i;
-
 	(void)state;
-	for (i = 0; i < _REASON_MAX; i++)
-		assert_int_equal(is_drop(i), drops[i]);
+	assert_true(is_drop(REASON_MALFORMED));
+	assert_true(is_drop(REASON_TOO_DEEP));
+	assert_true(is_drop(REASON_SHORT_L4));
+	assert_false(is_drop(REASON_NOT_IP));
+	assert_false(is_drop(REASON_LATER_FRAGMENT));
+	assert_false(is_drop(REASON_OTHER_PROTO));
 }
 
 int main(void)
@@ -210,7 +208,7 @@ int main(void)
 		cmocka_unit_test(the_trie_is_searched_only_for_a_source_that_has_its_bit),
 		cmocka_unit_test(only_the_protocol_that_is_protected_is_closed),
 		cmocka_unit_test(anything_but_audit_enforces),
-		cmocka_unit_test(every_reason_drops_or_passes_as_in_the_table),
+		cmocka_unit_test(what_the_parser_settles_drops_or_passes_as_in_the_table),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
