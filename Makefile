@@ -98,7 +98,7 @@ probe_src := $(patsubst tests/tools/%.c,%,$(wildcard tests/tools/*.c))
 
 # Order-only and asked each time (it takes milliseconds): `make` names what is missing, tests and demo install it when root.
 deps := CC='$(CC)' CLANG='$(CLANG)' BPFTOOL='$(BPFTOOL)' PKG_CONFIG='$(PKG_CONFIG)' tests/deps.sh
-deps_do := $(if $(filter test test-% check demo fuzz,$(MAKECMDGOALS)),install,check)
+deps_do := $(if $(filter test test-% check demo fuzz bench,$(MAKECMDGOALS)),install,check)
 
 .PHONY: deps deps-build have-build have-test have-kernel
 deps: ## install what building and testing need (as root)
@@ -178,7 +178,7 @@ $(B)/probe: $(probe_src:%=$(B)/tests/tools/%.o) $(B)/libcore.a
 # ---------------------------------------------------------------- the rest
 
 include tests/tests.mk
--include tests/packet.mk tests/referee.mk tests/fuzz.mk packaging/install.mk
+-include tests/packet.mk tests/referee.mk tests/fuzz.mk tests/bench.mk packaging/install.mk
 
 .PHONY: help clean
 help: ## list the targets

@@ -8,7 +8,8 @@
 #   tests/deps.sh check GROUP...     name what is missing; exit 1
 #   tests/deps.sh install GROUP...   install what is missing, when root; else as check
 #
-# Groups: build, test, kernel (the emulated machines of `make test-kernel`), fuzz (`make fuzz`).
+# Groups: build, test, kernel (the emulated machines of `make test-kernel`), fuzz (`make fuzz`), bench (whom `make bench`
+# compares with).
 set -u
 
 # group, probe, Debian package, RPM package ("=": by what it provides, pkgconfig(NAME))
@@ -55,6 +56,11 @@ test  cmd:ping           iputils-ping         iputils
 test  cmd:mount          mount                util-linux
 test  cmd:systemd-analyze systemd             systemd
 test  cmd:git            git                  git
+bench cmd:nft            nftables             nftables
+bench cmd:xdp-filter     xdp-tools            xdp-tools
+bench cmd:ipset          ipset                ipset
+bench cmd:iptables       iptables             iptables-nft
+bench cmd:chrt           util-linux           util-linux
 kernel cmd:qemu-system-x86_64 qemu-system-x86 qemu-system-x86-core
 kernel cmd:cpio          cpio                 cpio
 kernel cmd:insmod        kmod                 kmod

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * The packet programs of the bench: the generator, run by the kernel on live frames as fast as this CPU can, and the
+ * program that does nothing, attached or timed.
+ */
+#include <errno.h>
+#include <linux/bpf.h>
+#include <linux/if_link.h>
+#include <net/if.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "bench/bench.h"
+#include "bench/traffic.h"
+#include "grant.h"
+#include "traffic.skel.h"
+
+#define BATCH 64            /* frames, as a NAPI poll of a NIC */
+#define FRAMES_A_CALL 65536 /* between two looks at the clock */
+#define FRAME_BYTES_MIN 60  /* of Ethernet, without FCS */
+
+static unsigned int interface_index(const char *name)
+{
+	unsigned int index = if_nametoindex(name);
+
+	if (!index)
+		bench_die("%s: %m", name);
+	return index;
+}
+
+/* Sum of the IPv4 header's words without source and checksum, as the generator goes on from. */
+static uint32_t ip_sum(const struct frame *frame)
+{
+	uint32_t sum = 0;
+
+	for (size_t at = 0; at < 20; at += 2) {
+		if (at != 10 && at != 12 && at != 14)
+			sum += (uint32_t)frame->data[14 + at] << 8 | frame->data[14 + at + 1];
+	}
+	return sum;
+}
+
+static struct traffic_bpf *load(const struct traffic_conf *conf)
+{
+	struct traffic_bpf *skel;
+
+	libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
+	skel = traffic_bpf__open();
+	if (!skel)
+		bench_die("cannot open the programs: %m");
+	memcpy((void *)&skel->rodata->conf, conf, sizeof(*conf));
+	skel->bss->seed = bench_now_ns() | 1;
+	if (traffic_bpf__load(skel))
+		bench_die("cannot load the programs: %m");
+	return skel;
+}
+
+static void send_frames(int fd, struct frame *frame)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame->data, .data_size_in = (uint32_t)frame->len,
+		    .repeat = FRAMES_A_CALL, .flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = BATCH);
+	int r;
+
+	do
+		r = bpf_prog_test_run_opts(fd, &opts);
+	while (r == -EINTR);
+	if (r)
+		bench_die("the kernel sends no live frames: %s", strerror(-r));
+}
+
+int bench_flood(int argc, char **argv)
+{
+	struct traffic_conf conf = {.ifindex = interface_index(argv[1]), .family = bench_family(argv[2])};
+	uint64_t wanted_ns = bench_number(argv[5], 1, 600000) * NS_PER_MS, sent = 0, began_ns, now_ns;
+	struct traffic_bpf *skel;
+	struct frame frame = {0};
+	struct port_rule to = {0};
+
+	(void)argc;
+	bench_port(argv[3], &to);
+	conf.n_sources = (uint32_t)bench_number(argv[4], 0, JITGATE_GRANTS_MAX);
+	bench_frame(conf.family, &to, 0, &frame);
+	while (frame.len < FRAME_BYTES_MIN)
+		frame.data[frame.len++] = 0;
+	conf.ip_sum = ip_sum(&frame);
+	skel = load(&conf);
+	began_ns = now_ns = bench_now_ns();
+	for (; now_ns - began_ns < wanted_ns; now_ns = bench_now_ns(), sent += FRAMES_A_CALL)
+		send_frames(bpf_program__fd(skel->progs.send), &frame);
+	printf("{\"sent\": %ju, \"ns\": %ju}\n", (uintmax_t)sent, (uintmax_t)(now_ns - began_ns));
+	traffic_bpf__destroy(skel);
+	return 0;
+}
+
+/* Stays when this process ends. */
+int bench_bare(int argc, char **argv)
+{
+	struct traffic_bpf *skel = load(&(struct traffic_conf){0});
+	struct bpf_program *prog = strcmp(argv[2], "pass") == 0 ? skel->progs.bare_pass : skel->progs.bare_drop;
+	int r = bpf_xdp_attach((int)interface_index(argv[1]), bpf_program__fd(prog), XDP_FLAGS_DRV_MODE, NULL);
+
+	(void)argc;
+	if (r)
+		bench_die("cannot attach to %s: %s", argv[1], strerror(-r));
+	traffic_bpf__destroy(skel);
+	return 0;
+}

@@ -1,0 +1,72 @@
+# bench.json as text: $form is "text", all of it for a terminal, or "markdown", the part that README shows; -r. Ratios beside the
+# rates: they are what carries over to other machines.
+
+def pad($n): . + (if $n > length then ($n - length) * " " else "" end);
+def lpad($n): (if $n > length then ($n - length) * " " else "" end) + .;
+def fixed($digits): if . == null then "-" else
+  (. * pow(10; $digits) | round | tostring)
+  | (if length <= $digits then ($digits + 1 - length) * "0" else "" end) + .
+  | .[:length - $digits] + "." + .[length - $digits:] end;
+
+# A table is {head: [cells], rows: [[cells]]}; the first column is text, the others are figures.
+def as_markdown: (.head, (.head | [":--"] + (.[1:] | map("--:"))), .rows[]) | "| " + join(" | ") + " |";
+def as_text: ([.head] + .rows | transpose | map(map(length) | max)) as $widths
+  | (.head, .rows[]) | to_entries
+  | "  " + (map(.value as $cell | $widths[.key] as $w | if .key == 0 then $cell | pad($w) else $cell | lpad($w + 3) end) | join(""));
+
+# ---------------------------------------------------------------- what there is to tell
+
+def grants: "\(.) grant" + if . == 1 then "" else "s" end;
+def sent: {flood: "Flood to a closed port, from random sources", granted: "Traffic of the granted sources",
+  unprotected: "Traffic to an unprotected port"}[.];
+def rate: if . == null then "-" else "\(.mpps | fixed(2)) ×\(.of_bare | fixed(2))" end;
+
+# The cases of one kind and family: a line a contestant, a column a number of grants.
+def rates_table: (map(.grants) | unique) as $steps
+  | {head: (["filter"] + ($steps | map(grants))),
+     rows: [group_by(.contestant) | sort_by(-(map(select(.grants == 16)) + . | .[0].mpps))[] | . as $mine
+       | [.[0].title] + [$steps[] as $n | first($mine[] | select(.grants == $n)) // null | rate]]};
+
+def nanoseconds_table: .run_ns | map(select(.program == "root")) | (map(.grants) | unique) as $steps
+  | {head: (["frame"] + ($steps | map(grants))),
+     rows: [group_by(.case, .family)[] | . as $mine
+       | ["\(.[0].case | gsub("_"; " ")), IP\(.[0].family)"]
+         + [$steps[] as $n | first($mine[] | select(.grants == $n)) // null
+            | if . == null then "-" else .ns - .empty_ns | tostring end]]};
+
+def targets_table: {head: ["target", "figure", "wanted", ""],
+  rows: [.targets[] | [.target, (.figure // "none" | tostring), .wanted, if .reached then "reached" else "NOT reached" end]]};
+
+# For the README: the cases that say most, a line a filter, best against the flood first.
+def shown: [["flood", "v4", 16], ["flood", "v6", 16], ["flood", "v4", 100000], ["granted", "v4", 16], ["granted", "v4", 100000],
+  ["unprotected", "v4", 16]];
+def find($who; $what): first(.cases[]
+  | select(.contestant == $who and .case == $what[0] and .family == $what[1] and .grants == $what[2])) // null;
+def overview: . as $all
+  | {head: ["", "flood, IPv4, 16 grants", "IPv6, 16", "IPv4, 100000", "granted traffic, 16", "100000", "unprotected"],
+     rows: [.contestants | sort_by(.contestant as $who | $all | find($who; shown[0]) | -(.mpps // 0))[]
+       | select(.skipped == null) | .contestant as $who | [.title] + [shown[] as $what | $all | find($who; $what) | rate]]};
+
+# ---------------------------------------------------------------- the two forms
+
+def section($head; table): "", $head, (table | as_text);
+def text:
+  (.cases | group_by(.case, .family)[] | section("\(.[0].case | sent), IP\(.[0].family): Mpps ×bare XDP"; rates_table)),
+  section("Nanoseconds a frame over an empty program (BPF_PROG_RUN, caches warm)"; nanoseconds_table),
+  section("Targets"; targets_table),
+  "",
+  (.contestants[] | select(.skipped) | "skipped: \(.title): \(.skipped)"),
+  (.errors[] | "ERROR: \(.case // .run // "set-up"), \(.contestant // .program), IP\(.family), \(.grants | grants)"
+    + (if .round then ", round \(.round)" else "" end) + ": \(.error)");
+
+def machine: "\(.cpu), \(.cpus) CPUs" + (if .virtual then " of a virtual machine" else "" end) + ", Linux \(.kernel)";
+def markdown:
+  "Million packets a second, and how that compares with bare XDP (×); median of \(.cases | map(.rounds | length) | max) rounds, "
+    + "\(.machine.date), \(.machine | machine).",
+  "", (overview | as_markdown),
+  "", "Nanoseconds that the program adds to a frame (`BPF_PROG_RUN` with warm caches, less an empty program):",
+  "", (nanoseconds_table | as_markdown),
+  "", "What it is held to:",
+  "", (targets_table | as_markdown);
+
+if $form == "markdown" then markdown else text end
