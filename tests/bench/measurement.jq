@@ -5,7 +5,7 @@ def off($a; $b): ($a - $b | fabs) > 0.005 * $b;
 
 ($before | numbers) as $b | ($after | numbers) as $a | ($flood.sent // 0) as $sent
 | ($a[0] - $b[0]) as $received | ($a[1] - $b[1]) as $counted | ($a[2] - $b[2]) as $arrived
-| {$case, $contestant, $family, $grants, $round, $sent, ns: ($flood.ns // 0), $received, $counted, $arrived,
+| {$case, $contestant, $family, $grants, $round, $sent, ns: ($flood.ns // 0), waited_ns: $flood.waited_ns, $received, $counted, $arrived,
    mpps: (if $sent > 0 then $received / $flood.ns * 1000 else 0 end),
    error: (
      if $sent == 0 then "the generator failed"

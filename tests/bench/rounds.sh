@@ -101,7 +101,7 @@ begin
 name_contestants
 for setting in $settings; do
   IFS=/ read -r family n ns <<<"$setting"
-  note "  $family, $n grants"
+  note "  $setting"
   if [[ $ns == ns ]]; then
     set_up "$family" "$n" native
   else

@@ -1,4 +1,4 @@
-# The lines of a run, slurped, become bench.json. $machine and $agent are objects. Of each contestant and case the median of the
+# The lines of a run, slurped, become bench.json. $machine is an object, $agent a list of one. Of each contestant and case the median of the
 # rounds counts; `of_bare` is the median of the ratios to bare XDP in the same round, so that what the machine did besides meets both.
 # A measurement with an error has no part in it and is listed; where no more than half of the rounds are left, or none could be
 # begun, there is no figure to trust: `unsound`.
@@ -38,7 +38,7 @@ map(select(.title)) as $contestants
     contestants: $contestants,
     cases: $cases,
     run_ns: $run_ns,
-    agent: $agent,
+    agent: $agent[0],
     errors: map(select(.error)),
     unsound: [(.[] | select(.error and .round == null)), (
       map(select(.case)) | group_by(.case, .family, .grants, .contestant)[]

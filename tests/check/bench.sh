@@ -37,7 +37,7 @@ begin_lines() {
   printf '%s\n' '{"contestant": "bare_drop", "title": "bare"}' '{"contestant": "native", "title": "jitgate"}' >"$lines"
 }
 summary_says() { # JQ CONDITION
-  jq -s --argjson machine '{}' --argjson agent null -f tests/bench/summary.jq "$lines" >"$scratch/summary" || return 1
+  jq -s --argjson machine '{}' --argjson agent '[null]' -f tests/bench/summary.jq "$lines" >"$scratch/summary" || return 1
   jq -e "$1" "$scratch/summary" >/dev/null || { cat "$scratch/summary"; return 1; }
 }
 
