@@ -26,7 +26,7 @@ static const struct {
 	{"flood", bench_flood, 5, "IFNAME v4|v6 PORT/PROTO SOURCES MILLISECONDS",
 	 "send frames; 0 sources: random ones"},
 	{"bare", bench_bare, 2, "IFNAME drop|pass", "attach an XDP program that does nothing else"},
-	{"run", bench_run, 7, "PIN|empty v4|v6 PORT/PROTO SOURCE REPEAT BUDGET-PIN|- BUDGET",
+	{"run", bench_run, 8, "PIN|empty v4|v6 PORT/PROTO granted|near|far N REPEAT BUDGET-PIN|- BUDGET",
 	 "nanoseconds of a program"},
 	{"feed", bench_feed, 4, "SOCKET v4|v6 PORT/PROTO N", "a feed that grants sources 0 to N-1"},
 	{"sink", bench_sink, 2, "PORT/PROTO PORT/PROTO", "take in datagrams, and drop them at once"},
@@ -81,8 +81,8 @@ uint64_t bench_now_ns(void)
 
 void bench_source(unsigned int family, uint32_t i, struct cidr *ret)
 {
-	uint64_t low = traffic_source6(i);
-	const uint32_t words[] = {htonl(TRAFFIC_SOURCE6_WORD0), 0, htonl((uint32_t)(low >> 32)), htonl((uint32_t)low)};
+	uint64_t low = traffic_source6_host(i);
+	const uint32_t words[] = {htonl(traffic_source6_net(i)), 0, htonl((uint32_t)(low >> 32)), htonl((uint32_t)low)};
 	const uint32_t word4 = htonl(traffic_source4(i));
 
 	*ret = (struct cidr){.family = (uint8_t)family, .prefix_len = family == 4 ? 32 : 128};
@@ -92,19 +92,17 @@ void bench_source(unsigned int family, uint32_t i, struct cidr *ret)
 		memcpy(ret->addr, words, sizeof(words));
 }
 
-void bench_frame(unsigned int family, const struct port_rule *to, uint32_t i, struct frame *ret)
+void bench_frame(const struct cidr *source, const struct port_rule *to, struct frame *ret)
 {
+	char text[CIDR_TEXT_MAX];
 	const struct layer layers[] = {
-		{family == 4 ? LAYER_IPV4 : LAYER_IPV6, 0, 0, 0, NULL},
+		{LAYER_FROM, 0, 0, 0, text},
+		{source->family == 4 ? LAYER_IPV4 : LAYER_IPV6, 0, 0, 0, NULL},
 		{LAYER_L4, proto_number(to->protos), to->port, FRAME_SPORT, NULL},
 	};
-	char source[CIDR_TEXT_MAX];
-	struct layer from = {LAYER_FROM, 0, 0, 0, source};
-	struct cidr cidr;
 
-	bench_source(family, i, &cidr);
-	cidr_format(&cidr, source);
-	if (frame_build((struct layer[]){from, layers[0], layers[1]}, 3, ret))
+	cidr_format(source, text);
+	if (frame_build(layers, ARRAY_SIZE(layers), ret))
 		bench_die("no such frame");
 	if (to->protos == PROTO_BIT_UDP)
 		memset(ret->data + ret->l4_at + 6, 0, 2);

@@ -25,9 +25,9 @@ void bench_source(unsigned int family, uint32_t i, struct cidr *ret);
 
 /*
  * The frame that is sent: a SYN, or an empty UDP datagram without checksum, to PORT/PROTO of the frames' usual
- * destination; from source number i.
+ * destination; from that source.
  */
-void bench_frame(unsigned int family, const struct port_rule *to, uint32_t i, struct frame *ret);
+void bench_frame(const struct cidr *source, const struct port_rule *to, struct frame *ret);
 
 /* Subcommands: argv[0] is the subcommand's name, the return value the exit code. */
 int bench_flood(int argc, char **argv);

@@ -83,7 +83,7 @@ jitgate_synced() {
 }
 
 jitgate_count() { # CONTESTANT CASE: stats_v1, where the index is enum reason
-  local -A reason=([flood]=11 [granted]=7 [unprotected]=6)
+  local -A reason=([flood]=11 [flood_near]=11 [granted]=7 [unprotected]=6)
   bpftool -j map lookup pinned "$tmp/bpf/$1/stats_v1" key "${reason[$2]}" 0 0 0 |
     jq '[(.formatted // .).values[].value.packets] | add'
 }
@@ -113,7 +113,7 @@ xdpfilter_up() {
   in_rx xdpfilter xdp-filter load -f udp -p allow $rx_if && in_rx xdpfilter xdp-filter port -p udp -m dst $closed_port
 }
 xdpfilter_count() { # its table: "XDP_DROP  N pkts"
-  local -A action=([flood]=XDP_DROP [unprotected]=XDP_PASS)
+  local -A action=([flood]=XDP_DROP [flood_near]=XDP_DROP [unprotected]=XDP_PASS)
   in_rx xdpfilter xdp-filter status | awk -v action="${action[$1]}" '$1 == action { n = $2 } END { print n + 0 }'
 }
 xdpfilter_down() { in_rx xdpfilter xdp-filter unload $rx_if >/dev/null 2>&1; }
@@ -153,7 +153,7 @@ nft_up() { # CONTESTANT TABLE_FAMILY HOOK FAMILY N
 }
 # Listing makes nft read all sets first; resetting does not.
 nft_count() { # CONTESTANT TABLE_FAMILY CASE
-  local -A counter=([flood]=denied [granted]=granted [unprotected]=other)
+  local -A counter=([flood]=denied [flood_near]=denied [granted]=granted [unprotected]=other)
   local sum=$tmp/$1.$3
   [[ -f $sum ]] || echo 0 >"$sum"
   in_rx "$1" nft -j reset counter "$2" gate "${counter[$3]}" |
@@ -198,7 +198,7 @@ ipset_up() {
   ipset_played=$1
   { echo "create grants hash:ip family ${ipset_family[$1]} maxelem 131072 timeout 7200"
     "$build/bench" sources "$1" "$2" | sed 's/^/add grants /'
-  } | in_rx ipset ipset restore || return 1
+  } | in_rx ipset ipset -exist restore || return 1
   iptables_save "$1" restore <<RULES
 *raw
 :PREROUTING ACCEPT
@@ -211,7 +211,7 @@ COMMIT
 RULES
 }
 ipset_count() {
-  local -A rule=([flood]='-A port -j DROP' [granted]='-A port -m set' [unprotected]='-A PREROUTING -j ACCEPT')
+  local -A rule=([flood]='-A port -j DROP' [flood_near]='-A port -j DROP' [granted]='-A port -m set' [unprotected]='-A PREROUTING -j ACCEPT')
   iptables_save "$ipset_played" save -c -t raw | grep -F -- "${rule[$1]}" | sed 's/^\[\([0-9]*\):.*/\1/'
 }
 ipset_down() { :; }

@@ -70,6 +70,16 @@ static void send_frames(int fd, struct frame *frame)
 		bench_die("the kernel sends no live frames: %s", strerror(-r));
 }
 
+static void set_sources(const char *text, struct traffic_conf *conf)
+{
+	static const char near[] = "near:";
+
+	if (strcmp(text, "any") == 0)
+		return;
+	conf->near = strncmp(text, near, strlen(near)) == 0;
+	conf->n_sources = (uint32_t)bench_number(text + (conf->near ? strlen(near) : 0), 1, JITGATE_GRANTS_MAX);
+}
+
 /* How long this thread has waited for its CPU while others had it; 0 when the kernel does not say. */
 static uint64_t waited_ns(void)
 {
@@ -90,11 +100,13 @@ int bench_flood(int argc, char **argv)
 	struct traffic_bpf *skel;
 	struct frame frame = {0};
 	struct port_rule to = {0};
+	struct cidr source;
 
 	(void)argc;
 	bench_port(argv[3], &to);
-	conf.n_sources = (uint32_t)bench_number(argv[4], 0, JITGATE_GRANTS_MAX);
-	bench_frame(conf.family, &to, 0, &frame);
+	set_sources(argv[4], &conf);
+	bench_source(conf.family, 0, &source);
+	bench_frame(&source, &to, &frame);
 	while (frame.len < FRAME_BYTES_MIN)
 		frame.data[frame.len++] = 0;
 	conf.ip_sum = ip_sum(&frame);

@@ -11,6 +11,6 @@ def off($a; $b): ($a - $b | fabs) > 0.005 * $b;
      if $sent == 0 then "the generator failed"
      elif off($received; $sent) then "\($received) of \($sent) frames came out of the link"
      elif off($counted; $sent) then "it counted \($counted) of \($sent) packets"
-     elif $case == "flood" and $arrived > 0.005 * $sent then "\($arrived) of \($sent) packets got through"
-     elif $case != "flood" and off($arrived; $sent) then "\($arrived) of \($sent) packets arrived behind it"
+     elif ($case | startswith("flood")) and $arrived > 0.005 * $sent then "\($arrived) of \($sent) packets got through"
+     elif ($case | startswith("flood") | not) and off($arrived; $sent) then "\($arrived) of \($sent) packets arrived behind it"
      else null end)}

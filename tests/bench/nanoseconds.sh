@@ -15,7 +15,7 @@ repeat=300000
 burst=256 # events, far fewer than the ring buffer holds
 
 # run PROGRAM PORT SOURCE REPEAT BUDGET
-run() { "$bench" run "$1" "$family" "$2" "$3" "$4" "$pins/budget_v1" "$5"; }
+run() { "$bench" run "$1" "$family" "$2" "$3" "$grants" "$4" "$pins/budget_v1" "$5"; }
 
 # line CASE VERDICT PORT SOURCE [REPEAT BUDGET]: the case by both programs.
 line() {
@@ -27,9 +27,11 @@ line() {
   done
 }
 
-line denied drop $closed $((grants + 12345))
-line granted pass $closed $((grants / 2))
+# A source in whose network nobody has a grant, and one in a network where somebody has.
+line denied drop $closed far
+line denied_near drop $closed near
+line granted pass $closed granted
 if ((grants == 16)); then
-  line unprotected pass $open $((grants + 12345))
-  line denied_and_told drop $closed $((grants + 12345)) $burst $burst
+  line unprotected pass $open far
+  line denied_and_told drop $closed far $burst $burst
 fi

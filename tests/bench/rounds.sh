@@ -23,23 +23,23 @@ alone=(chrt -f 1 taskset -c "$cpu")
 only=${BENCH_ONLY:-${contestants[*]}}
 settings=${BENCH_SETTINGS:-v4/16 v4/1 v4/256 v4/10000 v4/100000 v6/16 v6/100000 v6/1/ns v6/256/ns v6/10000/ns}
 
-declare -A sources=([flood]=0 [unprotected]=0 [granted]=all)
-declare -A port=([flood]=$closed_port [granted]=$closed_port [unprotected]=$open_port)
+# Where the frames come from: N of @N is the number of grants.
+declare -A sources=([flood]=any [flood_near]=near:@N [unprotected]=any [granted]=@N)
+declare -A port=([flood]=$closed_port [flood_near]=$closed_port [granted]=$closed_port [unprotected]=$open_port)
 able=() playing=()
 
 say() { jq -nc "$@" >>"$out"; }
 
 # How many grants there are makes no difference to an unprotected port.
-cases_of() { if [[ $1 == 16 ]]; then echo flood granted unprotected; else echo flood granted; fi; }
+cases_of() { if [[ $1 == 16 ]]; then echo flood flood_near granted unprotected; else echo flood granted; fi; }
 
 counters() { echo "$(received "$1") $("$1_count" "$2") $(taken_in "$1")"; }
 
 # measure CONTESTANT CASE FAMILY N ROUND
 measure() {
-  local who=$1 case=$2 n=${sources[$2]} before after flood
-  [[ $n == all ]] && n=$4
+  local who=$1 case=$2 from=${sources[$2]/@N/$4} before after flood
   before=$(counters "$who" "$case")
-  flood=$(in_ns "$tx_ns" "${alone[@]}" "$build/bench" flood "${tx_if[$who]}" "$3" "${port[$case]}/udp" "$n" "$millis") ||
+  flood=$(in_ns "$tx_ns" "${alone[@]}" "$build/bench" flood "${tx_if[$who]}" "$3" "${port[$case]}/udp" "$from" "$millis") ||
     flood='{}'
   after=$(counters "$who" "$case")
   say --arg case "$case" --arg contestant "$who" --arg family "$3" --argjson grants "$4" --argjson round "$5" \
@@ -78,7 +78,7 @@ play() { # FAMILY N
     for case in $(cases_of "$2"); do
       for ((i = 0; i < ${#playing[@]}; i++)); do
         who=${playing[(i + round) % ${#playing[@]}]}
-        [[ " ${plays[$who]} " == *" $case "* ]] && measure "$who" "$case" "$1" "$2" "$round"
+        [[ " ${plays[$who]} " == *" ${case%_near} "* ]] && measure "$who" "$case" "$1" "$2" "$round"
       done
     done
   done

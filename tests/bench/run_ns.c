@@ -66,19 +66,59 @@ static uint32_t run_once(int fd, const struct frame *frame, uint32_t repeat, uin
 	return opts.duration;
 }
 
-/* bench run PIN|empty FAMILY PORT/PROTO SOURCE REPEAT BUDGET_PIN|- BUDGET */
+/* The 16 bits by which sources_v1 tells networks apart. */
+static uint32_t network(const struct cidr *source)
+{
+	const uint8_t *a = source->addr;
+
+	return source->family == 4 ? a[0] << 8 | a[1] : (a[0] ^ a[2]) << 8 | (a[1] ^ a[3]);
+}
+
+/* The first source that is in no network of sources 0 to n-1. */
+static void far_source(unsigned int family, uint32_t n, struct cidr *ret)
+{
+	_cleanup_free_ uint8_t *taken = calloc(65536, 1);
+
+	if (!taken)
+		bench_die("no memory");
+	for (uint32_t i = 0; i < n; i++) {
+		bench_source(family, i, ret);
+		taken[network(ret)] = 1;
+	}
+	do
+		bench_source(family, n++, ret);
+	while (taken[network(ret)]);
+}
+
+/* Of n granted sources one in the middle, a neighbour of it, or one that is far from all. */
+static void pick_source(unsigned int family, const char *which, uint32_t n, struct cidr *ret)
+{
+	size_t last = family == 4 ? 3 : 15;
+
+	bench_source(family, n / 2, ret);
+	if (strcmp(which, "far") == 0)
+		far_source(family, n, ret);
+	else if (strcmp(which, "near") == 0)
+		ret->addr[last] ^= 0x5a;
+	else if (strcmp(which, "granted") != 0)
+		bench_die("neither granted, near nor far: %s", which);
+}
+
+/* bench run PIN|empty FAMILY PORT/PROTO granted|near|far N REPEAT BUDGET_PIN|- BUDGET */
 int bench_run(int argc, char **argv)
 {
 	int fd = strcmp(argv[1], "empty") == 0 ? open_empty() : open_pin(argv[1]);
-	volatile struct event_budget *budget = strcmp(argv[6], "-") == 0 ? NULL : map_budget(argv[6]);
-	uint32_t repeat = (uint32_t)bench_number(argv[5], 1, 100000000), verdict = 0, ns[RUNS];
-	int64_t left = (int64_t)bench_number(argv[7], 0, INT32_MAX);
+	uint32_t repeat = (uint32_t)bench_number(argv[6], 1, 100000000), verdict = 0, ns[RUNS];
+	volatile struct event_budget *budget = strcmp(argv[7], "-") == 0 ? NULL : map_budget(argv[7]);
+	int64_t left = (int64_t)bench_number(argv[8], 0, INT32_MAX);
 	struct frame frame = {0};
 	struct port_rule to = {0};
+	struct cidr source;
 
 	(void)argc;
 	bench_port(argv[3], &to);
-	bench_frame(bench_family(argv[2]), &to, (uint32_t)bench_number(argv[4], 0, UINT32_MAX), &frame);
+	pick_source(bench_family(argv[2]), argv[4], (uint32_t)bench_number(argv[5], 1, JITGATE_GRANTS_MAX), &source);
+	bench_frame(&source, &to, &frame);
 	for (size_t i = 0; i < RUNS; i++) {
 		if (budget)
 			budget->left = left;

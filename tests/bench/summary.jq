@@ -5,7 +5,7 @@
 def median: sort | if length == 0 then null elif length % 2 == 1 then .[length / 2 | floor]
   else (.[length / 2 - 1] + .[length / 2]) / 2 end;
 def round3: if . == null then null else . * 1000 | round / 1000 end;
-def bare: if .case == "flood" then "bare_drop" else "bare_pass" end;
+def bare: if .case | startswith("flood") then "bare_drop" else "bare_pass" end;
 
 # Ratios of $a to $b, round by round.
 def ratios($a; $b): [$a[] as $x | $b[] | select(.round == $x.round) | $x.mpps / .mpps];
@@ -27,8 +27,8 @@ map(select(.title)) as $contestants
 | def rate($contestant; $key): [$cases[] | select(.case == "flood" and .family == "v4" and .grants == 16
     and .contestant == $contestant)[$key]] | first;
   def over($case; $grants): [$run_ns[] | select(.program == "root" and .case == $case and .grants == $grants) | .ns - .empty_ns] | max;
-  def growth: [$run_ns[] | select(.program == "root" and .case == "denied" and .grants == 16) as $few
-    | $run_ns[] | select(.case == "denied" and .grants == 10000 and .family == $few.family and .program == $few.program)
+  def growth($case): [$run_ns[] | select(.program == "root" and .case == $case and .grants == 16) as $few
+    | $run_ns[] | select(.case == $case and .grants == 10000 and .family == $few.family and .program == $few.program)
     | .ns / $few.ns] | max | round3;
   def at_least($target; $figure; $wanted): {$target, $figure, wanted: ">= \($wanted)",
     reached: ($figure != null and $figure >= $wanted)};
@@ -49,5 +49,7 @@ map(select(.title)) as $contestants
       at_least("the same: generic, of nftables at ingress"; rate("generic"; "of_nft_ingress"); 1.3),
       at_most("unprotected: ns over the empty program"; over("unprotected"; 16); 12),
       at_most("denied, 16 grants: ns over the empty program"; over("denied"; 16); 35),
+      at_most("the same, from the network of a granted source"; over("denied_near"; 16); 35),
       at_most("granted, 16 grants: ns over the empty program"; over("granted"; 16); 85),
-      at_most("denied: ns at 10000 grants, of those at 16"; growth; 2)]}
+      at_most("denied: ns at 10000 grants, of those at 16"; growth("denied"); 2),
+      at_most("the same, from the network of a granted source"; growth("denied_near"); 2)]}

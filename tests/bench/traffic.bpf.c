@@ -29,9 +29,10 @@ static __always_inline __u64 next_random(void)
 	return seed = x;
 }
 
-static __always_inline void write_ipv4(void *data, __u32 i)
+static __always_inline void write_ipv4(void *data, __u32 i, __u64 random)
 {
-	__u32 source = traffic_source4(i);
+	__u32 net = traffic_source4(i);
+	__u32 source = conf.near ? (net & 0xffff0000) | (random & 0xffff) : net;
 	__u32 sum = conf.ip_sum + (source >> 16) + (source & 0xffff);
 
 	sum = (sum & 0xffff) + (sum >> 16);
@@ -40,11 +41,11 @@ static __always_inline void write_ipv4(void *data, __u32 i)
 	*(__u32 *)(data + IP4_SOURCE_AT) = bpf_htonl(source);
 }
 
-static __always_inline void write_ipv6(void *data, __u32 i)
+static __always_inline void write_ipv6(void *data, __u32 i, __u64 random)
 {
-	__u64 low = traffic_source6(i);
+	__u64 low = conf.near ? random : traffic_source6_host(i);
 
-	*(__u32 *)(data + IP6_SOURCE_AT) = bpf_htonl(TRAFFIC_SOURCE6_WORD0);
+	*(__u32 *)(data + IP6_SOURCE_AT) = bpf_htonl(traffic_source6_net(i));
 	*(__u32 *)(data + IP6_SOURCE_AT + 4) = 0;
 	*(__u32 *)(data + IP6_SOURCE_AT + 8) = bpf_htonl(low >> 32);
 	*(__u32 *)(data + IP6_SOURCE_AT + 12) = bpf_htonl(low);
@@ -62,10 +63,10 @@ int send(struct xdp_md *ctx)
 	if (conf.n_sources)
 		i = (__u64)i * conf.n_sources >> 32;
 	if (conf.family == 4) {
-		write_ipv4(data, i);
+		write_ipv4(data, i, random);
 		*(__u16 *)(data + L4_AT(20)) = (__u16)random | 1;
 	} else {
-		write_ipv6(data, i);
+		write_ipv6(data, i, random);
 		*(__u16 *)(data + L4_AT(40)) = (__u16)random | 1;
 	}
 	return bpf_redirect(conf.ifindex, 0);

@@ -25,7 +25,10 @@ counts_that_agree() {
 generator_failed() { judges "the generator failed" flood 0 0 0 0; }
 lost_on_the_link() { judges "9900 of 10000 frames came out of the link" flood 10000 9900 9900 0; }
 uncounted() { judges "it counted 9900 of 10000 packets" flood 10000 10000 9900 0; }
-let_through() { judges "100 of 10000 packets got through" flood 10000 10000 10000 100; }
+let_through() {
+  judges "100 of 10000 packets got through" flood 10000 10000 10000 100 &&
+    judges "100 of 10000 packets got through" flood_near 10000 10000 10000 100
+}
 held_back() { judges "9900 of 10000 packets arrived behind it" unprotected 10000 10000 10000 9900; }
 
 # rate CONTESTANT ROUND MPPS [ERROR]; contestants bare_drop and native
@@ -82,8 +85,10 @@ not_set_up_is_unsound() {
 ns() { echo "{\"run\": \"$1\", \"program\": \"root\", \"family\": \"v4\", \"grants\": $2, \"ns\": $3, \"empty_ns\": 6}" >>"$lines"; }
 nanoseconds_are_over_the_empty_program() {
   begin_lines
-  ns unprotected 16 18 && ns denied 16 42 && ns granted 16 91 && ns denied 10000 84
-  summary_says '[.targets[2:][] | .figure] == [12, 36, 85, 2] and ([.targets[2:][] | .reached] == [true, false, true, true])'
+  ns unprotected 16 18 && ns denied 16 42 && ns denied_near 16 36 && ns granted 16 91
+  ns denied 10000 84 && ns denied_near 10000 72
+  summary_says '[.targets[2:][] | .figure] == [12, 36, 30, 85, 2, 2]' &&
+    summary_says '[.targets[2:][] | .reached] == [true, false, true, true, true, true]'
 }
 
 report_and_chart() {
