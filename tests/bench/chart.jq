@@ -29,21 +29,21 @@ def bars($y): [.cases[] | select(.case == "flood" and .family == "v4" and .grant
        "<rect x=\"178\" y=\"\($at)\" width=\"\($width | n1)\" height=\"18\" rx=\"2\" fill=\"\(.contestant | colour)\"/>",
        text(184 + $width; $at + 14; "dim"; (.mpps | fixed2) + if .of_bare then "  ×" + (.of_bare | fixed2) else "" end));
 
-# Lines: the packet rate over the number of grants, evenly spaced.
+# Lines: the ratio to bare XDP over the number of grants, evenly spaced. Not the rate: the machine drifts between one number and the next.
 def panel($case; $x; $y; $head; $who):
-  [.cases[] | select(.case == $case and .family == "v4") | select(.contestant as $c | $who | index([$c]))] as $points
-  | ($points | map(.grants) | unique) as $steps | ($points | map(.mpps) | (max // 1) * 1.05) as $most
-  | (def px: . as $g | $x + 34 + ($steps | index($g)) * 340 / ([($steps | length) - 1, 1] | max);
+  [.cases[] | select(.case == $case and .family == "v4" and .of_bare) | select(.contestant as $c | $who | index([$c]))] as $points
+  | ($points | map(.grants) | unique) as $steps | ([$points[].of_bare, 1] | max * 1.05) as $most
+  | (def px: . as $g | $x + 48 + ($steps | index($g)) * 320 / ([($steps | length) - 1, 1] | max);
      def py: $y + 190 - . / $most * 170;
      text($x; $y; "head"; $head),
-     (range(0; $most | ceil) | . as $tick | select($tick <= $most)
-      | "<line x1=\"\($x + 28)\" x2=\"\($x + 380)\" y1=\"\($tick | py | n1)\" y2=\"\($tick | py | n1)\" class=\"grid\"/>",
-        text($x + 20; ($tick | py) + 4; "dim end"; $tick | tostring)),
+     (range(0; 10) | (. / 4) as $tick | select($tick <= $most)
+      | "<line x1=\"\($x + 34)\" x2=\"\($x + 380)\" y1=\"\($tick | py | n1)\" y2=\"\($tick | py | n1)\" class=\"grid\"/>",
+        text($x + 28; ($tick | py) + 4; "dim end"; $tick | fixed2)),
      ($steps[] | text(px; $y + 208; "dim middle"; tostring)),
      ($points | group_by(.contestant)[] | sort_by(.grants) | (.[0].contestant | colour) as $colour
-      | "<polyline class=\"line\" stroke=\"\($colour)\" points=\"\(map("\(.grants | px | n1),\(.mpps | py | n1)") | join(" "))\"/>",
-        (.[] | "<circle r=\"3\" fill=\"\($colour)\" cx=\"\(.grants | px | n1)\" cy=\"\(.mpps | py | n1)\"><title>"
-          + "\(short | escaped): \(.mpps | fixed2) Mpps at \(.grants) grants</title></circle>")));
+      | "<polyline class=\"line\" stroke=\"\($colour)\" points=\"\(map("\(.grants | px | n1),\(.of_bare | py | n1)") | join(" "))\"/>",
+        (.[] | "<circle r=\"3\" fill=\"\($colour)\" cx=\"\(.grants | px | n1)\" cy=\"\(.of_bare | py | n1)\"><title>"
+          + "\(short | escaped): ×\(.of_bare | fixed2) (\(.mpps | fixed2) Mpps) at \(.grants) grants</title></circle>")));
 
 def legend($y; $who): . as $all | [$who[] as $w | first($all.contestants[] | select(.contestant == $w))]
   | to_entries[] | (16 + .key * 160) as $x
@@ -55,9 +55,9 @@ def legend($y; $who): . as $all | [$who[] as $w | first($all.contestants[] | sel
   "<title>jitgate and others: packets a second</title>", style,
   "<rect class=\"ground\" width=\"860\" height=\"\($top + 310)\"/>",
   bars(24),
-  panel("flood"; 16; $top + 30; "Flood: million packets a second, by number of grants";
+  panel("flood"; 16; $top + 30; "Flood: ×bare XDP, by number of grants";
     ["bare_drop", "native", "generic", "nft_ingress", "ipset"]),
-  panel("granted"; 446; $top + 30; "Granted traffic: the same";
+  panel("granted"; 446; $top + 30; "Granted traffic: ×bare XDP, by number of grants";
     ["bare_pass", "native", "generic", "nft_ingress", "ipset"]),
   legend($top + 268; ["bare_drop", "native", "generic", "nft_ingress", "ipset"]),
   text(16; $top + 296; "dim"; "IPv4, one CPU, generator included. \(.machine.cpu // ""), Linux \(.machine.kernel // ""), \(.machine.date // "")"),
