@@ -1,6 +1,6 @@
 # bench.json as an SVG; -r. Light or dark after the reader's own setting; on a ground of its own, so that it can be read on any page.
 def colour: {bare_drop: "#8b949e", bare_pass: "#8b949e", none: "#8b949e", native: "#2f81f7", generic: "#79b8ff",
-  xdpfilter: "#a371f7", nft_ingress: "#d9822b", nft_prerouting: "#c29a5b", nft_input: "#a8835a", ipset: "#3fa45b"}[.]
+  xdpfilter: "#a371f7", xdpfilter_udp: "#c4a5f5", nft_ingress: "#d9822b", nft_prerouting: "#c29a5b", nft_input: "#a8835a", ipset: "#3fa45b"}[.]
   // "#8b949e";
 def short: {bare_drop: "bare XDP_DROP", bare_pass: "bare XDP_PASS"}[.contestant] // .title;
 def n1: . * 10 | round / 10;

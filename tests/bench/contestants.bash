@@ -107,16 +107,36 @@ generic_down() { jitgate_down generic; }
 
 # ---------------------------------------------------------------- xdp-filter: ports or addresses, not both, and no end
 
+# It keeps one set of pins in /sys/fs/bpf, so each of the two gets a mount namespace with a bpffs of its own, held by a process.
+xdp_filter() { # CONTESTANT ARGUMENT…
+  nsenter --target "${pids[mounts-$1]}" --net --mount -- xdp-filter "${@:2}"
+}
+xdp_filter_up() { # CONTESTANT OPTION…
+  start "mounts-$1" "$1" unshare -m sh -c 'mount -t bpf bpf /sys/fs/bpf && echo ready && exec sleep infinity'
+  wait_for 5 grep -q ready "$tmp/mounts-$1.log" || return 1
+  xdp_filter "$1" load "${@:2}" -p allow $rx_if && xdp_filter "$1" port -p udp -m dst $closed_port
+}
+xdp_filter_count() { # its table: "XDP_DROP  N pkts"
+  local -A action=([flood]=XDP_DROP [flood_near]=XDP_DROP [unprotected]=XDP_PASS)
+  xdp_filter "$1" status | awk -v action="${action[$2]}" '$1 == action { n = $2 } END { print n + 0 }'
+}
+xdp_filter_down() {
+  xdp_filter "$1" unload $rx_if >/dev/null 2>&1
+  stop "mounts-$1"
+}
+
 contestant xdpfilter "flood unprotected" "xdp-filter"
 xdpfilter_lacks() { needs xdp-filter; }
-xdpfilter_up() {
-  in_rx xdpfilter xdp-filter load -f udp -p allow $rx_if && in_rx xdpfilter xdp-filter port -p udp -m dst $closed_port
-}
-xdpfilter_count() { # its table: "XDP_DROP  N pkts"
-  local -A action=([flood]=XDP_DROP [flood_near]=XDP_DROP [unprotected]=XDP_PASS)
-  in_rx xdpfilter xdp-filter status | awk -v action="${action[$1]}" '$1 == action { n = $2 } END { print n + 0 }'
-}
-xdpfilter_down() { in_rx xdpfilter xdp-filter unload $rx_if >/dev/null 2>&1; }
+xdpfilter_up() { xdp_filter_up xdpfilter; }
+xdpfilter_count() { xdp_filter_count xdpfilter "$1"; }
+xdpfilter_down() { xdp_filter_down xdpfilter; }
+
+# Told to look at nothing but UDP ports.
+contestant xdpfilter_udp "flood unprotected" "xdp-filter -f udp"
+xdpfilter_udp_lacks() { needs xdp-filter; }
+xdpfilter_udp_up() { xdp_filter_up xdpfilter_udp -f udp; }
+xdpfilter_udp_count() { xdp_filter_count xdpfilter_udp "$1"; }
+xdpfilter_udp_down() { xdp_filter_down xdpfilter_udp; }
 
 # ---------------------------------------------------------------- nftables: a set with timeouts, at three hooks
 

@@ -18,7 +18,7 @@
 #include "traffic.skel.h"
 
 #define BATCH 64            /* frames, as a NAPI poll of a NIC */
-#define FRAMES_A_CALL 65536 /* between two looks at the clock */
+#define FRAMES_A_CALL (1U << 20) /* between two looks at the clock; each call makes its pool of pages anew */
 #define FRAME_BYTES_MIN 60  /* of Ethernet, without FCS */
 
 static unsigned int interface_index(const char *name)

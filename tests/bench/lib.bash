@@ -133,8 +133,5 @@ begin() {
   chmod 0755 "$tmp"
   mkdir "$tmp/bpf"
   mount -t bpf bpf "$tmp/bpf" || die "cannot mount a bpffs"
-  # xdp-filter has its pins there; this mount namespace is ours.
-  mkdir -p /sys/fs/bpf
-  mount -t bpf bpf /sys/fs/bpf || die "cannot mount a bpffs"
   add_netns "$tx_ns"
 }
