@@ -17,9 +17,9 @@
 #include "grant.h"
 #include "traffic.skel.h"
 
-#define BATCH 64            /* frames, as a NAPI poll of a NIC */
+#define BATCH 64                 /* frames, as a NAPI poll of a NIC */
 #define FRAMES_A_CALL (1U << 20) /* between two looks at the clock; each call makes its pool of pages anew */
-#define FRAME_BYTES_MIN 60  /* of Ethernet, without FCS */
+#define FRAME_BYTES_MIN 60       /* of Ethernet, without FCS */
 
 static unsigned int interface_index(const char *name)
 {

@@ -1,4 +1,4 @@
-# bench.json as text: $form is "text", all of it for a terminal, or "markdown", the part that README shows; -r. Ratios beside the
+# bench.json as text; -r. $form: "text" for a terminal, "overview" for README, "details" for docs/bench.md. Ratios beside the
 # rates: they are what carries over to other machines.
 
 def pad($n): . + (if $n > length then ($n - length) * " " else "" end);
@@ -61,13 +61,34 @@ def text:
     + (if .round then ", round \(.round)" else "" end) + ": \(.error)");
 
 def machine: "\(.cpu), \(.cpus) CPUs" + (if .virtual then " of a virtual machine" else "" end) + ", Linux \(.kernel)";
-def markdown:
+def agent_words: {
+  snapshot_10k_ms: "10000 new grants: from the feed's last byte to the maps, ms",
+  snapshot_10k_settled_ms: "the same, with every audit line written, ms",
+  snapshot_10k_unchanged_ms: "10000 grants once more, ms", snapshot_10k_unchanged_writes: "map writes for that",
+  snapshot_10k_one_changed_ms: "one of 10000 grants changed, ms", snapshot_10k_one_changed_writes: "map writes for that one",
+  resident_kb_0: "jitgated resident, kB: no grant", resident_kb_1: "one grant", resident_kb_10k: "10000 grants",
+  resident_kb_10k_peak: "at most", resident_kb_10k_private: "10000 grants, its own pages",
+  wakeups_idle_10s: "wake-ups in 10 s: nothing happens", wakeups_10k_grants_10s: "with 10000 grants",
+  azure_wakeups_idle_10s: "jitgate-azure between polls", azure_resident_kb: "jitgate-azure resident, kB",
+  feed_to_open_ms_16: "from feed message to open map, 16 grants, ms", knock_to_ask_ms: "from a denied packet to \"ask now\", ms"};
+def agent_table: {head: ["the agent", "median", "most"],
+  rows: [(.agent // {}) as $agent | agent_words | to_entries[]
+    | [.value, ($agent[.key] // "-" | tostring), ($agent[.key + "_max"] // "" | tostring)]]};
+
+# For the README: what each filter reaches.
+def overview_markdown:
   "Million packets a second, and how that compares with bare XDP (×); median of \(.cases | map(.rounds | length) | max) rounds, "
     + "\(.machine.date), \(.machine | machine).",
-  "", (overview | as_markdown),
+  "", (overview | as_markdown);
+
+# For docs/bench.md: the rest.
+def details_markdown:
+  overview_markdown,
   "", "Nanoseconds that the program adds to a frame (`BPF_PROG_RUN` with warm caches, less an empty program):",
   "", (nanoseconds_table | as_markdown),
+  "", "What the agent costs, logging to a file:",
+  "", (agent_table | as_markdown),
   "", "What it is held to:",
   "", (targets_table | as_markdown);
 
-if $form == "markdown" then markdown else text end
+if $form == "overview" then overview_markdown elif $form == "details" then details_markdown else text end
