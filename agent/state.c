@@ -2,7 +2,7 @@
 /*
  * CORE. The state file's bytes: a header, then the snapshot as a feed would send it, but for the texts of the grants:
  * these have no padding, and one that is the same as in the grant before is not repeated. Ten thousand grants are one
- * megabyte so, and not seven that have to be on the disk before the maps are written. Owns the header, the texts and
+ * megabyte so, and not seven that have to be on the disk before anything is closed. Owns the header, the texts and
  * their checks; what a snapshot may say is the receiver's business. Must not read or write files.
  *
  * Host byte order: the file never leaves its machine. On one of the other order the version does not match.

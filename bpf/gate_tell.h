@@ -64,7 +64,7 @@ GATE_INLINE int take_budget(void)
 
 /*
  * A function of its own, which reads the frame once more, so that the many packets that nothing is told about are
- * spared the registers that it takes (3 of 13 ns). Not static: then the verifier looks at it once, instead of once for
+ * spared the registers that it takes. Not static: then the verifier looks at it once, instead of once for
  * each way to get here, and wants it to return a value.
  */
 __attribute__((noinline)) int send_event(struct xdp_md *ctx, __u32 slot, int reason, int would_be)
