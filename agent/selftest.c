@@ -57,7 +57,7 @@ int selftest_add_attached(struct selftest *test, const char *interface, const st
 	return 0;
 }
 
-struct selftest_count selftest_total(const struct selftest *test)
+static struct selftest_count add_up(const struct selftest *test)
 {
 	struct selftest_count total = {0};
 
@@ -90,7 +90,7 @@ static bool is_in_force(const struct selftest *test)
 
 bool selftest_is_good(const struct selftest *test)
 {
-	struct selftest_count total = selftest_total(test);
+	struct selftest_count total = add_up(test);
 
 	return total.frames > 0 && total.passed == total.frames && is_in_force(test);
 }
@@ -110,7 +110,7 @@ static void add_interfaces(const struct selftest *test, struct text *words)
 
 static void put_verdict(const struct selftest *test, struct text *out)
 {
-	struct selftest_count total = selftest_total(test);
+	struct selftest_count total = add_up(test);
 	_cleanup_text_ struct text words = {0};
 
 	show_count(&words, total.frames, "frame");
@@ -187,7 +187,7 @@ static void put_table(const struct selftest *test, struct text *out)
 
 	for (size_t i = 0; i < _CORPUS_KIND_MAX; i++)
 		put_row(&table, corpus_kind_name((enum corpus_kind)i), test->kinds[i]);
-	put_row(&table, "all", selftest_total(test));
+	put_row(&table, "all", add_up(test));
 	show_table(&table, out, 2);
 }
 
@@ -240,7 +240,8 @@ static void put_tag(struct text *out, const char *name, const char *tag)
 static void put_program(const struct selftest *test, struct text *out)
 {
 	text_printf(out, "\"program\":{\"in_force\":");
-	if (!test->n_attached && !*test->pinned_gate)
+	/* A program that is pinned and attached nowhere holds nothing closed: nobody is to read "true" of it. */
+	if (!test->n_attached && is_pinned_same(test))
 		text_printf(out, "null");
 	else
 		text_printf(out, is_in_force(test) ? "true" : "false");
@@ -296,7 +297,7 @@ static void put_json_frames(const struct selftest *test, const char *name, bool 
 
 void selftest_json(const struct selftest *test, bool all, struct text *out)
 {
-	struct selftest_count total = selftest_total(test);
+	struct selftest_count total = add_up(test);
 
 	text_printf(out, "{");
 	put_program(test, out);

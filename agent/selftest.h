@@ -60,7 +60,6 @@ int selftest_note(struct selftest *test, const struct corpus_case *c, const char
 /* Both strings are copied, and cut. 0 or -ENOMEM. */
 int selftest_add_attached(struct selftest *test, const char *interface, const struct selftest_tags *tags);
 
-struct selftest_count selftest_total(const struct selftest *test);
 /* No surprise, and whatever is in force is what was tried. */
 bool selftest_is_good(const struct selftest *test);
 

@@ -185,6 +185,11 @@ static void json_names_the_programs(void **state)
 	expect_json(&test, false,
 		    "{\"program\":{\"in_force\":null,\"tag\":\"" TRIED "\",\"root_tag\":\"" TRIED_ROOT
 		    "\",\"pinned_tag\":null,\"attached\":null},\"frames\":1,\"passed\":1,\"families\":[{");
+	memcpy(test.pinned_gate, TRIED, sizeof(TRIED));
+	expect_json(&test, false, "{\"program\":{\"in_force\":null,");
+	memcpy(test.pinned_gate, STALE, sizeof(STALE));
+	expect_json(&test, false, "{\"program\":{\"in_force\":false,");
+	test.pinned_gate[0] = '\0';
 	attach(&test, "eth0", "", TRIED_ROOT);
 	expect_json(
 		&test, false,
