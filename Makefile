@@ -102,7 +102,7 @@ deps_do := $(if $(filter test test-% check demo fuzz bench,$(MAKECMDGOALS)),inst
 
 .PHONY: deps deps-build have-build have-test have-kernel
 deps: ## install what building and testing need (as root)
-	@$(deps) install build test kernel
+	@$(deps) install build test kernel fuzz
 deps-build: ## install what building alone needs (as root)
 	@$(deps) install build
 have-build:

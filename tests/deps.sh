@@ -45,7 +45,7 @@ test  cmd:curl           curl                 curl
 test  cmd:openssl        openssl              openssl
 test  any:/etc/ssl/certs/*.crt ca-certificates ca-certificates
 test  cmd:ip             iproute2             iproute
-test  cmd:nft          nftables             nftables
+test  cmd:nft            nftables             nftables
 test  cmd:ethtool        ethtool              ethtool
 test  cmd:tcpdump        tcpdump              tcpdump
 test  cmd:socat          socat                socat

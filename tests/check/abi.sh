@@ -46,6 +46,16 @@ map_layout() { # the packet program: name, type, entries, flags, key and value o
        | "  \(.name) \(if .name == "key" or .name == "value" then pointee else number end)")'
 }
 
+data_layout() { # the packet program: its global variables that are maps of their own, in shared memory
+  bpftool btf dump -j file "$1" | jq -r '
+    (.types | map({key: (.id | tostring), value: .}) | from_entries) as $t
+    | def element: if .kind == "ARRAY" or .kind == "VOLATILE" then $t[.type_id | tostring] | element else .name end;
+    def bounds: if .kind == "ARRAY" then "[\(.nr_elems)]" + ($t[.type_id | tostring] | bounds) else "" end;
+    [.types[] | select(.kind == "DATASEC" and (.name | startswith(".data."))) | .name as $section
+     | .vars[] | $t[.type_id | tostring] | {$section, name, type: ($t[.type_id | tostring] | element + bounds)}] | sort_by(.name)[]
+    | "data \(.name)", "  \(.section) \(.type)"'
+}
+
 version() {
   sed -n 's/^#define JITGATE_ABI_VERSION \([0-9]*\)$/\1/p' "$header"
 }
@@ -56,7 +66,7 @@ compile_both() {
     "${CC:-gcc}" -gbtf -c "$scratch/types.c" -o "$scratch/native.o" &&
     btf_layout "$scratch/bpf.o" >"$scratch/bpf.layout" &&
     btf_layout "$scratch/native.o" >"$scratch/native.layout" &&
-    map_layout "$object" >"$scratch/maps.layout" &&
+    { map_layout "$object" && data_layout "$object"; } >"$scratch/maps.layout" &&
     { echo "version $(version)"; cat "$scratch/bpf.layout" "$scratch/maps.layout"; } >"$scratch/layout"
 }
 

@@ -65,9 +65,23 @@ raised_and_recorded_passes() {
   abi_check || { cat "$scratch/out"; return 1; }
 }
 
+# A map of the packet program that has no struct: its element is another one.
+narrowed_array() {
+  local multiarch
+  fresh
+  multiarch=$("${CC:-gcc}" -print-multiarch)
+  cp -r bpf "$scratch/bpf"
+  sed -i 's/^volatile __u16 protected_v1/volatile __u8 protected_v1/' "$scratch/bpf/gate.bpf.c"
+  cmp -s "$scratch/bpf/gate.bpf.c" bpf/gate.bpf.c && return 1
+  "${CLANG:-clang}" -target bpf -g -O2 -w -Iinclude -I"$scratch/bpf" ${multiarch:+"-I/usr/include/$multiarch"} \
+    -c "$scratch/bpf/gate.bpf.c" -o "$scratch/gate.bpf.o" || return 1
+  ABI_OBJECT=$scratch/gate.bpf.o fails_with 'raise JITGATE_ABI_VERSION' && grep -q '__u8\[65536\]' "$scratch/out"
+}
+
 check "control: the ABI as it is passes" untouched_passes
 check "two fields of one size that change places are found" swapped_fields
 check "a reason that moves is found" reordered_reasons
+check "an array whose elements become smaller is found" narrowed_array
 check "a raised version has to be recorded" raised_but_not_recorded
 check "a new record under a released version is found" recorded_without_raise
 check "raised and recorded passes" raised_and_recorded_passes
