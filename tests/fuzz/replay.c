@@ -2,9 +2,9 @@
 /*
  * Runs a fuzzer over the inputs that are kept, without libFuzzer: each whole, and cut short.
  *
- *   NAME FOLDER             all inputs of the folder and all seeds; reports TAP
- *   NAME --write OUT FOLDER the same inputs as files of bytes in OUT, which is there already: what libFuzzer starts
- * from NAME --run FILE         one input
+ *   NAME FOLDER              all inputs of the folder and all seeds; reports TAP
+ *   NAME --write OUT FOLDER  the same inputs as files of bytes in OUT, a folder: what libFuzzer starts from
+ *   NAME --run FILE          one input
  *
  * A file NAME.hex is bytes as hex digits; blanks do not count, nor does what is behind a #.
  */
