@@ -52,7 +52,7 @@ void frame_eth(struct frame *frame)
 	frame->len = ETH_BYTES;
 }
 
-void frame_vlan(struct frame *frame, uint16_t tpid, uint16_t tci)
+static void add_vlan(struct frame *frame, uint16_t tpid, uint16_t tci)
 {
 	size_t at = frame->len;
 
@@ -63,7 +63,7 @@ void frame_vlan(struct frame *frame, uint16_t tpid, uint16_t tci)
 	frame->type_at = at + 2;
 }
 
-void frame_ethertype(struct frame *frame, uint16_t type)
+static void set_ethertype(struct frame *frame, uint16_t type)
 {
 	put16(frame, frame->type_at, type);
 }
@@ -96,7 +96,7 @@ void frame_ipv4(struct frame *frame, size_t option_words)
 	add_ip(frame, 4, at);
 }
 
-void frame_ipv6(struct frame *frame)
+static void add_ipv6(struct frame *frame)
 {
 	const char *source = frame->source ? frame->source : FRAME_SOURCE6;
 	size_t at = frame->len;
@@ -129,7 +129,8 @@ static void fill_options(uint8_t *at, size_t len)
 	}
 }
 
-void frame_ext(struct frame *frame, uint8_t proto, uint8_t len)
+/* That the receiver accepts; `len` as in its length byte. */
+static void add_ext(struct frame *frame, uint8_t proto, uint8_t len)
 {
 	size_t bytes = proto == IPPROTO_AH ? (len + 2U) * 4 : (len + 1U) * 8;
 	size_t at = frame->len;
@@ -147,7 +148,8 @@ void frame_ext(struct frame *frame, uint8_t proto, uint8_t len)
 	frame->next_at = at;
 }
 
-void frame_frag(struct frame *frame, uint16_t offset, int more, int dirty)
+/* IPv6: a fragment header. IPv4: the fragment field of the header before. `offset` in units of 8 bytes. */
+static void add_frag(struct frame *frame, uint16_t offset, int more, int dirty)
 {
 	size_t at = frame->len;
 	uint8_t *frag;
@@ -211,7 +213,7 @@ void frame_l4(struct frame *frame, uint8_t proto, uint16_t sport, uint16_t dport
 	}
 }
 
-void frame_bytes(struct frame *frame, const void *bytes, size_t len)
+static void add_bytes(struct frame *frame, const void *bytes, size_t len)
 {
 	uint8_t *at = add(frame, len);
 
@@ -243,7 +245,7 @@ static void add_hex(struct frame *frame, const char *text)
 			return;
 		}
 		byte = hex_digit(text[0]) << 4 | hex_digit(text[1]);
-		frame_bytes(frame, &byte, 1);
+		add_bytes(frame, &byte, 1);
 		text += 2;
 	}
 }
@@ -338,7 +340,7 @@ static void add_ip_layer(struct frame *frame, const struct layer *layer)
 	if (layer->kind == LAYER_IPV4) {
 		frame_ipv4(frame, layer->a);
 	} else if (layer->kind == LAYER_IPV6) {
-		frame_ipv6(frame);
+		add_ipv6(frame);
 	} else if (!frame->n_ips) {
 		frame->is_broken = 1;
 	} else if (layer->kind == LAYER_IP_LEN) {
@@ -348,9 +350,9 @@ static void add_ip_layer(struct frame *frame, const struct layer *layer)
 	} else if (layer->kind == LAYER_IP_ENDS) {
 		frame->ip_end = frame->len;
 	} else if (layer->kind == LAYER_EXT) {
-		frame_ext(frame, layer->a, layer->b);
+		add_ext(frame, layer->a, layer->b);
 	} else if (layer->kind == LAYER_FRAG) {
-		frame_frag(frame, layer->a, layer->b, layer->c);
+		add_frag(frame, layer->a, layer->b, layer->c);
 	} else if (layer->kind == LAYER_PROTO) {
 		announce(frame, 0, layer->a);
 		frame->l4_proto = layer->a;
@@ -363,10 +365,10 @@ static void add_layer(struct frame *frame, const struct layer *layer)
 {
 	switch (layer->kind) {
 	case LAYER_VLAN:
-		frame_vlan(frame, layer->a, layer->b);
+		add_vlan(frame, layer->a, layer->b);
 		break;
 	case LAYER_ETHERTYPE:
-		frame_ethertype(frame, layer->a);
+		set_ethertype(frame, layer->a);
 		break;
 	case LAYER_FROM:
 		frame->source = layer->text;

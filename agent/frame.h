@@ -103,17 +103,9 @@ struct layer {
 /* clang-format on */
 
 void frame_eth(struct frame *frame);
-void frame_vlan(struct frame *frame, uint16_t tpid, uint16_t tci);
-void frame_ethertype(struct frame *frame, uint16_t type);
 void frame_ipv4(struct frame *frame, size_t option_words);
-void frame_ipv6(struct frame *frame);
-/* An IPv6 extension header that the receiver accepts, `len` as in its length byte. */
-void frame_ext(struct frame *frame, uint8_t proto, uint8_t len);
-/* IPv6: a fragment header. IPv4: the fragment field of the header before. `offset` in units of 8 bytes. */
-void frame_frag(struct frame *frame, uint16_t offset, int more, int dirty);
 /* Transport header with ports; for ICMP and ICMPv6 dport is the type. */
 void frame_l4(struct frame *frame, uint8_t proto, uint16_t sport, uint16_t dport);
-void frame_bytes(struct frame *frame, const void *bytes, size_t len);
 void frame_finish(struct frame *frame);
 void frame_cut(struct frame *frame, size_t len);
 

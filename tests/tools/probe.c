@@ -5,9 +5,14 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/bpf.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "probe.h"
 #include "util.h"
@@ -153,6 +158,29 @@ struct endpoint probe_endpoint(const char *address, uint16_t port)
 		probe_die("not an address: %s", address);
 	}
 	return endpoint;
+}
+
+int probe_socket_in(const char *netns, int family, int type, int proto)
+{
+	_cleanup_close_ int ns = open(netns, O_RDONLY | O_CLOEXEC);
+	int fd;
+
+	if (ns < 0 || setns(ns, CLONE_NEWNET))
+		probe_die("%s: %m", netns);
+	fd = socket(family, type | SOCK_CLOEXEC, proto);
+	if (fd < 0)
+		probe_die("raw socket: %m");
+	return fd;
+}
+
+int probe_open_pin(const char *path)
+{
+	union bpf_attr attr = {.pathname = (uintptr_t)path};
+	int fd = (int)syscall(SYS_bpf, BPF_OBJ_GET, &attr, sizeof(attr));
+
+	if (fd < 0)
+		probe_die("%s: %m", path);
+	return fd;
 }
 
 static int print_clocks(void)

@@ -39,6 +39,10 @@ int probe_wait_readable(int fd, int64_t ms);
 struct endpoint probe_endpoint(const char *address, uint16_t port);
 /* Connected, of SOCK_STREAM or SOCK_SEQPACKET. */
 int probe_unix_connect(const char *path, int type);
+/* A socket of that network namespace; this process has moved there. */
+int probe_socket_in(const char *netns, int family, int type, int proto);
+/* What is pinned there, by a plain system call. */
+int probe_open_pin(const char *path);
 
 /* Subcommands: argv[0] is the subcommand's name, the return value the exit code. */
 int probe_serve(int argc, char **argv);

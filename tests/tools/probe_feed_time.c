@@ -23,18 +23,12 @@
 
 /* ------------------------------------------------------------ maps */
 
-static int open_pin(const char *dir, const char *name)
+static int open_map(const char *dir, const char *name)
 {
 	char path[512];
-	union bpf_attr attr = {0};
-	int fd;
 
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	attr.pathname = (uintptr_t)path;
-	fd = (int)syscall(SYS_bpf, BPF_OBJ_GET, &attr, sizeof(attr));
-	if (fd < 0)
-		probe_die("%s: %m", path);
-	return fd;
+	return probe_open_pin(path);
 }
 
 static bool has_entry(int fd, const struct gate_key *key, uint64_t expires_after_ns)
@@ -48,7 +42,7 @@ static bool has_entry(int fd, const struct gate_key *key, uint64_t expires_after
 
 static const volatile struct gate_state *map_state(const char *pin_dir)
 {
-	_cleanup_close_ int fd = open_pin(pin_dir, "state_v1");
+	_cleanup_close_ int fd = open_map(pin_dir, "state_v1");
 	void *p = mmap(NULL, (size_t)sysconf(_SC_PAGESIZE), PROT_READ, MAP_SHARED, fd, 0);
 
 	if (p == MAP_FAILED)
@@ -196,7 +190,7 @@ int probe_feed_time(int argc, char **argv)
 	const struct wanted wanted = parse_wanted(argc, argv);
 	_cleanup_snapshot_ struct snapshot snapshot = {0};
 	const volatile struct gate_state *state = map_state(argv[2]);
-	_cleanup_close_ int grants_fd = open_pin(argv[2], "grants_v1"), fd = connect_feed(argv[1]);
+	_cleanup_close_ int grants_fd = open_map(argv[2], "grants_v1"), fd = connect_feed(argv[1]);
 	int64_t begin_ns, end_ns, maps_ns, open_ns = 0;
 	uint64_t before;
 

@@ -6,12 +6,10 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/bpf.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netpacket/packet.h>
-#include <sched.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -91,19 +89,6 @@ struct referee {
 	uint16_t round;
 	unsigned int gated, other; /* delivered in this round */
 };
-
-static int socket_in(const char *netns, int family, int type, int proto)
-{
-	_cleanup_close_ int ns = open(netns, O_RDONLY | O_CLOEXEC);
-	int fd;
-
-	if (ns < 0 || setns(ns, CLONE_NEWNET))
-		probe_die("%s: %m", netns);
-	fd = socket(family, type | SOCK_CLOEXEC, proto);
-	if (fd < 0)
-		probe_die("raw socket: %m");
-	return fd;
-}
 
 static void send_frame(const struct referee *r, const struct frame *frame)
 {
@@ -248,11 +233,11 @@ int probe_frames(int argc, char **argv)
 	const int buffer = 1 << 20;
 
 	(void)argc;
-	r.tcp4_fd = socket_in(argv[3], AF_INET, SOCK_RAW, IPPROTO_TCP);
-	r.tcp6_fd = socket_in(argv[3], AF_INET6, SOCK_RAW, IPPROTO_TCP);
-	r.udp4_fd = socket_in(argv[3], AF_INET, SOCK_RAW, IPPROTO_UDP);
+	r.tcp4_fd = probe_socket_in(argv[3], AF_INET, SOCK_RAW, IPPROTO_TCP);
+	r.tcp6_fd = probe_socket_in(argv[3], AF_INET6, SOCK_RAW, IPPROTO_TCP);
+	r.udp4_fd = probe_socket_in(argv[3], AF_INET, SOCK_RAW, IPPROTO_UDP);
 	setsockopt(r.tcp4_fd, SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof(buffer));
-	r.send_fd = socket_in(argv[1], AF_PACKET, SOCK_RAW, 0);
+	r.send_fd = probe_socket_in(argv[1], AF_PACKET, SOCK_RAW, 0);
 	r.to.sll_ifindex = (int)if_nametoindex(argv[2]);
 	if (!r.to.sll_ifindex)
 		probe_die("%s: %m", argv[2]);

@@ -11,30 +11,15 @@
 
 #include "probe.h"
 
-static int bpf(int command, union bpf_attr *attr)
-{
-	return (int)syscall(__NR_bpf, command, attr, sizeof(*attr));
-}
-
-static int open_pin(const char *path)
-{
-	union bpf_attr attr = {.pathname = (uintptr_t)path};
-	int fd = bpf(BPF_OBJ_GET, &attr);
-
-	if (fd < 0)
-		probe_die("%s: %s", path, strerror(errno));
-	return fd;
-}
-
 /* LINK PROGRAM, both pinned */
 int probe_link_update(int argc, char **argv)
 {
 	union bpf_attr attr = {0};
 
 	(void)argc;
-	attr.link_update.link_fd = (uint32_t)open_pin(argv[1]);
-	attr.link_update.new_prog_fd = (uint32_t)open_pin(argv[2]);
-	if (bpf(BPF_LINK_UPDATE, &attr) == 0)
+	attr.link_update.link_fd = (uint32_t)probe_open_pin(argv[1]);
+	attr.link_update.new_prog_fd = (uint32_t)probe_open_pin(argv[2]);
+	if (syscall(SYS_bpf, BPF_LINK_UPDATE, &attr, sizeof(attr)) == 0)
 		return PROBE_YES;
 	printf("error=%s\n", strerror(errno));
 	return PROBE_NO;

@@ -7,14 +7,12 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
 #include <netinet/udp.h>
 #include <netpacket/packet.h>
-#include <sched.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -58,19 +56,6 @@ struct stream {
 	struct record *records;
 	uint32_t n, cap;
 };
-
-static int socket_in(const char *netns, int family, int type, int proto)
-{
-	_cleanup_close_ int ns = open(netns, O_RDONLY | O_CLOEXEC);
-	int fd;
-
-	if (ns < 0 || setns(ns, CLONE_NEWNET))
-		probe_die("%s: %m", netns);
-	fd = socket(family, type | SOCK_CLOEXEC, proto);
-	if (fd < 0)
-		probe_die("raw socket: %m");
-	return fd;
-}
 
 static void send_next(struct stream *stream)
 {
@@ -172,8 +157,8 @@ int probe_stream(int argc, char **argv)
 	stream.records = calloc(stream.cap, sizeof(*stream.records));
 	if (!stream.records)
 		probe_die("no memory");
-	stream.to_fd = socket_in(argv[2], stream.to.addr.ss_family, SOCK_RAW, stream.proto);
-	stream.from_fd = socket_in(argv[1], stream.to.addr.ss_family, SOCK_RAW, stream.proto);
+	stream.to_fd = probe_socket_in(argv[2], stream.to.addr.ss_family, SOCK_RAW, stream.proto);
+	stream.from_fd = probe_socket_in(argv[1], stream.to.addr.ss_family, SOCK_RAW, stream.proto);
 	setsockopt(stream.to_fd, SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof(buffer));
 	if (bind(stream.from_fd, (const struct sockaddr *)&from.addr, from.len))
 		probe_die("cannot send from %s: %m", argv[3]);
