@@ -248,7 +248,7 @@ static void add_traffic(struct show_table *table, uint64_t packets, uint64_t byt
 	show_cell_end(table);
 }
 
-/* "-": the port shares its counters with others, so there is no number to tell. */
+/* "-": the port shares its counters with others or they cannot be read, so there is no number to tell. */
 static void add_port_traffic(struct show_table *table, bool counted, uint64_t packets, uint64_t bytes)
 {
 	if (counted) {

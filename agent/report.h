@@ -28,7 +28,7 @@ struct report_port {
 	uint16_t port;
 	uint8_t proto_bit; /* one bit */
 	bool by_config;    /* in `protect`; else learned from the feed */
-	bool counted;      /* has counters of its own */
+	bool counted;      /* the counters are known: the port has its own, and they could be read */
 	struct port_counters counters;
 };
 

@@ -127,7 +127,7 @@ static void put_counters(struct text *out, const struct report *report)
 	text_printf(out, "}");
 }
 
-/* null: the port shares its counters with others. */
+/* null: there is no number to tell; see report.h. */
 static void put_port_traffic(struct text *out, const char *name, bool counted, uint64_t packets, uint64_t bytes)
 {
 	put_name(out, name);

@@ -3,9 +3,9 @@
 #
 # What the agent costs: time of snapshots, map writes, memory, wake-ups, time from a knock to a question and from an
 # answer to an open port. As root; everything is in namespaces of its own. On stdout one JSON object, on stderr a table.
-# shellcheck source-path=SCRIPTDIR source=agent.bash
+# shellcheck source-path=SCRIPTDIR source=../e2e/agent.bash
 exec 3>&1 1>&2
-. "$(dirname "${BASH_SOURCE[0]}")/agent.bash"
+. "$(dirname "${BASH_SOURCE[0]}")/../e2e/agent.bash"
 
 declare -a figures=() # name value, in order
 

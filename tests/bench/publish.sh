@@ -37,6 +37,8 @@ fill() {
 check_marks README.md
 check_marks docs/bench.md
 jq -e '.unsound == []' "$from/bench.json" >/dev/null || fail "the last run is not sound"
+jq -e '.noisy == []' "$from/bench.json" >/dev/null ||
+  fail "the last run was disturbed, some rates differ by half from round to round; see .noisy in $from/bench.json"
 
 tables=$(mktemp) whole=$(mktemp)
 trap 'rm -f "$tables" "$whole"' EXIT

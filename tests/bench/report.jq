@@ -28,7 +28,8 @@ def rates_table: (map(.grants) | unique) as $steps
      rows: [group_by(.contestant) | sort_by(-(map(select(.grants == 16)) + . | .[0].mpps))[] | . as $mine
        | [.[0].title] + [$steps[] as $n | first($mine[] | select(.grants == $n)) // null | rate]]};
 
-def nanoseconds_table: .run_ns | map(select(.program == "root")) | (map(.grants) | unique) as $steps
+# What an event costs is the wake-up of who reads it, and that is anything from 20 to 200 ns: not for a table.
+def nanoseconds_table: .run_ns | map(select(.program == "root" and .case != "denied_and_told")) | (map(.grants) | unique) as $steps
   | {head: (["frame"] + ($steps | map(grants))),
      rows: [group_by(.case, .family)[] | . as $mine
        | ["\(.[0].case | gsub("_"; " ")), IP\(.[0].family)"]
@@ -57,6 +58,7 @@ def text:
   section("Targets"; targets_table),
   "",
   (.contestants[] | select(.skipped) | "skipped: \(.title): \(.skipped)"),
+  (.noisy[] | "noisy: \(.case), \(.contestant), IP\(.family), \(.grants | grants): \(.rounds | join(" "))"),
   (.errors[] | "ERROR: \(.case // .run // "set-up"), \(.contestant // .program), IP\(.family), \(.grants | grants)"
     + (if .round then ", round \(.round)" else "" end) + ": \(.error)");
 

@@ -4,8 +4,8 @@
 # What the agent may cost: map writes, wake-ups, memory and time. Times and memory are held to their limits in a release
 # build only. Of several times the shortest counts, since a machine that runs tests has other work as well: what the
 # agent itself takes longer is in every one of them.
-# shellcheck source-path=SCRIPTDIR source=../bench/agent.bash
-. "$(dirname "${BASH_SOURCE[0]}")/../bench/agent.bash"
+# shellcheck source-path=SCRIPTDIR source=agent.bash
+. "$(dirname "${BASH_SOURCE[0]}")/agent.bash"
 begin limits
 
 # below NAME LIMIT NUMBER

@@ -15,8 +15,7 @@
 
 static struct train train; /* large */
 
-struct
-try {
+struct attempt {
 	struct wire *wire;
 	struct stream stream;
 	struct arrival last;
@@ -25,23 +24,23 @@ try {
 
 static void note_arrival(void *context, const struct arrival *a)
 {
-	struct try *try = context;
+	struct attempt *attempt = context;
 
 	if (!train_is_closed(a->dport) || a->granted)
 		return;
-	try->leaks++;
-	try->last = *a;
+	attempt->leaks++;
+	attempt->last = *a;
 }
 
-static bool delivers(struct try *try, uint32_t number, uint32_t without)
+static bool delivers(struct attempt *attempt, uint32_t number, uint32_t without)
 {
-	try->stream.salt += 0x2f35;
-	try->leaks = 0;
-	train_make(&try->stream, number, &train);
-	wire_send(try->wire, &train, without);
-	wire_settle(try->wire);
-	wire_settle(try->wire);
-	return try->leaks > 0;
+	attempt->stream.salt += 0x2f35;
+	attempt->leaks = 0;
+	train_make(&attempt->stream, number, &train);
+	wire_send(attempt->wire, &train, without);
+	wire_settle(attempt->wire);
+	wire_settle(attempt->wire);
+	return attempt->leaks > 0;
 }
 
 static void print_frames(uint32_t without)
@@ -93,13 +92,13 @@ static void write_pcap(const char *folder, const struct stream *stream, uint32_t
 }
 
 /* Frames that are not needed for it are left out. */
-static uint32_t shorten(struct try *try, uint32_t number, size_t n)
+static uint32_t shorten(struct attempt *attempt, uint32_t number, size_t n)
 {
 	uint32_t without = 0;
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		if (delivers(try, number, without | 1U << i))
+		if (delivers(attempt, number, without | 1U << i))
 			without |= 1U << i;
 	}
 	return without;
@@ -107,22 +106,22 @@ static uint32_t shorten(struct try *try, uint32_t number, size_t n)
 
 void leak_explain(struct wire *wire, const struct stream *stream, uint32_t begin, uint32_t end, const char *folder)
 {
-	struct try try = {.wire = wire, .stream = *stream};
+	struct attempt attempt = {.wire = wire, .stream = *stream};
 	unsigned int found = 0;
 	uint32_t number, without;
 
 	wire->arrived = note_arrival;
-	wire->context = &try;
+	wire->context = &attempt;
 	for (number = begin; number != end; number++) {
-		if (!delivers(&try, number, 0))
+		if (!delivers(&attempt, number, 0))
 			continue;
 		found++;
-		without = shorten(&try, number, train.n);
-		delivers(&try, number, without);
+		without = shorten(&attempt, number, train.n);
+		delivers(&attempt, number, without);
 		printf("leak seed=%" PRIu64 " train=%" PRIu32 " mtu=%" PRIu32
 		       " %s IPv%u protocol %u delivered to port %u\n",
-		       stream->seed, number, stream->mtu, train_kind_name(train.kind), try.last.family, try.last.proto,
-		       try.last.dport);
+		       stream->seed, number, stream->mtu, train_kind_name(train.kind), attempt.last.family,
+		       attempt.last.proto, attempt.last.dport);
 		print_frames(without);
 		write_pcap(folder, stream, number, without);
 	}
