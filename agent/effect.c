@@ -143,10 +143,18 @@ static bool check_event_content(const struct due *due, const struct effect *effe
 	return false;
 }
 
+/* How much of the budget is kept for what matters more. */
+static int64_t kept_from(int reason)
+{
+	if (reason == REASON_GRANTED)
+		return 0;
+	return reason == REASON_NO_GRANT || reason == REASON_EXPIRED ? JITGATE_KEPT_FOR_GRANTS : JITGATE_KEPT_FOR_PORTS;
+}
+
 static bool check_event(const struct due *due, const struct effect *effect, char why[EFFECT_WHY_MAX])
 {
 	bool is_first_use = due->reason == REASON_GRANTED && due->slot < EFFECT_SLOTS;
-	size_t n = due->budget && (due->verdict == XDP_DROP || is_first_use);
+	size_t n = due->budget > kept_from(due->reason) && (due->verdict == XDP_DROP || is_first_use);
 
 	if (effect->n_events != n) {
 		snprintf(why, EFFECT_WHY_MAX, "%zu events, not %zu", effect->n_events, n);

@@ -456,18 +456,20 @@ struct boot_time enforcer_next(const struct enforcer *e)
 
 /* ------------------------------------------------------------ events */
 
-/* Whether one more line about packets may be written now. */
-static bool take_event_line(struct enforcer *e, struct boot_time now)
+/* Whether one more line about packets may be written now. Who came in is told however many did not. */
+static bool take_event_line(struct enforcer *e, struct boot_time now, bool admitted)
 {
+	uint32_t *lines = &e->event_lines[admitted];
+
 	if (now.ns - e->event_window.ns >= ENFORCER_EVENT_WINDOW_NS) {
 		if (e->event_unsaid)
 			say(e, LOG_LEVEL_INFO, "%u more packet events were not logged", e->event_unsaid);
 		e->event_window = now;
-		e->event_lines = 0;
+		memset(e->event_lines, 0, sizeof(e->event_lines));
 		e->event_unsaid = 0;
 	}
-	if (e->event_lines < ENFORCER_EVENT_LINES) {
-		e->event_lines++;
+	if (*lines < ENFORCER_EVENT_LINES) {
+		(*lines)++;
 		return true;
 	}
 	e->event_unsaid++;
@@ -487,7 +489,7 @@ void enforcer_take_event(struct enforcer *e, const struct event *event)
 		e->asked_at = now;
 		e->hooks->ask(e->hooks_ctx);
 	}
-	if (take_event_line(e, now)) {
+	if (take_event_line(e, now, event->reason == REASON_GRANTED)) {
 		_cleanup_text_ struct text line = {0};
 
 		audit_event(&line, event);

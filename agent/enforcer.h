@@ -19,7 +19,7 @@
 #define ENFORCER_RETRY_NS NS_PER_S         /* after a map write that failed */
 #define ENFORCER_TICK_NS (100 * NS_PER_MS) /* between two ticks, however close the ends of grants are */
 #define ENFORCER_ASK_NS NS_PER_S           /* at most one "ask now" in this time */
-#define ENFORCER_EVENT_LINES 10            /* denied packets logged at most per ENFORCER_EVENT_WINDOW_NS */
+#define ENFORCER_EVENT_LINES 10            /* of each kind, denied and admitted, at most per ENFORCER_EVENT_WINDOW_NS */
 #define ENFORCER_EVENT_WINDOW_NS (10 * NS_PER_S)
 
 struct enforcer_hooks {
@@ -53,7 +53,8 @@ struct enforcer {
 	struct wall_time trouble_at; /* 0: none since the last good answer */
 
 	struct boot_time event_window;
-	uint32_t event_lines, event_unsaid;
+	uint32_t event_lines[2]; /* of denied packets, of admitted ones */
+	uint32_t event_unsaid;
 };
 
 /* Fill the struct; nothing is done yet. conf, gate and hooks must outlive it. */

@@ -80,13 +80,13 @@ GATE_INLINE int pass(int reason, __u64 bytes)
 	return XDP_PASS;
 }
 
-GATE_INLINE int drop(struct xdp_md *ctx, int reason, __u32 slot, __u64 bytes)
+GATE_INLINE int drop(struct xdp_md *ctx, int reason, __u32 slot, __u64 bytes, __s64 kept)
 {
 	int audit = is_audit();
 	int counted = audit ? REASON_AUDIT : reason;
 
 	count_packet(counted, bytes);
-	if (take_budget())
+	if (take_budget(kept))
 		send_event(ctx, slot, counted, reason);
 	return audit ? XDP_PASS : XDP_DROP;
 }
@@ -103,15 +103,15 @@ int gate(struct xdp_md *ctx)
 
 	reason = gate_parse(data, end, &pkt);
 	if (reason != GATE_HAS_PORTS)
-		return is_drop(reason) ? drop(ctx, reason, 0, bytes) : pass(reason, bytes);
+		return is_drop(reason) ? drop(ctx, reason, 0, bytes, JITGATE_KEPT_FOR_PORTS) : pass(reason, bytes);
 	if (!is_protected(&pkt))
 		return pass(REASON_UNPROTECTED, bytes);
 
 	reason = judge_grant(&pkt, &match);
 	count_port(&pkt, reason == REASON_GRANTED, bytes);
 	if (reason != REASON_GRANTED)
-		return drop(ctx, reason, match.slot, bytes);
-	if (count_usage(&match, bytes) && take_budget())
+		return drop(ctx, reason, match.slot, bytes, JITGATE_KEPT_FOR_GRANTS);
+	if (count_usage(&match, bytes) && take_budget(0))
 		send_event(ctx, match.slot, reason, reason);
 	return pass(reason, bytes);
 }

@@ -50,13 +50,16 @@ GATE_INLINE int count_usage(const struct match *match, __u64 bytes)
 	return usage->packets++ == 0;
 }
 
-/* Costs one load once the budget is used up. The count may end a few below 0 when CPUs race; that is harmless. */
-GATE_INLINE int take_budget(void)
+/*
+ * Whether one more event may be sent that leaves `kept` to others. Costs one load when not. The count may end a few
+ * below 0 when CPUs race; that is harmless.
+ */
+GATE_INLINE int take_budget(__s64 kept)
 {
 	const __u32 zero = 0;
 	struct event_budget *budget = bpf_map_lookup_elem(&budget_v1, &zero);
 
-	if (!budget || budget->left <= 0)
+	if (!budget || budget->left <= kept)
 		return 0;
 	__sync_fetch_and_add(&budget->left, -1);
 	return 1;

@@ -28,6 +28,14 @@
 /* max_grants by default. grants_v1 and usage_v1 are made for twice max_grants: a plan puts before it deletes. */
 #define JITGATE_GRANTS_DEFAULT 16384
 
+/*
+ * What may not be told in a flood keeps what matters more from being told: of the budget of events the last
+ * JITGATE_KEPT_FOR_PORTS are for packets to protected ports (a denied one may be somebody who waits for a grant), and
+ * of these the last JITGATE_KEPT_FOR_GRANTS for the first packets of a grant (the record of who came in).
+ */
+#define JITGATE_KEPT_FOR_PORTS 32
+#define JITGATE_KEPT_FOR_GRANTS 16
+
 #define JITGATE_EVENTS_BYTES (64 * 1024) /* ring buffer; a power of two, whole pages */
 
 /* A deadline that never comes: always-allowed sources. */

@@ -122,12 +122,12 @@ later fragments are dropped|bpf/gate_verdict.h|s/reason == REASON_MALFORMED ||/&
 what is not IP is dropped|bpf/gate_verdict.h|s/reason == REASON_MALFORMED ||/& reason == REASON_NOT_IP ||/
 any other mode is audit|bpf/gate_verdict.h|s/== JITGATE_AUDIT/!= JITGATE_ENFORCE/
 always audit|bpf/gate_verdict.h|s/state->mode == JITGATE_AUDIT/1/
-what ends a frame early always passes|bpf/gate.bpf.c|s/return is_drop(reason) ? drop(ctx, reason, 0, bytes) : /return /
-what is denied passes|bpf/gate.bpf.c|s/return drop(ctx, reason, match.slot, bytes)/return pass(reason, bytes)/
+what ends a frame early always passes|bpf/gate.bpf.c|s/return is_drop(reason) ? drop(.*) : /return /
+what is denied passes|bpf/gate.bpf.c|s/return drop(ctx, reason, match.slot, .*/return pass(reason, bytes);/
 never audit|bpf/gate.bpf.c|s/audit = is_audit()/audit = 0/
 audit drops|bpf/gate.bpf.c|s/return audit ? XDP_PASS : XDP_DROP/return XDP_DROP/
-what is unprotected is dropped|bpf/gate.bpf.c|s/return pass(REASON_UNPROTECTED, bytes)/return drop(ctx, REASON_UNPROTECTED, 0, bytes)/
-what is granted is dropped|bpf/gate.bpf.c|s/^\treturn pass(reason, bytes)/\treturn drop(ctx, reason, 0, bytes)/
+what is unprotected is dropped|bpf/gate.bpf.c|s/return pass(REASON_UNPROTECTED, bytes)/return drop(ctx, REASON_UNPROTECTED, 0, bytes, 0)/
+what is granted is dropped|bpf/gate.bpf.c|s/^\treturn pass(reason, bytes)/\treturn drop(ctx, reason, 0, bytes, 0)/
 protection is not looked up|bpf/gate.bpf.c|/!is_protected(&pkt))/,+1d
 drops are not counted|bpf/gate.bpf.c|/count_packet(counted, bytes)/d
 passes are not counted|bpf/gate.bpf.c|/count_packet(reason, bytes)/d
@@ -142,11 +142,15 @@ use of a grant is not counted|bpf/gate.bpf.c|s/count_usage(&match, bytes) && //
 a grant is never seen|bpf/gate_tell.h|/usage->last_seen_boot_ns = /d
 every granted packet is told|bpf/gate_tell.h|s/return usage->packets++ == 0/usage->packets++;\n\treturn 1/
 the first granted packet is not told|bpf/gate.bpf.c|s/if (count_usage(&match, bytes) && .*/if (count_usage(\&match, bytes) \&\& 0)/
-drops are not told|bpf/gate.bpf.c|s/if (take_budget())/if (0)/
-passes are told|bpf/gate.bpf.c|s/count_packet(reason, bytes);/&\n\tif (take_budget())\n\t\tbpf_ringbuf_output(\&events_v1, \&(struct event){}, sizeof(struct event), 0);/
-no event budget|bpf/gate_tell.h|s/ || budget->left <= 0//
+drops are not told|bpf/gate.bpf.c|s/if (take_budget(kept))/if (0)/
+any drop may take all of the budget|bpf/gate.bpf.c|s/if (take_budget(kept))/if (take_budget(0))/
+what has no ports takes the budget of denied packets|bpf/gate.bpf.c|s/JITGATE_KEPT_FOR_PORTS/JITGATE_KEPT_FOR_GRANTS/
+denied packets get no more than what has no ports|bpf/gate.bpf.c|s/JITGATE_KEPT_FOR_GRANTS/JITGATE_KEPT_FOR_PORTS/
+grants are told no more than denied packets|bpf/gate.bpf.c|s/take_budget(0)/take_budget(JITGATE_KEPT_FOR_GRANTS)/
+passes are told|bpf/gate.bpf.c|s/count_packet(reason, bytes);/&\n\tif (take_budget(0))\n\t\tbpf_ringbuf_output(\&events_v1, \&(struct event){}, sizeof(struct event), 0);/
+no event budget|bpf/gate_tell.h|s/ || budget->left <= kept//
 budget is not taken|bpf/gate_tell.h|/__sync_fetch_and_add(&budget->left/d
-budget below 0 is as good|bpf/gate_tell.h|s/budget->left <= 0/budget->left == 0/
+budget below 0 is as good|bpf/gate_tell.h|s/budget->left <= kept/budget->left == kept/
 event without time|bpf/gate_tell.h|/event->boot_ns = /d
 event without interface|bpf/gate_tell.h|/event->ifindex = /d
 event without slot|bpf/gate_tell.h|s/event->slot = slot/event->slot = slot >> 16/

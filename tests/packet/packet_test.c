@@ -23,12 +23,14 @@
 #include "util.h"
 
 #define EXIT_BROKEN 2
-#define BUDGET 5
+#define BUDGET (JITGATE_KEPT_FOR_PORTS + 5)
 
 /* Each case is run in all of these, those that are cut off in the first one. */
 static const struct trial_mode modes[] = {
 	{"enforce", JITGATE_ENFORCE, BUDGET, false},
 	{"enforce, no budget", JITGATE_ENFORCE, 0, false},
+	{"enforce, budget for ports only", JITGATE_ENFORCE, JITGATE_KEPT_FOR_PORTS, false},
+	{"enforce, budget for grants only", JITGATE_ENFORCE, JITGATE_KEPT_FOR_GRANTS, false},
 	{"enforce, through root", JITGATE_ENFORCE, BUDGET, true},
 	{"audit", JITGATE_AUDIT, BUDGET, false},
 	{"unknown mode", 2, BUDGET, false},
@@ -232,7 +234,7 @@ static void run_budget(struct trial *trial)
 			wrong("packet %d passed", i);
 	}
 	effect = effect_of(trial);
-	if (effect.n_events != BUDGET || effect.budget_left != 0)
+	if (effect.n_events != BUDGET - JITGATE_KEPT_FOR_GRANTS || effect.budget_left != JITGATE_KEPT_FOR_GRANTS)
 		wrong("%zu events, %lld left", effect.n_events, (long long)effect.budget_left);
 	if (effect.stats[REASON_NO_GRANT].packets != 3 * BUDGET ||
 	    effect.stats[REASON_NO_GRANT].bytes != 3 * BUDGET * syn()->len)
@@ -242,7 +244,7 @@ static void run_budget(struct trial *trial)
 	effect = effect_of(trial);
 	if (effect.n_events || effect.budget_left != -1)
 		wrong("an event came with the budget below 0");
-	end_test("as many events as the budget has, every packet counted");
+	end_test("as many events as the budget has for denied packets, every packet counted");
 }
 
 static void run_first_use(struct trial *trial)

@@ -1002,6 +1002,22 @@ static void a_flood_of_events_does_not_flood_the_log(void **state)
 	assert_true(logged("4990 more packet events were not logged"));
 }
 
+static void who_came_in_is_logged_in_a_flood_too(void **state)
+{
+	struct event denied = {
+		.reason = REASON_NO_GRANT, .would_be = REASON_NO_GRANT, .family = JITGATE_IPV4, .proto = 6};
+	struct event admitted = {
+		.reason = REASON_GRANTED, .would_be = REASON_GRANTED, .family = JITGATE_IPV4, .proto = 6};
+
+	(void)state;
+	enforcer_start(&w.e, NULL);
+	for (int i = 0; i < 500; i++)
+		enforcer_take_event(&w.e, &denied);
+	forget_log();
+	enforcer_take_event(&w.e, &admitted);
+	assert_true(logged("admitted"));
+}
+
 static void audit_mode_says_what_enforcement_would_do(void **state)
 {
 	struct cidr from = source("10.0.0.1");
@@ -1146,6 +1162,7 @@ int main(void)
 		world_test(a_good_answer_clears_trouble_and_a_refused_snapshot_is_trouble),
 		world_test(a_knock_asks_at_most_once_a_second),
 		world_test(a_flood_of_events_does_not_flood_the_log),
+		world_test(who_came_in_is_logged_in_a_flood_too),
 		world_test(audit_mode_says_what_enforcement_would_do),
 		world_test(a_week_of_random_grants_never_differs_from_the_oracle),
 	};

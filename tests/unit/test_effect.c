@@ -31,7 +31,11 @@ static void make_frame(void)
 static struct due due_of(int verdict, int reason)
 {
 	make_frame();
-	return (struct due){.frame = &frame, .verdict = verdict, .reason = reason, .slot = SLOT, .budget = 5};
+	return (struct due){.frame = &frame,
+			    .verdict = verdict,
+			    .reason = reason,
+			    .slot = SLOT,
+			    .budget = JITGATE_KEPT_FOR_PORTS + 1};
 }
 
 static struct event event_of(int reason, int would_be, uint32_t slot)
@@ -61,7 +65,7 @@ static struct effect effect_of(const struct due *due)
 				.before_boot_ns = BEFORE,
 				.after_boot_ns = AFTER,
 				.n_events = 1,
-				.budget_left = 4};
+				.budget_left = JITGATE_KEPT_FOR_PORTS};
 
 	effect.last_event = event_of(counted, due->reason, granted ? SLOT : 0);
 	effect.stats[counted] = (struct gate_counter){1, frame.len};
@@ -165,6 +169,35 @@ static void without_a_budget_nothing_is_told(void **state)
 	assert_true(effect_is_due(&due, &effect, why));
 }
 
+static void the_last_of_the_budget_is_for_what_matters_most(void **state)
+{
+	static const struct {
+		int verdict, reason;
+		int64_t budget;
+		bool told;
+	} cases[] = {
+		{XDP_DROP, REASON_NO_GRANT, JITGATE_KEPT_FOR_PORTS, true},
+		{XDP_DROP, REASON_NO_GRANT, JITGATE_KEPT_FOR_GRANTS, false},
+		{XDP_PASS, REASON_GRANTED, JITGATE_KEPT_FOR_GRANTS, true},
+		{XDP_PASS, REASON_GRANTED, 1, true},
+	};
+	char why[EFFECT_WHY_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct due due = due_of(cases[i].verdict, cases[i].reason);
+		struct effect effect = effect_of(&due);
+
+		due.budget = cases[i].budget;
+		effect.n_events = cases[i].told;
+		effect.budget_left = due.budget - cases[i].told;
+		assert_true(effect_is_due(&due, &effect, why));
+		effect.n_events = !cases[i].told;
+		effect.budget_left = due.budget - !cases[i].told;
+		assert_false(effect_is_due(&due, &effect, why));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -173,6 +206,7 @@ int main(void)
 		cmocka_unit_test(the_reason_is_named),
 		cmocka_unit_test(audit_lets_pass_what_enforcing_drops),
 		cmocka_unit_test(without_a_budget_nothing_is_told),
+		cmocka_unit_test(the_last_of_the_budget_is_for_what_matters_most),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
