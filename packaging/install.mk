@@ -4,7 +4,7 @@
 
 man_pages := jitgate.1 jitgate.conf.5 jitgated.8 jitgate-azure.8
 units := jitgated.service jitgate-azure.service
-documents := README.md CHANGES LICENSE
+documents := README.md CHANGES LICENSE docs/bench.md docs/bench.svg
 
 conf_dir = $(DESTDIR)$(sysconfdir)/jitgate
 INSTALL ?= install
@@ -48,14 +48,15 @@ install-system: $(units:%=$(B)/%)
 	$(Q)test -e $(conf_dir)/jitgate.conf || $(INSTALL) -m 0644 packaging/jitgate.conf $(conf_dir)
 
 install-doc:
-	$(Q)$(INSTALL) -d $(DESTDIR)$(docdir)
-	$(Q)$(INSTALL) -m 0644 $(wildcard $(documents)) packaging/jitgate.conf $(DESTDIR)$(docdir)
+	$(Q)$(INSTALL) -d $(DESTDIR)$(docdir)/docs
+	$(Q)$(INSTALL) -m 0644 $(filter-out docs/%,$(documents)) packaging/jitgate.conf $(DESTDIR)$(docdir)
+	$(Q)$(INSTALL) -m 0644 $(filter docs/%,$(documents)) $(DESTDIR)$(docdir)/docs
 
 # It does not stop anything: detach first, or the ports stay as they are until the next boot.
 uninstall: ## remove what install put there; a changed config stays
 	$(Q)if cmp -s packaging/jitgate.conf $(conf_dir)/jitgate.conf; then rm -f $(conf_dir)/jitgate.conf; \
 		elif test -e $(conf_dir)/jitgate.conf; then echo "$(conf_dir)/jitgate.conf was changed, so it stays"; fi
 	$(Q)rm -f $(installed_files)
-	$(Q)for dir in $(conf_dir) $(DESTDIR)$(docdir); do \
+	$(Q)for dir in $(conf_dir) $(DESTDIR)$(docdir)/docs $(DESTDIR)$(docdir); do \
 		test ! -d $$dir || rmdir --ignore-fail-on-non-empty $$dir; done
 	@$(if $(DESTDIR),,echo 'What is enforced now stays so until a reboot or until "jitgated --detach", which is now removed too.')

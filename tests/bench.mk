@@ -21,7 +21,7 @@ $(B)/bench: $(bench_src:%=$(B)/tests/bench/%.o) $(bench_agent:%=$(B)/%.o) $(B)/l
 have-bench: have-test
 	@$(deps) $(deps_do) bench || true
 
-bench: have-bench all emulator probe $(B)/bench ## packets a second beside other filters, about 6 min (root); STRICT=1: targets must be reached
+bench: have-bench all emulator probe $(B)/bench ## packets a second beside other filters, about 7 min (root); STRICT=1: targets must be reached
 	@tests/bench/bench.sh build
 
 bench-publish: ## the last bench into README and docs/

@@ -16,6 +16,11 @@ fuzz-programs: $(fuzzers:%=$(B)/fuzz/%)
 have-fuzz: have-test
 	@$(deps) $(deps_do) fuzz
 
+unknown_fuzzers := $(filter-out $(fuzzers),$(FUZZERS))
+ifneq ($(unknown_fuzzers),)
+$(error no fuzzer $(unknown_fuzzers); there are: $(fuzzers))
+endif
+
 fuzz: have-fuzz ## look for inputs that break a parser: TIME=60 seconds for each of FUZZERS="gate feed ..."
 	@$(MAKE) --no-print-directory SAN=address$(comma)undefined fuzz-programs
 	@$(MAKE) --no-print-directory SAN=fuzzer$(comma)address$(comma)undefined CC='$(CLANG)' WERROR=0 fuzz-programs

@@ -14,4 +14,5 @@ $(B)/unit/test_train: $(referee_frames:%=$(B)/tests/referee/%.o)
 
 .PHONY: test-referee
 test-referee: have-test $(needs_referee) ## a million frames a run against the real kernel; FRAMES= SEED= TRAIN= (root)
+	@rm -f build/referee/table
 	@$(run) $(referee); status=$$?; cat build/referee/table 2>/dev/null; exit $$status

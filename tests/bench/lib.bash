@@ -63,7 +63,8 @@ in_rx() {
 start() {
   local name=$1 who=$2
   shift 2
-  nsenter --net="/run/netns/$run_name-$who" -- "$@" >"$tmp/$name.log" 2>&1 &
+  : >"$tmp/$name.log" # before the fork: who waits for a word in it must not find that of an earlier start
+  nsenter --net="/run/netns/$run_name-$who" -- "$@" >>"$tmp/$name.log" 2>&1 &
   pids[$name]=$!
 }
 

@@ -113,7 +113,7 @@ begin
 name_contestants
 for setting in $settings; do
   IFS=/ read -r family n ns <<<"$setting"
-  note "  $setting"
+  note "  $((++step)) of $(wc -w <<<"$settings"): IP$family, $n grants"
   if [[ $ns == ns ]]; then
     set_up "$family" "$n" native
   else

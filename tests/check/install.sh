@@ -28,6 +28,8 @@ wanted() {
 644 usr/share/doc/jitgate/README.md
 644 usr/share/doc/jitgate/CHANGES
 644 usr/share/doc/jitgate/LICENSE
+644 usr/share/doc/jitgate/docs/bench.md
+644 usr/share/doc/jitgate/docs/bench.svg
 644 usr/share/doc/jitgate/jitgate.conf
 644 etc/jitgate/jitgate.conf
 END

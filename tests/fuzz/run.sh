@@ -81,7 +81,7 @@ finish_one() { # waits for the first that ends
 main() {
   local seconds=${1:-} name broken=()
   if [[ ! $seconds =~ ^[1-9][0-9]*$ || $# -lt 2 ]]; then
-    echo "usage: tests/fuzz/run.sh SECONDS NAME..." >&2
+    echo "usage: make fuzz TIME=SECONDS [FUZZERS=\"NAME...\"], or tests/fuzz/run.sh SECONDS NAME..." >&2
     exit 2
   fi
   shift
