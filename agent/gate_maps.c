@@ -154,6 +154,42 @@ static uint32_t find_slot(const struct datapath *dp)
 	return 0;
 }
 
+/* A protected port without counters of its own; of those that the config names first. 0: there is none. */
+static uint16_t find_waiting(const struct datapath *dp)
+{
+	uint16_t learned = 0;
+
+	for (uint32_t port = 1; port < 65536; port++) {
+		uint16_t word = dp->protected[htons((uint16_t)port)];
+
+		if (!(word & PROTO_BITS_ALL) || word >> PROTECTED_SLOT_SHIFT)
+			continue;
+		if (!(word & PROTECTED_LEARNED))
+			return (uint16_t)port;
+		if (!learned)
+			learned = (uint16_t)port;
+	}
+	return learned;
+}
+
+/* Slots that became free go to ports that found none before. What these had counted in slot 0 stays there. */
+static int hand_on_slots(const struct datapath *dp)
+{
+	for (;;) {
+		uint16_t port = find_waiting(dp);
+		uint32_t slot = port ? find_slot(dp) : 0;
+		volatile uint16_t *word = &dp->protected[htons(port)];
+		int r;
+
+		if (!slot)
+			return 0;
+		r = write_slot(dp, slot, port);
+		if (r < 0)
+			return r;
+		*word = (uint16_t)(*word | slot << PROTECTED_SLOT_SHIFT);
+	}
+}
+
 /* The port is closed even when its counters cannot be made: the caller hears of it, the door does not wait. */
 static int set_protected(void *ctx, uint16_t port, uint8_t protos)
 {
@@ -167,9 +203,10 @@ static int set_protected(void *ctx, uint16_t port, uint8_t protos)
 		r = slot ? write_slot(dp, slot, port) : 0;
 	}
 	*word = protos ? (uint16_t)(protos | slot << PROTECTED_SLOT_SHIFT) : 0;
-	if (!protos && slot)
-		r = write_slot(dp, slot, 0);
-	return r;
+	if (protos || !slot)
+		return r;
+	r = write_slot(dp, slot, 0);
+	return r < 0 ? r : hand_on_slots(dp);
 }
 
 static void get_state(void *ctx, struct gate_state *ret)

@@ -94,4 +94,25 @@ is "max_grants of the start is in force" 151 "$(jg status --json | jq -r .grants
 end_stream granted seen
 is "a grant lost no packet through all of this" 0 "${seen[lost]}"
 within "while so many were sent" 100 "${seen[sent]}" 120000
+
+# 6. More ports than there are counters: a slot that becomes free goes to a port that waits, the config's first.
+counted() { jg status --json | jq -c --argjson port "$1" '.ports[] | select(.port == $port) | .ungranted != null'; }
+protect() { # PORT/PROTO…
+  local list
+  printf -v list '"%s", ' "$@"
+  conf[protect]="{${list%, }}"
+  write_conf
+  reload_jitgated
+}
+check "32 ports are taken" protect 22/tcp {1000..1030}/tcp
+is "the 32nd has no counters of its own" "true false" "$(counted 1029) $(counted 1030)"
+feed_sync port=22/tcp port=900/tcp grant=$cli4,22/tcp,5m
+is "nor has one that a feed names" "false false" "$(counted 900) $(counted 1030)"
+check "31 ports are taken" protect 22/tcp {1001..1030}/tcp
+is "the config's port has counters, the feed's waits" "false true" "$(counted 900) $(counted 1030)"
+check "a packet to it is dropped" silent_for $nbr4 1030
+packets=$(jg status --json | jq '.ports[] | select(.port == 1030) | .ungranted.packets')
+within "and counted" 1 "$packets" 10
+check "one port is taken" protect 22/tcp
+is "then the feed's has counters, too" true "$(counted 900)"
 finish
