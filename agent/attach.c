@@ -15,22 +15,6 @@
 #include "datapath_internal.h"
 #include "util.h"
 
-static uint32_t program_id(int fd)
-{
-	struct bpf_prog_info info = {0};
-	__u32 len = sizeof(info);
-
-	return bpf_obj_get_info_by_fd(fd, &info, &len) < 0 ? 0 : info.id;
-}
-
-static uint32_t map_id(int fd)
-{
-	struct bpf_map_info info = {0};
-	__u32 len = sizeof(info);
-
-	return bpf_obj_get_info_by_fd(fd, &info, &len) < 0 ? 0 : info.id;
-}
-
 /* Put a program at a pin's place, whether there was one or not, in one step. */
 static int replace_pin(const struct datapath *dp, int fd, const char *name)
 {
@@ -46,24 +30,8 @@ static int replace_pin(const struct datapath *dp, int fd, const char *name)
 	return rename(fresh, path) < 0 ? -errno : 0;
 }
 
-/* A root program is of use only when the slots that it calls are the ones that are pinned. */
-static bool calls_our_slots(const struct datapath *dp, int root_fd)
-{
-	__u32 map_ids[8] = {0};
-	struct bpf_prog_info info = {.map_ids = (uintptr_t)map_ids, .nr_map_ids = ARRAY_SIZE(map_ids)};
-	__u32 len = sizeof(info);
-	uint32_t slots = map_id(dp->fds.slots);
-
-	if (bpf_obj_get_info_by_fd(root_fd, &info, &len) < 0)
-		return false;
-	for (__u32 i = 0; i < info.nr_map_ids && i < ARRAY_SIZE(map_ids); i++) {
-		if (map_ids[i] == slots)
-			return true;
-	}
-	return false;
-}
-
-/* The pinned root program when it is fit, else the one just loaded, which takes its place. */
+/* A root program is of use only when the slots that it calls are the ones that are pinned: then the pinned one stays,
+ * else the one just loaded, which takes its place. */
 static int settle_root(struct datapath *dp, int *ret_fd)
 {
 	char path[DATAPATH_PATH_MAX];
@@ -73,7 +41,7 @@ static int settle_root(struct datapath *dp, int *ret_fd)
 	if (r < 0)
 		return r;
 	fd = bpf_obj_get(path);
-	if (fd < 0 || !calls_our_slots(dp, fd)) {
+	if (fd < 0 || !datapath_program_uses(fd, dp->fds.slots)) {
 		close_fd(&fd);
 		fd = fcntl(bpf_program__fd(dp->skel->progs.root), F_DUPFD_CLOEXEC, 3);
 		if (fd < 0)
@@ -82,7 +50,7 @@ static int settle_root(struct datapath *dp, int *ret_fd)
 		if (r < 0)
 			return r;
 	}
-	dp->root_id = program_id(fd);
+	dp->root_id = datapath_program_id(fd);
 	*ret_fd = TAKE_FD(fd);
 	return 0;
 }
@@ -97,7 +65,7 @@ int datapath_activate(struct datapath *dp, struct failure *failure)
 		return failure_set(failure, r, "cannot pin %s/gate: %s", dp->pin_dir, strerror(-r));
 	if (bpf_map_update_elem(dp->fds.slots, &slot, &gate_fd, BPF_ANY) < 0)
 		return failure_set(failure, -errno, "cannot put the filter into its slot: %s", strerror(errno));
-	dp->gate_id = program_id(gate_fd);
+	dp->gate_id = datapath_program_id(gate_fd);
 	return 0;
 }
 
@@ -347,54 +315,6 @@ int datapath_attach(struct datapath *dp, const struct netif *netif, enum conf_xd
 	return 0;
 }
 
-static uint32_t slot_program(const struct datapath *dp)
-{
-	const __u32 slot = 0;
-	__u32 id = 0;
-
-	return bpf_map_lookup_elem(dp->fds.slots, &slot, &id) < 0 ? 0 : id;
-}
-
-/* For a reader that did not attach: the ids as they are pinned. */
-static void learn_ids(struct datapath *dp)
-{
-	char path[DATAPATH_PATH_MAX];
-	_cleanup_close_ int fd = -1;
-
-	if (dp->root_id || datapath_pin_path(dp->pin_dir, "root", path) < 0)
-		return;
-	fd = bpf_obj_get(path);
-	if (fd >= 0)
-		dp->root_id = program_id(fd);
-}
-
-bool datapath_verify(struct datapath *dp, uint32_t ifindex, struct netif *ret_netif, char why[REPORT_WHY_MAX])
-{
-	const char *lost_pin = datapath_lost_pin(dp);
-	uint32_t in_slot = slot_program(dp);
-	struct netif netif = {.ifindex = ifindex};
-	int r = netif_get(ifindex, &netif);
-
-	learn_ids(dp);
-	why[0] = '\0';
-	if (r == -ENODEV)
-		snprintf(why, REPORT_WHY_MAX, "the interface is gone");
-	else if (r < 0)
-		snprintf(why, REPORT_WHY_MAX, "the kernel does not say what is on it: %s", strerror(-r));
-	else if (!netif.xdp_program)
-		snprintf(why, REPORT_WHY_MAX, "no XDP program is on it; restart jitgated to attach again");
-	else if (netif.xdp_program != dp->root_id)
-		snprintf(why, REPORT_WHY_MAX, "another XDP program (id %u) is on it", netif.xdp_program);
-	else if (!in_slot)
-		snprintf(why, REPORT_WHY_MAX, "the filter slot is empty, packets pass; restart jitgated");
-	else if (dp->gate_id && in_slot != dp->gate_id)
-		snprintf(why, REPORT_WHY_MAX, "another filter (program id %u) is in the slot", in_slot);
-	else if (lost_pin)
-		snprintf(why, REPORT_WHY_MAX, "the pin %s was removed or replaced; restart jitgated", lost_pin);
-	*ret_netif = netif;
-	return !why[0];
-}
-
 struct keep_list {
 	const struct netif *keep;
 	size_t n, detached;
@@ -439,13 +359,13 @@ void datapath_detach_new(struct datapath *dp)
 /* What is there may be ours, by a link that is pinned here: then it is no conflict. */
 static bool is_linked_here(struct datapath *dp, uint32_t ifindex)
 {
-	_cleanup_free_ uint32_t *indexes = NULL;
+	_cleanup_free_ struct datapath_link *links = NULL;
 	size_t n = 0;
 
-	if (datapath_linked(dp, &indexes, &n) < 0)
+	if (datapath_linked(dp, &links, &n) < 0)
 		return false;
 	for (size_t i = 0; i < n; i++) {
-		if (indexes[i] == ifindex)
+		if (links[i].ifindex == ifindex)
 			return true;
 	}
 	return false;
@@ -460,30 +380,43 @@ int datapath_check_conflicts(struct datapath *dp, const struct netif *netifs, si
 	return 0;
 }
 
-struct index_list {
-	uint32_t *v;
+struct link_list {
+	struct datapath_link *v;
 	size_t n;
 	int error;
 };
 
-static void note_index(void *ctx, const char *path, uint32_t ifindex)
+/* The interface that a link was pinned for, in the pin's name: see link_path. */
+static void name_in_pin(const char *path, char *ret, size_t size)
 {
-	struct index_list *list = ctx;
-	uint32_t *grown = reallocarray(list->v, list->n + 1, sizeof(*grown));
+	const char *name = strrchr(path, '/') + 1 + strlen(DATAPATH_LINK_PREFIX);
 
-	(void)path;
+	snprintf(ret, size, "%s", name);
+	for (char *c = ret; *c; c++) {
+		if (*c == ':')
+			*c = '.';
+	}
+}
+
+static void note_link(void *ctx, const char *path, uint32_t ifindex)
+{
+	struct link_list *list = ctx;
+	struct datapath_link *grown = reallocarray(list->v, list->n + 1, sizeof(*grown));
+
 	if (!grown) {
 		list->error = -ENOMEM;
 		return;
 	}
 	list->v = grown;
-	list->v[list->n++] = ifindex;
+	grown += list->n++;
+	grown->ifindex = ifindex;
+	name_in_pin(path, grown->name, sizeof(grown->name));
 }
 
-int datapath_linked(struct datapath *dp, uint32_t **ret_ifindexes, size_t *ret_n)
+int datapath_linked(struct datapath *dp, struct datapath_link **ret, size_t *ret_n)
 {
-	struct index_list list = {0};
-	int r = datapath_each_link(dp->pin_dir, note_index, &list);
+	struct link_list list = {0};
+	int r = datapath_each_link(dp->pin_dir, note_link, &list);
 
 	if (r == 0)
 		r = list.error;
@@ -491,7 +424,7 @@ int datapath_linked(struct datapath *dp, uint32_t **ret_ifindexes, size_t *ret_n
 		free(list.v);
 		return r;
 	}
-	*ret_ifindexes = list.v;
+	*ret = list.v;
 	*ret_n = list.n;
 	return 0;
 }

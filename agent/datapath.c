@@ -164,8 +164,7 @@ static int survey_pins(const char *pin_dir, bool *ret_any, struct failure *failu
 	while ((entry = readdir(dir))) {
 		unsigned long version = datapath_pin_version(entry->d_name);
 
-		if (entry->d_name[0] != '.')
-			*ret_any = true;
+		*ret_any |= datapath_is_our_pin(entry->d_name);
 		if (version && version != JITGATE_ABI_VERSION)
 			return failure_set(failure, -EPROTO,
 					   "%s/%s was pinned by another version of jitgate (ABI %lu, this one has %d); "
@@ -249,6 +248,16 @@ static int pin_maps(struct datapath *dp, struct failure *failure)
 			return failure_set(failure, -errno, "cannot open %s: %s", path, strerror(errno));
 	}
 	return 0;
+}
+
+const char *datapath_map_at(const struct datapath *dp, size_t at, int *ret_fd)
+{
+	struct datapath_fds fds = dp->fds;
+
+	if (at >= ARRAY_SIZE(pinned_maps))
+		return NULL;
+	*ret_fd = *fd_of(&fds, &pinned_maps[at]);
+	return pinned_maps[at].name;
 }
 
 /* By inode: root is given up by the time when this is asked, and with it the right to look into the folder. */
@@ -393,6 +402,17 @@ int datapath_open(const char *pin_dir, uint32_t max_grants, struct datapath **re
 	return 0;
 }
 
+/* One pin that is missing does not mean that nothing is pinned. */
+static int name_missing(const char *pin_dir, const char *path, struct failure *failure)
+{
+	bool any = false;
+	int r = survey_pins(pin_dir, &any, failure);
+
+	if (r == -ENOENT || (r == 0 && !any))
+		return failure_set(failure, -ENOENT, "nothing is pinned in %s", pin_dir);
+	return r < 0 ? r : failure_set(failure, -ENODATA, "the pin %s is missing", path);
+}
+
 static int open_pinned(struct datapath *dp, const struct pinned_map *pinned, struct failure *failure)
 {
 	int *fd = fd_of(&dp->fds, pinned);
@@ -402,6 +422,8 @@ static int open_pinned(struct datapath *dp, const struct pinned_map *pinned, str
 	if (r < 0)
 		return r;
 	*fd = bpf_obj_get(path);
+	if (*fd < 0 && errno == ENOENT)
+		return name_missing(dp->pin_dir, path, failure);
 	return *fd < 0 ? failure_set(failure, -errno, "%s: %s", path, strerror(errno)) : 0;
 }
 

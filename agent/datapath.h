@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * EDGE. The packet program and its maps, through libbpf: load, pin, take over, attach, put, iterate, count. The files
- * behind this header (datapath.c, attach.c, gate_maps.c, gate_counters.c) are the only ones that know libbpf, but for
- * the self-test's (gate_tags.c, trial.c). Decides nothing about grants.
+ * behind this header (datapath.c, attach.c, verify.c, gate_maps.c, gate_counters.c) are the only ones that know libbpf,
+ * but for the self-test's (gate_tags.c, trial.c). Decides nothing about grants.
  *
  * Pins, under pin_dir: root, slots_v1, gate, link_<ifname>, grants_v1, sources_v1, protected_v1, ports_v1, stats_v1,
  * usage_v1, events_v1, budget_v1, state_v1. In link names a '.' of the interface becomes ':', since bpffs has no dots.
@@ -34,7 +34,10 @@ void datapath_set_debug(bool debug);
  */
 int datapath_open(const char *pin_dir, uint32_t max_grants, struct datapath **ret, bool *ret_taken_over,
 		  struct failure *failure);
-/* Open the pinned maps for reading only, without the lock: for `jitgate` when jitgated does not run. */
+/*
+ * Open the pinned maps for reading only, without the lock: for `jitgate`. -ENOENT: nothing of ours is pinned there;
+ * -ENODATA: some of it is, but not all (named); -EPROTO: it is of another ABI version.
+ */
 int datapath_open_readonly(const char *pin_dir, struct datapath **ret, struct failure *failure);
 void datapath_free(struct datapath **dp);
 
@@ -66,8 +69,8 @@ int datapath_check_conflicts(struct datapath *dp, const struct netif *netifs, si
 void datapath_detach_new(struct datapath *dp);
 
 /*
- * What is on the interface now, asked of the kernel: our root program, with our filter in the slot? For an owner also:
- * are the maps still pinned, so that this outlives it? If not, why.
+ * What is on the interface now, asked of the kernel: our root program, calling our filter, both working on the pinned
+ * maps? For an owner also: are these still pinned, so that this outlives it? If not, why.
  */
 bool datapath_verify(struct datapath *dp, uint32_t ifindex, struct netif *ret_netif, char why[REPORT_WHY_MAX]);
 
@@ -84,8 +87,14 @@ int datapath_detach(const char *pin_dir, size_t *ret_links, struct failure *fail
 /* How many entries the pinned maps have room for: max_grants of the start that made them. */
 uint32_t datapath_max_grants(const struct datapath *dp);
 
-/* Indexes of the interfaces with a pinned link, as the kernel knows them now (0: gone). Caller frees. */
-int datapath_linked(struct datapath *dp, uint32_t **ret_ifindexes, size_t *ret_n);
+/* An interface that a link is pinned for. */
+struct datapath_link {
+	char name[16];    /* that the pin has; the interface may have another by now */
+	uint32_t ifindex; /* as the kernel knows it now; 0: the link was detached, or the interface is gone */
+};
+
+/* Caller frees. */
+int datapath_linked(struct datapath *dp, struct datapath_link **ret, size_t *ret_n);
 
 /* Counters, summed over CPUs. -ENOENT: the port is one of those that share slot 0. */
 int datapath_read_stats(struct datapath *dp, struct gate_counter ret[_REASON_MAX]);

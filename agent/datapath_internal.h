@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * EDGE. What the files behind datapath.h share: datapath.c (opening, pins of the maps), attach.c (programs, links),
- * gate_maps.c (grants, ports, state) and gate_counters.c (counters, events); and gate_tags.c, which reads pins, too.
- * Nobody else includes it.
+ * verify.c, gate_maps.c (grants, ports, state) and gate_counters.c (counters, events); and gate_tags.c, which reads
+ * pins, too. Nobody else includes it.
  */
 #ifndef DATAPATH_INTERNAL_H
 #define DATAPATH_INTERNAL_H
@@ -30,7 +30,9 @@ struct datapath {
 	bool owns_fds;            /* else they are the skeleton's */
 	struct datapath_fds pins; /* O_PATH: the owner sees by them whether a pin is still there; -1: not held */
 	uint32_t root_id;         /* of the root program that our links run; 0: not known yet */
-	uint32_t gate_id;         /* of the filter in the slot */
+	uint32_t gate_id;         /* of the filter that has to be in the slot; 0: not known yet */
+	/* For a reader: a pinned map that the pinned program was not made for; NULL: there is none. */
+	const char *stray_of_root, *stray_of_gate;
 	size_t capacity;
 	size_t page;
 	volatile uint16_t *protected; /* shared memory: by port in network order */
@@ -53,6 +55,18 @@ int datapath_each_link(const char *pin_dir, void (*visit)(void *ctx, const char 
 
 /* The version in the name of a map's pin, as grants_v1 has 1; 0: no name of a map of ours. */
 unsigned long datapath_pin_version(const char *name);
+
+/* Whether a pin's name is of a kind that we make, in any version. */
+bool datapath_is_our_pin(const char *name);
+
+/* By position: the name of a map that is pinned, and the descriptor held; NULL: past the last. */
+const char *datapath_map_at(const struct datapath *dp, size_t at, int *ret_fd);
+
+/* 0: the kernel does not say. */
+uint32_t datapath_program_id(int fd);
+
+/* Whether this very map is among those that the program was loaded with. */
+bool datapath_program_uses(int program_fd, int map_fd);
 
 /* Name of a map whose pin was removed or replaced since it was opened; NULL: all are in their place. */
 const char *datapath_lost_pin(const struct datapath *dp);

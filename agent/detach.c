@@ -16,7 +16,7 @@ static bool is_link_pin(const char *name)
 }
 
 /* Only what we make, or another version does, is removed: pin_dir may be a folder that others use too. */
-static bool is_our_pin(const char *name)
+bool datapath_is_our_pin(const char *name)
 {
 	static const char *const programs[] = {"root", "root_new", "gate", "gate_new"};
 
@@ -40,7 +40,7 @@ static int unlink_pins(const char *pin_dir, bool links, size_t *ret_n, struct fa
 		char path[DATAPATH_PATH_MAX];
 		int r;
 
-		if (!is_our_pin(entry->d_name) || links != is_link_pin(entry->d_name))
+		if (!datapath_is_our_pin(entry->d_name) || links != is_link_pin(entry->d_name))
 			continue;
 		r = datapath_pin_path(pin_dir, entry->d_name, path);
 		if (r == 0 && unlink(path) < 0)

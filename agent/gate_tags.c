@@ -82,7 +82,23 @@ static int read_link(const char *path, struct selftest_tags *ret)
 	return r;
 }
 
-/* The pin is named after the interface; index 0: that is gone. */
+/* By its name now. The pin is named after it, but it may have been renamed since. */
+static void name_interface(uint32_t ifindex, const char *pin, char ret[SELFTEST_WHERE_MAX])
+{
+	struct netif netif = {0};
+
+	if (netif_get(ifindex, &netif) == 0) {
+		snprintf(ret, SELFTEST_WHERE_MAX, "%s", netif.name);
+		return;
+	}
+	snprintf(ret, SELFTEST_WHERE_MAX, "%s", pin);
+	for (char *c = ret; *c; c++) {
+		if (*c == ':')
+			*c = '.';
+	}
+}
+
+/* Index 0: the interface is gone, or the link was detached. */
 static void note_link(void *ctx, const char *path, uint32_t ifindex)
 {
 	const char *name = strrchr(path, '/') + 1 + strlen(DATAPATH_LINK_PREFIX);
@@ -93,11 +109,7 @@ static void note_link(void *ctx, const char *path, uint32_t ifindex)
 
 	if (!ifindex || reading->error)
 		return;
-	snprintf(interface, sizeof(interface), "%s", name);
-	for (char *c = interface; *c; c++) {
-		if (*c == ':')
-			*c = '.';
-	}
+	name_interface(ifindex, name, interface);
 	r = read_link(path, &tags);
 	if (r == 0)
 		r = selftest_add_attached(reading->test, interface, &tags);

@@ -139,6 +139,11 @@ static int offline(const struct conf *conf, const char *why, bool json,
 			EXIT_FAILED,
 			"jitgated does not run (%s), and nothing is pinned in %s: NOTHING IS FILTERED; start it", why,
 			conf->pin_dir);
+	if (r == -ENODATA)
+		return complain(EXIT_FAILED,
+				"jitgated does not run (%s), and %s: what it filtered before goes on as long as the "
+				"rest is in place, which cannot be shown; start jitgated: it pins anew",
+				why, failure.text);
 	if (r < 0)
 		return complain(EXIT_FAILED, "jitgated does not run (%s), and its pins cannot be read: %s", why,
 				failure.text);
@@ -295,7 +300,7 @@ static int run_selftest(const struct options *options)
 		return r;
 	log_open("jitgate");
 	datapath_set_debug(log_shows(LOG_LEVEL_DEBUG));
-	if (selftest_run(conf.pin_dir, options->verbose, &test, &failure) < 0)
+	if (selftest_run(&conf, options->verbose, &test, &failure) < 0)
 		return complain(EXIT_FAILED, "selftest: %s", failure.text);
 	(options->json ? selftest_json : selftest_text)(&test, options->verbose, &out);
 	return put_text(&out, selftest_is_good(&test) ? EXIT_OK : EXIT_FAILED);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "guarded.h"
 #include "report_build.h"
 #include "util.h"
 
@@ -41,33 +42,14 @@ static int fill_grants(struct datapath *dp, struct clock_pair now, struct report
 	return 0;
 }
 
-static int fill_interfaces(struct datapath *dp, struct report *report)
-{
-	_cleanup_free_ uint32_t *indexes = NULL;
-	size_t n = 0;
-	int r = datapath_linked(dp, &indexes, &n);
-
-	if (r < 0)
-		return r;
-	report->interfaces = calloc(n + 1, sizeof(*report->interfaces));
-	if (!report->interfaces)
-		return -ENOMEM;
-	for (size_t i = 0; i < n; i++) {
-		struct netif netif = {.ifindex = indexes[i]};
-
-		report_fill_interface(dp, &netif, &report->interfaces[report->n_interfaces++]);
-	}
-	return 0;
-}
-
-static int fill(struct datapath *dp, struct report *report)
+static int fill(struct datapath *dp, const struct conf *conf, struct report *report)
 {
 	struct clock_pair now = clock_now();
 	struct gate_state state;
-	int r = report_fill_maps(dp, report);
+	int r = report_fill_maps(dp, conf, report);
 
 	if (r == 0)
-		r = fill_interfaces(dp, report);
+		r = guarded_list(dp, conf, report);
 	if (r == 0)
 		r = fill_grants(dp, now, report);
 	datapath_gate_ops.get_state(dp, &state);
@@ -92,7 +74,7 @@ int offline_report(const struct conf *conf, struct report **ret, struct failure 
 	report->feed_name = "";
 	report->last_error = "";
 	report->n_allow = conf->n_allow;
-	r = fill(dp, report);
+	r = fill(dp, conf, report);
 	if (r < 0) {
 		offline_free(report);
 		return failure_set(failure, r, "cannot read the maps pinned in %s: %s", conf->pin_dir, strerror(-r));

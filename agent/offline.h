@@ -11,12 +11,13 @@
 #include "report.h"
 
 /*
- * Fill a report from the maps pinned under conf->pin_dir. What only the daemon knows stays empty: requestor,
+ * Fill a report from the maps pinned under conf->pin_dir; conf says which ports it closes, and which interfaces there
+ * have to be. What only the daemon knows stays empty: requestor,
  * justification and origin are "", the feed's name too; feed_state is NEVER and last_good what state_v1 says.
  * agent_running is false, agent_why NULL: that is the caller's to say, and offline_free leaves it alone.
  *
- * 0 with *ret set (free with offline_free), or -errno with *failure filled and *ret untouched: -ENOENT when nothing is
- * pinned there, -EPROTO when it is of another ABI version, -EPERM when the caller may not look.
+ * 0 with *ret set (free with offline_free), or -errno with *failure filled and *ret untouched: errors as
+ * datapath_open_readonly has them, or -EPERM when the caller may not look.
  */
 int offline_report(const struct conf *conf, struct report **ret, struct failure *failure);
 void offline_free(struct report *report);

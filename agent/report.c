@@ -125,16 +125,22 @@ static void collect_warnings(const struct report *report, struct text *line)
 	warn_feed(report, line);
 }
 
+/* It outlives the agent, but that is said only of what was verified. */
 static void explain_dead_agent(const struct report *report, struct text *out, size_t indent)
 {
 	_cleanup_text_ struct text words = {0};
+	size_t verified = count_verified(report);
 
 	if (report->agent_running)
 		return;
 	text_printf(&words, "jitgated is not running");
 	if (report->agent_why && *report->agent_why)
 		text_printf(&words, " (%s)", report->agent_why);
-	text_printf(&words, ": enforcement goes on by the kernel, grants end on time, nothing new is granted");
+	if (verified)
+		text_printf(&words, ": %senforcement goes on by the kernel, grants end on time, nothing new is granted",
+			    verified < report->n_interfaces ? "where it is verified, " : "");
+	else
+		text_printf(&words, ": nothing new is granted, and NO INTERFACE IS SHOWN TO BE FILTERED; start it");
 	show_paragraph(out, &words, indent, indent + 2);
 }
 

@@ -9,7 +9,17 @@
 
 #include "util.h"
 
-static int fill_ports(struct datapath *dp, struct report *report)
+/* The map knows no more than that a feed named the port, too, for whichever protocol. */
+static bool is_by_config(const struct conf *conf, const struct report_port *port, uint8_t protected)
+{
+	for (size_t i = 0; i < conf->n_protect; i++) {
+		if (conf->protect[i].port == port->port && conf->protect[i].protos & port->proto_bit)
+			return true;
+	}
+	return !(protected & PROTECTED_LEARNED);
+}
+
+static int fill_ports(struct datapath *dp, const struct conf *conf, struct report *report)
 {
 	report->ports = calloc(JITGATE_PORT_RULES_MAX, sizeof(*report->ports));
 	if (!report->ports)
@@ -22,8 +32,8 @@ static int fill_ports(struct datapath *dp, struct report *report)
 
 			if (!(protos & bit) || report->n_ports == JITGATE_PORT_RULES_MAX)
 				continue;
-			*out = (struct report_port){
-				.port = (uint16_t)port, .proto_bit = bit, .by_config = !(protos & PROTECTED_LEARNED)};
+			*out = (struct report_port){.port = (uint16_t)port, .proto_bit = bit};
+			out->by_config = is_by_config(conf, out, protos);
 			out->counted = datapath_read_port(dp, out->port, bit, &out->counters) == 0;
 			report->n_ports++;
 		}
@@ -31,7 +41,7 @@ static int fill_ports(struct datapath *dp, struct report *report)
 	return 0;
 }
 
-int report_fill_maps(struct datapath *dp, struct report *report)
+int report_fill_maps(struct datapath *dp, const struct conf *conf, struct report *report)
 {
 	struct gate_state state;
 	int r = datapath_read_stats(dp, report->counters);
@@ -40,7 +50,7 @@ int report_fill_maps(struct datapath *dp, struct report *report)
 		return r;
 	datapath_gate_ops.get_state(dp, &state);
 	report->mode = state.mode;
-	return fill_ports(dp, report);
+	return fill_ports(dp, conf, report);
 }
 
 void report_fill_interface(struct datapath *dp, const struct netif *netif, struct report_interface *out)

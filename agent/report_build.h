@@ -9,8 +9,9 @@
 #include "datapath.h"
 #include "report.h"
 
-/* Mode, counters and protected ports with theirs. 0 or -errno; on error the report is to be cleared. */
-int report_fill_maps(struct datapath *dp, struct report *report);
+/* Mode, counters and protected ports with theirs; conf tells which it names. 0 or -errno; on error the report is to be
+ * cleared. */
+int report_fill_maps(struct datapath *dp, const struct conf *conf, struct report *report);
 
 /* The interface as the kernel shows it now, verified or with the reason why not. */
 void report_fill_interface(struct datapath *dp, const struct netif *netif, struct report_interface *out);

@@ -14,6 +14,7 @@ void selftest_clear(struct selftest *test)
 {
 	free(test->frames);
 	free(test->attached);
+	free(test->unverified);
 	*test = (struct selftest){0};
 }
 
@@ -57,6 +58,19 @@ int selftest_add_attached(struct selftest *test, const char *interface, const st
 	return 0;
 }
 
+int selftest_add_unverified(struct selftest *test, const char *interface, const char *why)
+{
+	struct selftest_unverified *grown = reallocarray(test->unverified, test->n_unverified + 1, sizeof(*grown));
+
+	if (!grown)
+		return -ENOMEM;
+	test->unverified = grown;
+	grown += test->n_unverified++;
+	snprintf(grown->interface, sizeof(grown->interface), "%s", interface);
+	snprintf(grown->why, sizeof(grown->why), "%s", why);
+	return 0;
+}
+
 static struct selftest_count add_up(const struct selftest *test)
 {
 	struct selftest_count total = {0};
@@ -78,8 +92,8 @@ static bool is_pinned_same(const struct selftest *test)
 	return !*test->pinned_gate || strcmp(test->pinned_gate, test->tried.gate) == 0;
 }
 
-/* The program that was tried is the one that is in force, wherever one is. */
-static bool is_in_force(const struct selftest *test)
+/* The program that was tried has the tags of the one in force, wherever one is. */
+static bool has_tags_in_force(const struct selftest *test)
 {
 	for (size_t i = 0; i < test->n_attached; i++) {
 		if (!is_same(test, &test->attached[i].tags))
@@ -88,11 +102,32 @@ static bool is_in_force(const struct selftest *test)
 	return is_pinned_same(test);
 }
 
+static bool is_unverified(const struct selftest *test, const char *interface)
+{
+	for (size_t i = 0; i < test->n_unverified; i++) {
+		if (strcmp(test->unverified[i].interface, interface) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Not by the tags alone: the same program with other maps is as good as none. */
+static bool is_in_force(const struct selftest *test)
+{
+	return has_tags_in_force(test) && !test->n_unverified && !*test->unclear;
+}
+
+/* Pinned, but on no interface: then it holds nothing closed. */
+static bool is_idle(const struct selftest *test)
+{
+	return (test->pinned || *test->pinned_gate) && !test->n_attached;
+}
+
 bool selftest_is_good(const struct selftest *test)
 {
 	struct selftest_count total = add_up(test);
 
-	return total.frames > 0 && total.passed == total.frames && is_in_force(test);
+	return total.frames > 0 && total.passed == total.frames && is_in_force(test) && !is_idle(test);
 }
 
 /* ---------------------------------------------------------------- for people */
@@ -102,10 +137,50 @@ static void put_paragraph(struct text *out, const struct text *words, size_t res
 	show_paragraph(out, words, 0, rest);
 }
 
-static void add_interfaces(const struct selftest *test, struct text *words)
+/* Where what was tried is shown to be in force. */
+static size_t add_interfaces(const struct selftest *test, struct text *words)
 {
-	for (size_t i = 0; i < test->n_attached; i++)
-		text_printf(words, "%s%s", i ? ", " : "", test->attached[i].interface);
+	size_t named = 0;
+
+	for (size_t i = 0; i < test->n_attached; i++) {
+		const char *interface = test->attached[i].interface;
+
+		if (!is_unverified(test, interface))
+			text_printf(words, "%s%s", named++ ? ", " : "the program tried is the one on ", interface);
+	}
+	return named;
+}
+
+/* Behind what was said before, if anything. */
+static void add_unverified(const struct selftest *test, bool said, struct text *words)
+{
+	for (size_t i = 0; i < test->n_unverified; i++)
+		text_printf(words, "%s%s (%s)",
+			    i      ? ", "
+			    : said ? "; NOT VERIFIED: "
+				   : "NOT VERIFIED: ",
+			    test->unverified[i].interface, test->unverified[i].why);
+}
+
+static void put_force(const struct selftest *test, struct text *words)
+{
+	bool said = true;
+
+	if (*test->unclear)
+		text_printf(words, "but what is in force CANNOT BE TOLD: %s; restart jitgated", test->unclear);
+	else if (!has_tags_in_force(test))
+		text_printf(words, "but that is NOT the program in force");
+	else if (is_idle(test))
+		text_printf(words, "the program tried is the one that is pinned, but it is ATTACHED TO NO INTERFACE");
+	else if (!test->n_attached)
+		text_printf(words, "not attached: tested the program in this binary");
+	else
+		said = add_interfaces(test, words) > 0;
+	/* Why another program is not verified is told by its tags, below. */
+	if (has_tags_in_force(test))
+		add_unverified(test, said, words);
+	if (test->audit)
+		text_printf(words, "; AUDIT: nothing is dropped");
 }
 
 static void put_verdict(const struct selftest *test, struct text *out)
@@ -119,16 +194,7 @@ static void put_verdict(const struct selftest *test, struct text *out)
 	else
 		text_printf(&words, ", %zu SURPRISE%s; ", total.frames - total.passed,
 			    total.frames - total.passed == 1 ? "" : "S");
-	if (!is_in_force(test)) {
-		text_printf(&words, "but that is NOT the program in force");
-	} else if (test->n_attached) {
-		text_printf(&words, "the program tried is the one on ");
-		add_interfaces(test, &words);
-	} else if (*test->pinned_gate) {
-		text_printf(&words, "the program tried is the one that is pinned, but it is ATTACHED TO NO INTERFACE");
-	} else {
-		text_printf(&words, "not attached: tested the program in this binary");
-	}
+	put_force(test, &words);
 	text_printf(&words, " (tag %s, root %s)", test->tried.gate, test->tried.root);
 	put_paragraph(out, &words, 2);
 }
@@ -136,6 +202,29 @@ static void put_verdict(const struct selftest *test, struct text *out)
 static const char *tag_or_none(const char *tag)
 {
 	return *tag ? tag : "none";
+}
+
+static bool is_attached(const struct selftest *test, const char *interface)
+{
+	for (size_t i = 0; i < test->n_attached; i++) {
+		if (strcmp(test->attached[i].interface, interface) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Beside a program that is another one: interfaces that have none. */
+static void put_unattached(const struct selftest *test, struct text *out)
+{
+	for (size_t i = 0; i < test->n_unverified && !has_tags_in_force(test); i++) {
+		const struct selftest_unverified *at = &test->unverified[i];
+		_cleanup_text_ struct text words = {0};
+
+		if (is_attached(test, at->interface))
+			continue;
+		text_printf(&words, "%s: NOT VERIFIED: %s", at->interface, at->why);
+		put_paragraph(out, &words, 2);
+	}
 }
 
 /* Each program that is another one, with both tags, and what to do. */
@@ -156,6 +245,7 @@ static void put_differences(const struct selftest *test, struct text *out)
 		text_printf(&words, "; restart jitgated: systemctl restart jitgated");
 		put_paragraph(out, &words, 2);
 	}
+	put_unattached(test, out);
 	if (!is_pinned_same(test)) {
 		_cleanup_text_ struct text words = {0};
 
@@ -228,13 +318,18 @@ void selftest_text(const struct selftest *test, bool all, struct text *out)
 
 /* ---------------------------------------------------------------- for programs */
 
+static void put_string_or_null(struct text *out, const char *s)
+{
+	if (*s)
+		text_json_string(out, s);
+	else
+		text_printf(out, "null");
+}
+
 static void put_tag(struct text *out, const char *name, const char *tag)
 {
 	text_printf(out, ",\"%s\":", name);
-	if (*tag)
-		text_json_string(out, tag);
-	else
-		text_printf(out, "null");
+	put_string_or_null(out, tag);
 }
 
 static void put_program(const struct selftest *test, struct text *out)
@@ -256,7 +351,19 @@ static void put_program(const struct selftest *test, struct text *out)
 		put_tag(out, "root_tag", test->attached[i].tags.root);
 		text_printf(out, "}");
 	}
-	text_printf(out, "%s}", test->n_attached ? "]" : "");
+	text_printf(out, "%s,\"not_verified\":[", test->n_attached ? "]" : "");
+	for (size_t i = 0; i < test->n_unverified; i++) {
+		text_printf(out, "%s{\"interface\":", i ? "," : "");
+		text_json_string(out, test->unverified[i].interface);
+		text_printf(out, ",\"why\":");
+		text_json_string(out, test->unverified[i].why);
+		text_printf(out, "}");
+	}
+	text_printf(out, "],\"unclear\":");
+	put_string_or_null(out, test->unclear);
+	text_printf(out, ",\"mode\":");
+	put_string_or_null(out, !test->pinned || *test->unclear ? "" : test->audit ? "audit" : "enforce");
+	text_printf(out, "}");
 }
 
 static void put_kinds(const struct selftest *test, struct text *out)

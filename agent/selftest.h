@@ -12,6 +12,7 @@
 
 #include "corpus.h"
 #include "effect.h"
+#include "report.h"
 #include "text.h"
 
 #define SELFTEST_TAG_MAX 17 /* 16 hexadecimal digits; "": there is no program */
@@ -28,6 +29,12 @@ struct selftest_attached {
 	struct selftest_tags tags;
 };
 
+/* An interface that ought to be filtered, and is not shown to be. */
+struct selftest_unverified {
+	char interface[SELFTEST_WHERE_MAX];
+	char why[REPORT_WHY_MAX];
+};
+
 /* A frame that is worth a line. */
 struct selftest_frame {
 	enum corpus_kind kind;
@@ -42,9 +49,14 @@ struct selftest_count {
 /* Starts as {0}; free with selftest_clear. */
 struct selftest {
 	struct selftest_tags tried;
+	bool pinned;                        /* anything of ours is */
+	bool audit;                         /* what is in force drops nothing */
+	char unclear[256];                  /* why the pins cannot be judged; "": they can */
 	char pinned_gate[SELFTEST_TAG_MAX]; /* "": none is pinned */
 	struct selftest_attached *attached;
 	size_t n_attached;
+	struct selftest_unverified *unverified;
+	size_t n_unverified;
 	struct selftest_count kinds[_CORPUS_KIND_MAX];
 	struct selftest_frame *frames;
 	size_t n_frames;
@@ -59,8 +71,9 @@ void selftest_tag(const uint8_t bytes[8], char ret[SELFTEST_TAG_MAX]);
 int selftest_note(struct selftest *test, const struct corpus_case *c, const char *why, bool keep);
 /* Both strings are copied, and cut. 0 or -ENOMEM. */
 int selftest_add_attached(struct selftest *test, const char *interface, const struct selftest_tags *tags);
+int selftest_add_unverified(struct selftest *test, const char *interface, const char *why);
 
-/* No surprise, and whatever is in force is what was tried. */
+/* No surprise, and when anything is pinned, what was tried is in force wherever it ought to be. */
 bool selftest_is_good(const struct selftest *test);
 
 /* `all`: every frame that was kept, not only the surprises. */

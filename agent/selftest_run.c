@@ -7,7 +7,10 @@
 #include <errno.h>
 #include <string.h>
 
+#include "datapath.h"
 #include "gate_tags.h"
+#include "guarded.h"
+#include "report_build.h"
 #include "trial.h"
 
 /* On the way that packets take, from the root program on. Cases by hand are tried in audit mode, too. */
@@ -61,6 +64,38 @@ static int read_tags(const struct trial *trial, struct selftest *test, struct fa
 	return 0;
 }
 
+static int note_unverified(struct datapath *dp, const struct conf *conf, struct selftest *test)
+{
+	CLEANUP(report_clear) struct report report = {0};
+	int r = guarded_list(dp, conf, &report);
+
+	for (size_t i = 0; r == 0 && i < report.n_interfaces; i++) {
+		if (!report.interfaces[i].verified)
+			r = selftest_add_unverified(test, report.interfaces[i].name, report.interfaces[i].why);
+	}
+	return r;
+}
+
+/* What the tags do not show: whose maps the programs work on, in which mode, and which interface has none. */
+static int read_force(const struct conf *conf, struct selftest *test, struct failure *failure)
+{
+	_cleanup_datapath_ struct datapath *dp = NULL;
+	struct failure why = {0};
+	struct gate_state state;
+	int r = datapath_open_readonly(conf->pin_dir, &dp, &why);
+
+	test->pinned = r != -ENOENT;
+	if (r < 0) {
+		if (test->pinned)
+			snprintf(test->unclear, sizeof(test->unclear), "%.255s", why.text);
+		return 0;
+	}
+	datapath_gate_ops.get_state(dp, &state);
+	test->audit = state.mode == JITGATE_AUDIT;
+	r = note_unverified(dp, conf, test);
+	return r < 0 ? failure_set(failure, r, "cannot list the interfaces: %s", strerror(-r)) : 0;
+}
+
 static int open_trial(struct trial **ret, struct failure *failure)
 {
 	struct failure why = {0};
@@ -75,7 +110,7 @@ static int open_trial(struct trial **ret, struct failure *failure)
 	return r < 0 ? failure_set(failure, r, "%.400s (JITGATE_LOG=debug shows the kernel's words)", why.text) : 0;
 }
 
-int selftest_run(const char *pin_dir, bool keep_all, struct selftest *ret, struct failure *failure)
+int selftest_run(const struct conf *conf, bool keep_all, struct selftest *ret, struct failure *failure)
 {
 	_cleanup_selftest_ struct selftest test = {0};
 	_cleanup_trial_ struct trial *trial = NULL;
@@ -84,7 +119,9 @@ int selftest_run(const char *pin_dir, bool keep_all, struct selftest *ret, struc
 	if (r == 0)
 		r = read_tags(trial, &test, failure);
 	if (r == 0)
-		r = gate_tags_read(pin_dir, &test, failure);
+		r = gate_tags_read(conf->pin_dir, &test, failure);
+	if (r == 0)
+		r = read_force(conf, &test, failure);
 	if (r == 0)
 		r = try_corpus(trial, keep_all, &test, failure);
 	if (r < 0)

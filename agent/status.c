@@ -77,16 +77,6 @@ static void fill_feed(struct daemon *d, struct clock_pair now, struct report *re
 		report->feed_state = e->current.taken.ns ? REPORT_FEED_STALE : REPORT_FEED_NEVER;
 }
 
-static void mark_ports_by_config(const struct daemon *d, struct report *report)
-{
-	for (size_t i = 0; i < report->n_ports; i++) {
-		uint8_t by_config = 0;
-
-		enforcer_wanted_protos(&d->enforcer, report->ports[i].port, &by_config);
-		report->ports[i].by_config = by_config & report->ports[i].proto_bit;
-	}
-}
-
 /* On error *ret_what is what could not be done. */
 static int build_report(struct daemon *d, struct report *report, const char **ret_what)
 {
@@ -97,7 +87,7 @@ static int build_report(struct daemon *d, struct report *report, const char **re
 		.now = now.wall, .version = JITGATE_VERSION, .agent_running = true, .n_allow = d->conf.n_allow};
 	fill_feed(d, now, report);
 	*ret_what = "read the maps";
-	r = report_fill_maps(d->dp, report);
+	r = report_fill_maps(d->dp, &d->conf, report);
 	if (r < 0)
 		return r;
 	*ret_what = "list what there is";
@@ -105,8 +95,6 @@ static int build_report(struct daemon *d, struct report *report, const char **re
 		r = fill_interfaces(d, report);
 	if (r == 0)
 		r = fill_grants(d, now, report);
-	if (r == 0)
-		mark_ports_by_config(d, report);
 	return r;
 }
 

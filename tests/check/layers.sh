@@ -22,7 +22,7 @@ owners() {
 cJSON_                              azure_json json_member
 cfg_                                conf_read
 curl_                               azure_http
-bpf_|libbpf_|btf__|ring_buffer__    datapath attach gate_maps gate_counters gate_tags trial
+bpf_|libbpf_|btf__|ring_buffer__    datapath attach verify gate_maps gate_counters gate_tags trial
 mnl_                                netif
 seccomp_|capng_                     sandbox
 EOF

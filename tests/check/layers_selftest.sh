@@ -98,7 +98,7 @@ check "an EDGE header in CORE is found" broken_by cidr "$core_edge" 'agent/cidr.
 check "a curl call in jitgated is found" broken_by daemon "$curl_call" 'agent/daemon.c: only azure_http may use curl_easy_init'
 check "cJSON in jitgated is found" broken_by feed_server "$json_call" 'agent/feed_server.c: only azure_json json_member may use cJSON_Parse'
 check "a bpf call in jitgate-azure is found" broken_by jitgate_azure "$bpf_call" \
-  'agent/jitgate_azure.c: only datapath attach gate_maps gate_counters gate_tags trial may use bpf_map_freeze'
+  'agent/jitgate_azure.c: only datapath attach verify gate_maps gate_counters gate_tags trial may use bpf_map_freeze'
 check "jitgated linked with curl is found" linked_with_curl
 check "control: the tree restored passes" tests/check/layers.sh
 cd "$origin" || exit 1

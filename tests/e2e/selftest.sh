@@ -107,7 +107,7 @@ is "jitgated was restarted: exit code" 0 $rc
 stop jitgated
 rm "$pin/link_$srv_if"
 run
-is "pinned, but attached nowhere: exit code" 0 $rc
+is "pinned, but attached nowhere: exit code" 1 $rc
 like "pinned, but attached nowhere: said" 'ATTACHED TO NO INTERFACE' "$(paste -sd ' ' <<<"$said" | tr -s ' ')"
 
 # 4. Who may, and how it is called.

@@ -182,6 +182,19 @@ static void dead_agent_comes_first_and_what_goes_on_is_said(void **state)
 	assert_says(&s.report, "\n  enforcing on eth0 (native, verified); 2 ports, 1 grant\n");
 }
 
+static void without_agent_nothing_is_said_to_go_on_unless_verified(void **state)
+{
+	struct sample s;
+
+	(void)state;
+	fill_sample(&s);
+	s.report.agent_running = false;
+	s.report.interfaces[0].verified = false;
+	assert_says(&s.report, "nothing new is granted, and NO INTERFACE IS SHOWN TO BE FILTERED");
+	s.report.n_interfaces = 0;
+	assert_says(&s.report, "nothing new is granted, and NO INTERFACE IS SHOWN TO BE FILTERED");
+}
+
 static void unverified_interface_comes_first_with_its_reason(void **state)
 {
 	struct sample s;
@@ -806,6 +819,7 @@ int main(void)
 		cmocka_unit_test(list_says_source_port_deadline_who_and_why),
 		cmocka_unit_test(empty_list_says_so),
 		cmocka_unit_test(dead_agent_comes_first_and_what_goes_on_is_said),
+		cmocka_unit_test(without_agent_nothing_is_said_to_go_on_unless_verified),
 		cmocka_unit_test(unverified_interface_comes_first_with_its_reason),
 		cmocka_unit_test(audit_mode_comes_first),
 		cmocka_unit_test(stale_feed_comes_first_with_its_last_error_below),

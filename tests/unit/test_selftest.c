@@ -67,6 +67,16 @@ static void expect_text(struct selftest *test, bool good, const char *expected)
 	selftest_clear(test);
 }
 
+static void expect_json(const struct selftest *test, bool all, const char *expected)
+{
+	_cleanup_text_ struct text text = {0};
+
+	selftest_json(test, all, &text);
+	assert_int_equal(text.failed, 0);
+	if (!strstr(text.data, expected))
+		fail_msg("'%s' is not in '%s'", expected, text.data);
+}
+
 static void tags_are_hexadecimal(void **state)
 {
 	const uint8_t bytes[8] = {0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77};
@@ -93,7 +103,61 @@ static void pinned_and_not_attached_is_said(void **state)
 
 	(void)state;
 	memcpy(test.pinned_gate, TRIED, sizeof(TRIED));
-	expect_text(&test, true, "the one that is pinned, but it is ATTACHED TO NO INTERFACE");
+	expect_text(&test, false, "the one that is pinned, but it is ATTACHED TO NO INTERFACE");
+	test = tried(2, 0);
+	test.pinned = true;
+	assert_int_equal(selftest_add_unverified(&test, "eth0", "no program"), 0);
+	expect_text(&test, false, "ATTACHED TO NO INTERFACE; NOT VERIFIED: eth0 (no program) (tag");
+}
+
+static void the_same_program_with_other_maps_is_not_good(void **state)
+{
+	struct selftest test = tried(1, 0);
+
+	(void)state;
+	attach(&test, "eth0", TRIED, TRIED_ROOT);
+	assert_int_equal(selftest_add_unverified(&test, "eth0", "other maps"), 0);
+	expect_json(&test, false, "\"in_force\":false,");
+	expect_json(&test, false, "\"not_verified\":[{\"interface\":\"eth0\",\"why\":\"other maps\"}]");
+	expect_text(&test, false, "1 frame, no surprise; NOT VERIFIED: eth0 (other maps) (tag");
+}
+
+static void an_interface_without_it_is_not_good(void **state)
+{
+	struct selftest test = tried(1, 0);
+
+	(void)state;
+	attach(&test, "eth0", TRIED, TRIED_ROOT);
+	assert_int_equal(selftest_add_unverified(&test, "eth1", "no program"), 0);
+	expect_text(&test, false, "the program tried is the one on eth0; NOT VERIFIED: eth1 (no program) (tag");
+	test = tried(1, 0);
+	attach(&test, "eth0", STALE, TRIED_ROOT);
+	assert_int_equal(selftest_add_unverified(&test, "eth0", "another filter"), 0);
+	assert_int_equal(selftest_add_unverified(&test, "eth1", "no program"), 0);
+	expect_text(&test, false, "restart jitgated: systemctl restart jitgated eth1: NOT VERIFIED: no program KIND");
+}
+
+static void pins_that_cannot_be_judged_are_not_good(void **state)
+{
+	struct selftest test = tried(1, 0);
+
+	(void)state;
+	attach(&test, "eth0", TRIED, TRIED_ROOT);
+	snprintf(test.unclear, sizeof(test.unclear), "the pin x is missing");
+	expect_json(&test, false, "\"in_force\":false,");
+	expect_json(&test, false, "\"unclear\":\"the pin x is missing\",\"mode\":null}");
+	expect_text(&test, false, "but what is in force CANNOT BE TOLD: the pin x is missing; restart jitgated (tag");
+}
+
+static void audit_is_said(void **state)
+{
+	struct selftest test = tried(1, 0);
+
+	(void)state;
+	test.pinned = test.audit = true;
+	attach(&test, "eth0", TRIED, TRIED_ROOT);
+	expect_json(&test, false, "\"mode\":\"audit\"");
+	expect_text(&test, true, "the program tried is the one on eth0; AUDIT: nothing is dropped (tag");
 }
 
 static void interfaces_are_named(void **state)
@@ -167,16 +231,6 @@ static void verbose_has_every_frame_that_was_kept(void **state)
 	selftest_clear(&test);
 }
 
-static void expect_json(const struct selftest *test, bool all, const char *expected)
-{
-	_cleanup_text_ struct text text = {0};
-
-	selftest_json(test, all, &text);
-	assert_int_equal(text.failed, 0);
-	if (!strstr(text.data, expected))
-		fail_msg("'%s' is not in '%s'", expected, text.data);
-}
-
 static void json_names_the_programs(void **state)
 {
 	struct selftest test = tried(1, 0);
@@ -184,7 +238,8 @@ static void json_names_the_programs(void **state)
 	(void)state;
 	expect_json(&test, false,
 		    "{\"program\":{\"in_force\":null,\"tag\":\"" TRIED "\",\"root_tag\":\"" TRIED_ROOT
-		    "\",\"pinned_tag\":null,\"attached\":null},\"frames\":1,\"passed\":1,\"families\":[{");
+		    "\",\"pinned_tag\":null,\"attached\":null,\"not_verified\":[],\"unclear\":null,\"mode\":null},"
+		    "\"frames\":1,\"passed\":1,\"families\":[{");
 	memcpy(test.pinned_gate, TRIED, sizeof(TRIED));
 	expect_json(&test, false, "{\"program\":{\"in_force\":null,");
 	memcpy(test.pinned_gate, STALE, sizeof(STALE));
@@ -195,7 +250,7 @@ static void json_names_the_programs(void **state)
 		&test, false,
 		"\"in_force\":false,\"tag\":\"" TRIED "\",\"root_tag\":\"" TRIED_ROOT
 		"\",\"pinned_tag\":null,\"attached\":[{\"interface\":\"eth0\",\"tag\":null,\"root_tag\":\"" TRIED_ROOT
-		"\"}]}");
+		"\"}],\"not_verified\":[]");
 	selftest_clear(&test);
 }
 
@@ -221,6 +276,10 @@ int main(void)
 		cmocka_unit_test(tags_are_hexadecimal),
 		cmocka_unit_test(nothing_attached_is_good_and_said),
 		cmocka_unit_test(pinned_and_not_attached_is_said),
+		cmocka_unit_test(the_same_program_with_other_maps_is_not_good),
+		cmocka_unit_test(an_interface_without_it_is_not_good),
+		cmocka_unit_test(pins_that_cannot_be_judged_are_not_good),
+		cmocka_unit_test(audit_is_said),
 		cmocka_unit_test(interfaces_are_named),
 		cmocka_unit_test(a_surprise_is_not_good),
 		cmocka_unit_test(no_frame_at_all_is_not_good),

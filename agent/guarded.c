@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * EDGE. See guarded.h.
+ */
+#include "guarded.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "report_build.h"
+#include "util.h"
+
+static bool is_listed(const struct report *report, const char *name, uint32_t ifindex)
+{
+	for (size_t i = 0; i < report->n_interfaces; i++) {
+		const struct report_interface *known = &report->interfaces[i];
+
+		if ((ifindex && known->ifindex == ifindex) || strcmp(known->name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static struct report_interface *append(struct report *report)
+{
+	size_t n = report->n_interfaces;
+	struct report_interface *grown = reallocarray(report->interfaces, n + 1, sizeof(*grown));
+
+	if (!grown)
+		return NULL;
+	report->interfaces = grown;
+	report->n_interfaces++;
+	return grown + n;
+}
+
+static int add(struct datapath *dp, const struct netif *netif, struct report *report)
+{
+	struct report_interface *out = append(report);
+
+	if (!out)
+		return -ENOMEM;
+	report_fill_interface(dp, netif, out);
+	return 0;
+}
+
+/* One that nothing more can be asked about. */
+static int add_missing(const char *name, const char *why, struct report *report)
+{
+	struct report_interface *out = append(report);
+
+	if (!out)
+		return -ENOMEM;
+	*out = (struct report_interface){.xdp_mode = "none"};
+	snprintf(out->name, sizeof(out->name), "%s", name);
+	snprintf(out->why, sizeof(out->why), "%s", why);
+	return 0;
+}
+
+static int add_linked(struct datapath *dp, struct report *report)
+{
+	_cleanup_free_ struct datapath_link *links = NULL;
+	size_t n = 0;
+	int r = datapath_linked(dp, &links, &n);
+
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		struct netif netif = {.ifindex = links[i].ifindex};
+
+		memcpy(netif.name, links[i].name, sizeof(netif.name));
+		r = netif.ifindex ? add(dp, &netif, report)
+				  : add_missing(netif.name, "the link is detached; restart jitgated", report);
+	}
+	return r;
+}
+
+static int add_selected(struct datapath *dp, const struct netif *netifs, size_t n, struct report *report)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		if (!is_listed(report, netifs[i].name, netifs[i].ifindex))
+			r = add(dp, &netifs[i], report);
+	}
+	return r;
+}
+
+/* By its name, or all uplinks as jitgated would pick them. One name that is wrong does not hide the others. */
+static int add_meant(struct datapath *dp, char *const *name, struct report *report)
+{
+	_cleanup_free_ struct netif *netifs = NULL;
+	struct failure failure = {0};
+	size_t n = 0;
+	int r = netif_select(name, name ? 1 : 0, !name, &netifs, &n, &failure);
+
+	if (r == 0)
+		return add_selected(dp, netifs, n, report);
+	if (!name || is_listed(report, *name, 0))
+		return r == -ENODEV || name ? 0 : r;
+	return add_missing(*name,
+			   r == -ENODEV       ? "there is no such interface"
+			   : r == -EOPNOTSUPP ? "it is not an Ethernet interface"
+					      : strerror(-r),
+			   report);
+}
+
+int guarded_list(struct datapath *dp, const struct conf *conf, struct report *report)
+{
+	int r = add_linked(dp, report);
+
+	if (r == 0 && conf->interfaces_auto)
+		r = add_meant(dp, NULL, report);
+	for (size_t i = 0; r == 0 && i < conf->n_interfaces; i++)
+		r = add_meant(dp, &conf->interfaces[i], report);
+	return r;
+}

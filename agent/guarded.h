@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * EDGE. The interfaces that ought to be filtered, as far as a reader of the pins can tell: those that a link is pinned
+ * for, and those that the config means. Each is verified, or has the reason why not. Reads only.
+ */
+#ifndef GUARDED_H
+#define GUARDED_H
+
+#include "conf.h"
+#include "datapath.h"
+#include "report.h"
+
+/* Fill report->interfaces and their number; freed by report_clear. 0 or -errno. */
+int guarded_list(struct datapath *dp, const struct conf *conf, struct report *report);
+
+#endif
