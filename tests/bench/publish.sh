@@ -38,7 +38,7 @@ check_marks README.md
 check_marks docs/bench.md
 jq -e '.unsound == []' "$from/bench.json" >/dev/null || fail "the last run is not sound"
 jq -e '.noisy == []' "$from/bench.json" >/dev/null ||
-  fail "the last run was disturbed, some rates differ by half from round to round; see .noisy in $from/bench.json"
+  fail "the last run was disturbed, some rates differ by a quarter from round to round; see .noisy in $from/bench.json"
 
 tables=$(mktemp) whole=$(mktemp)
 trap 'rm -f "$tables" "$whole"' EXIT

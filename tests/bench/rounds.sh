@@ -26,7 +26,7 @@ settings=${BENCH_SETTINGS:-v4/16 v4/1 v4/256 v4/10000 v4/100000 v6/16 v6/100000 
 # Where the frames come from: N of @N is the number of grants.
 declare -A sources=([flood]=any [flood_near]=near:@N [unprotected]=any [granted]=@N)
 declare -A port=([flood]=$closed_port [flood_near]=$closed_port [granted]=$closed_port [unprotected]=$open_port)
-able=() playing=()
+able=() playing=() step=0
 
 say() { jq -nc "$@" >>"$out"; }
 

@@ -1,8 +1,8 @@
 # The lines of a run, slurped, become bench.json. $machine is an object, $agent a list of one. Of each contestant and case the median of the
 # rounds counts; `of_bare` is the median of the ratios to bare XDP in the same round, so that what the machine did besides meets both.
 # A measurement with an error has no part in it and is listed; where no more than half of the rounds are left, or none could be
-# begun, there is no figure to trust: `unsound`. Where the fastest round has one and a half times the slowest, the machine did
-# something else besides: `noisy`.
+# begun, there is no figure to trust: `unsound`. Where more than one round is a quarter off the median, the machine did something
+# else besides: `noisy`.
 def median: sort | if length == 0 then null elif length % 2 == 1 then .[length / 2 | floor]
   else (.[length / 2 - 1] + .[length / 2]) / 2 end;
 def round3: if . == null then null else . * 1000 | round / 1000 end;
@@ -41,7 +41,8 @@ map(select(.title)) as $contestants
     run_ns: $run_ns,
     agent: $agent[0],
     errors: map(select(.error)),
-    noisy: [$cases[] | select((.rounds | max) > 1.5 * (.rounds | min)) | {case, contestant, family, grants, rounds}],
+    noisy: [$cases[] | (.rounds | median) as $middle | select([.rounds[] | select((. - $middle | fabs) > $middle / 4)] | length > 1)
+      | {case, contestant, family, grants, rounds}],
     unsound: [(.[] | select(.error and .round == null)), (
       map(select(.case)) | group_by(.case, .family, .grants, .contestant)[]
       | select((map(select(.error == null)) | length) * 2 <= length) | .[0])

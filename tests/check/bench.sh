@@ -76,7 +76,7 @@ half_in_error_is_unsound() {
 }
 disturbed_is_noisy() {
   begin_lines
-  rate bare_drop 1 4 && rate bare_drop 2 5 && rate native 1 2.6 && rate native 2 4
+  rate bare_drop 1 4 && rate bare_drop 2 4 && rate bare_drop 3 2 && rate native 1 2.6 && rate native 2 4 && rate native 3 5.1
   summary_says '.noisy | length == 1 and .[0].contestant == "native"'
 }
 not_set_up_is_unsound() {
@@ -117,7 +117,7 @@ check "a target that is missed is not reached" slow_is_not_reached
 check "a measurement with an error has no part in the figures" errors_do_not_count
 check "with half of the rounds in error the run is not sound" half_in_error_is_unsound
 check "nor when a contestant cannot be set up" not_set_up_is_unsound
-check "a rate that differs by half between rounds is noisy" disturbed_is_noisy
+check "a rate of which two rounds are a quarter off is noisy" disturbed_is_noisy
 check "nanoseconds are those over an empty program" nanoseconds_are_over_the_empty_program
 check "table and chart can be made of it" report_and_chart
 end_checks
