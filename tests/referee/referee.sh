@@ -15,10 +15,10 @@
 . "$(dirname "${BASH_SOURCE[0]}")/mutants.bash"
 
 is_number() { [[ $1 =~ ^[0-9]{1,12}$ ]]; }
-is_number "${FRAMES-1}" || die "FRAMES=$FRAMES: give a number of at least 1"
-((10#${FRAMES-1} > 0)) || die "FRAMES=$FRAMES: give a number of at least 1"
-is_number "${SEED-1}" || die "SEED=$SEED: give the number that was printed"
-is_number "${TRAIN-1}" || die "TRAIN=$TRAIN: give the number of a train"
+is_number "${FRAMES:-1}" || die "FRAMES=$FRAMES: give a number of at least 1"
+((10#${FRAMES:-1} > 0)) || die "FRAMES=$FRAMES: give a number of at least 1"
+is_number "${SEED:-1}" || die "SEED=$SEED: give the number that was printed"
+is_number "${TRAIN:-1}" || die "TRAIN=$TRAIN: give the number of a train"
 frames=${FRAMES:-100000} first=${TRAIN:-0}
 [[ -z ${TRAIN-} ]] || frames=1
 seed=${SEED:-$((EPOCHSECONDS * 1000 + RANDOM % 1000))}
