@@ -82,7 +82,7 @@ datapath := datapath attach verify detach gate_maps gate_counters
 jitgated_src := jitgated daemon status report_build feed_server control_server $(datapath) netif clock loop sandbox usock notify sysctl \
 	conf_file files log
 jitgated_pkg := libbpf libconfuse zlib libcap-ng libseccomp libmnl
-jitgate-azure_src := jitgate_azure feed_client azure_http azure_poll clock conf_file feed_link usock sandbox notify files log
+jitgate-azure_src := jitgate_azure feed_client azure_http azure_poll azure_said clock conf_file feed_link usock sandbox notify files log
 jitgate-azure_pkg := libcurl libcjson libconfuse libcap-ng libseccomp
 jitgate_src := jitgate ask offline guarded report_build selftest_run gate_tags trial trial_case $(datapath) netif clock usock conf_file conf_here files log
 jitgate_pkg := libbpf libconfuse libmnl

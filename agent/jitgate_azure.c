@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
  * TOP. The Azure feed: asks Azure by its schedule and when jitgated says so, sends jitgated the snapshot. Holds no
- * power over packets: at worst it says nothing, and grants run out at their own ends. Decides and logs; asking is
- * azure_poll's.
+ * power over packets: at worst it says nothing, and grants run out at their own ends. Decides when; asking is
+ * azure_poll's, what was said is kept and told by azure_said.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -16,11 +16,11 @@
 
 #include "azure_http.h"
 #include "azure_poll.h"
+#include "azure_said.h"
 #include "clock.h"
 #include "conf_file.h"
 #include "exit_codes.h"
 #include "feed_client.h"
-#include "feed_msg.h"
 #include "files.h"
 #include "log.h"
 #include "notify.h"
@@ -28,8 +28,6 @@
 #include "sandbox.h"
 
 #define CA_BYTES_MAX (16 * 1024 * 1024)
-#define CLOCK_SKEW_MAX_S 30   /* worth a line: grants end by our clock */
-#define CLOCK_SKEW_AGAIN_S 10 /* and another one when it has changed by so much */
 
 static const char usage_text[] = "usage: jitgate-azure [-c FILE]\n"
 				 "       jitgate-azure [-c FILE] --once\n"
@@ -54,12 +52,7 @@ struct agent {
 	int timer_fd; /* in boot time: the clock of poll(2) stands still in a suspended VM */
 	struct azure_asker asker;
 	struct pace pace;
-	struct azure_jit good;          /* the last good answer */
-	bool has_good, silent;          /* silent: Azure does not answer as it should */
-	char trouble[FEED_TROUBLE_MAX]; /* "" when the last poll was good */
-	struct wall_time trouble_at;
-	int64_t skew_s; /* as last logged */
-
+	struct azure_said said;
 	struct feed_client feed;
 };
 
@@ -80,120 +73,14 @@ static uint32_t seconds_until(struct boot_time at, struct boot_time now)
 	return at.ns > now.ns ? (uint32_t)((at.ns - now.ns + NS_PER_S - 1) / NS_PER_S) : 0;
 }
 
-/* ---------------------------------------------------------------- what Azure said */
-
-static bool was_refused(const struct azure_jit *jit, const struct azure_refused *refused)
-{
-	for (size_t i = 0; i < jit->n_refused; i++) {
-		if (azure_refused_equal(&jit->refused[i], refused))
-			return true;
-	}
-	return false;
-}
-
-static void log_refused(const struct azure_refused *refused)
-{
-	_cleanup_text_ struct text line = {0};
-
-	text_printf(&line, "refused port=%u source=", refused->port);
-	text_quoted(&line, refused->source);
-	text_printf(&line, " until=");
-	text_quoted(&line, refused->until);
-	text_printf(&line, " requestor=");
-	text_quoted(&line, refused->requestor);
-	text_printf(&line, " policy=");
-	text_quoted(&line, refused->policy);
-	text_printf(&line, " reason=");
-	text_quoted(&line, refused->why);
-	if (!line.failed)
-		log_notice("%s", line.data);
-}
-
-/* One line when there is something new, one for each refusal that was not there before. */
-static void log_answer(const struct agent *a, const struct azure_answer *answer)
-{
-	const struct azure_jit *jit = &answer->jit, *before = &a->good;
-	bool same = a->has_good && !a->silent && jit->n_policies == before->n_policies &&
-		    jit->snapshot.n_ports == before->snapshot.n_ports &&
-		    jit->snapshot.grants.n == before->snapshot.grants.n && jit->n_refused == before->n_refused;
-
-	if (!same)
-		log_info("Azure lists policies=%zu for_this_vm=%zu ports=%zu grants=%zu refused=%zu%s",
-			 answer->n_policies, jit->n_policies, jit->snapshot.n_ports, jit->snapshot.grants.n,
-			 jit->n_refused, jit->n_policies ? "" : "; no policy names this VM");
-	for (size_t i = 0; i < jit->n_refused; i++) {
-		if (!was_refused(before, &jit->refused[i]))
-			log_refused(&jit->refused[i]);
-	}
-}
-
-/* Grants end by this machine's clock. */
-static void log_skew(struct agent *a, struct wall_time azure)
-{
-	int64_t skew_s, change_s;
-
-	if (!azure.ns)
-		return;
-	skew_s = (clock_now().wall.ns - azure.ns) / NS_PER_S;
-	change_s = skew_s > a->skew_s ? skew_s - a->skew_s : a->skew_s - skew_s;
-	if (skew_s <= CLOCK_SKEW_MAX_S && skew_s >= -CLOCK_SKEW_MAX_S) {
-		a->skew_s = 0;
-		return;
-	}
-	if (change_s < CLOCK_SKEW_AGAIN_S)
-		return;
-	log_warning("this machine's clock is %" PRId64 " s %s Azure's, so grants end too %s; set it right",
-		    skew_s > 0 ? skew_s : -skew_s, skew_s > 0 ? "ahead of" : "behind", skew_s > 0 ? "early" : "late");
-	a->skew_s = skew_s;
-}
-
-static void show_status(const struct agent *a, struct boot_time now)
-{
-	char line[512];
-	uint32_t next_s = seconds_until(pace_next(&a->pace), now);
-
-	if (*a->trouble)
-		snprintf(line, sizeof(line), "STATUS=%s", a->trouble);
-	else
-		snprintf(line, sizeof(line), "STATUS=%zu ports, %zu grants, asking again in %" PRIu32 " s",
-			 a->good.snapshot.n_ports, a->good.snapshot.grants.n, next_s);
-	notify_send(a->notify_fd, line);
-}
-
-static void take_good(struct agent *a, struct azure_answer *answer)
-{
-	log_answer(a, answer);
-	log_skew(a, answer->date);
-	azure_jit_free(&a->good);
-	a->good = answer->jit;
-	answer->jit = (struct azure_jit){0};
-	a->good.snapshot.fresh_for_s = pace_fresh_for_s(&a->pace);
-	a->has_good = true;
-	a->silent = false;
-	a->trouble[0] = '\0';
-	feed_client_send_snapshot(&a->feed, &a->good.snapshot);
-}
-
-/* Nothing is granted, extended or taken away by this; jitgated is told, so that status can say it. */
-static void take_trouble(struct agent *a, const struct azure_answer *answer, struct clock_pair now)
-{
-	const char *why = answer->why.data && !answer->why.failed ? answer->why.data : "out of memory";
-	const char *detail = answer->detail.data && !answer->detail.failed ? answer->detail.data : "";
-
-	uint32_t next_s = seconds_until(pace_next(&a->pace), now.boot);
-
-	snprintf(a->trouble, sizeof(a->trouble), "%s; asking again in %" PRIu32 " s", why, next_s);
-	a->trouble_at = now.wall;
-	a->silent = true;
-	log_warning("%s; what is granted goes on to its own end, asking again in %" PRIu32 " s%s", why, next_s, detail);
-	feed_client_send_trouble(&a->feed, a->trouble_at, a->trouble);
-}
+/* ---------------------------------------------------------------- a poll */
 
 static void poll_azure(struct agent *a)
 {
 	_cleanup_azure_answer_ struct azure_answer answer = {0};
 	struct clock_pair now = clock_now();
 	struct pace_result result = {0};
+	uint32_t next_s;
 	int r;
 
 	pace_begin(&a->pace, now.boot);
@@ -208,13 +95,13 @@ static void poll_azure(struct agent *a)
 	};
 	now = clock_now();
 	pace_end(&a->pace, now.boot, &result, draw_chance());
+	next_s = seconds_until(pace_next(&a->pace), now.boot);
 	if (r)
-		take_trouble(a, &answer, now);
+		azure_said_trouble(&a->said, &answer, now.wall, next_s, &a->feed);
 	else
-		take_good(a, &answer);
-	log_debug("reads left: %" PRId64 ", next in %" PRIu32 " s", answer.remaining,
-		  seconds_until(pace_next(&a->pace), now.boot));
-	show_status(a, now.boot);
+		azure_said_good(&a->said, &answer, now.wall, pace_fresh_for_s(&a->pace), &a->feed);
+	log_debug("reads left: %" PRId64 ", next in %" PRIu32 " s", answer.remaining, next_s);
+	azure_said_status(&a->said, next_s, a->notify_fd);
 }
 
 /* ---------------------------------------------------------------- the service */
@@ -232,15 +119,6 @@ static void arm_timer(const struct agent *a)
 	spec.it_value.tv_sec = (time_t)(at.ns / NS_PER_S);
 	spec.it_value.tv_nsec = (long)(at.ns % NS_PER_S);
 	timerfd_settime(a->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL);
-}
-
-/* A new jitgated gets the last good snapshot, with the time it was taken at, and the trouble since. */
-static void tell_all(struct agent *a)
-{
-	if (a->has_good)
-		feed_client_send_snapshot(&a->feed, &a->good.snapshot);
-	if (*a->trouble)
-		feed_client_send_trouble(&a->feed, a->trouble_at, a->trouble);
 }
 
 /* Until SIGTERM or SIGINT. */
@@ -263,7 +141,7 @@ static int serve(struct agent *a)
 			pace_ask(&a->pace);
 		now = clock_now().boot;
 		if (feed_client_connect(&a->feed, now))
-			tell_all(a);
+			azure_said_again(&a->said, &a->feed);
 		if (now.ns >= pace_next(&a->pace).ns)
 			poll_azure(a);
 	}
@@ -272,7 +150,7 @@ static int serve(struct agent *a)
 static void free_agent(struct agent *a)
 {
 	azure_asker_free(&a->asker);
-	azure_jit_free(&a->good);
+	azure_said_free(&a->said);
 	feed_client_free(&a->feed);
 	close_fd(&a->timer_fd);
 }
@@ -308,20 +186,9 @@ static int run_once(const struct conf *conf, int stop_fd)
 	_cleanup_azure_asker_ struct azure_asker asker = {
 		.conf = &conf->azure, .max_grants = conf->max_grants, .stop_fd = stop_fd};
 	_cleanup_azure_answer_ struct azure_answer answer = {0};
-	_cleanup_text_ struct text out = {0};
 	int r = azure_poll(&asker, clock_now(), &answer);
 
-	if (r) {
-		log_err("%s%s", r == -ECANCELED || !answer.why.data ? "stopped" : answer.why.data,
-			answer.detail.data ? answer.detail.data : "");
-		return EXIT_FAILED;
-	}
-	azure_jit_report(&answer.jit, asker.vm.id, &out);
-	if (out.failed || fwrite(out.data, 1, out.len, stdout) != out.len || fflush(stdout)) {
-		log_err("cannot write the answer: %s", out.failed ? "out of memory" : strerror(errno));
-		return EXIT_FAILED;
-	}
-	return EXIT_OK;
+	return azure_said_once(r, &answer, asker.vm.id) ? EXIT_FAILED : EXIT_OK;
 }
 
 /* ---------------------------------------------------------------- start */

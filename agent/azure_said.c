@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * TOP. See azure_said.h. Owns the words in the journal about Azure's answers.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "azure_said.h"
+#include "log.h"
+#include "notify.h"
+
+#define CLOCK_SKEW_MAX_S 30   /* worth a line: grants end by our clock */
+#define CLOCK_SKEW_AGAIN_S 10 /* and another one when it has changed by so much */
+
+static bool was_refused(const struct azure_jit *jit, const struct azure_refused *refused)
+{
+	for (size_t i = 0; i < jit->n_refused; i++) {
+		if (azure_refused_equal(&jit->refused[i], refused))
+			return true;
+	}
+	return false;
+}
+
+static void log_refused(const struct azure_refused *refused)
+{
+	_cleanup_text_ struct text line = {0};
+
+	text_printf(&line, "refused port=%u source=", refused->port);
+	text_quoted(&line, refused->source);
+	text_printf(&line, " until=");
+	text_quoted(&line, refused->until);
+	text_printf(&line, " requestor=");
+	text_quoted(&line, refused->requestor);
+	text_printf(&line, " policy=");
+	text_quoted(&line, refused->policy);
+	text_printf(&line, " reason=");
+	text_quoted(&line, refused->why);
+	if (!line.failed)
+		log_notice("%s", line.data);
+}
+
+/* One line when there is something new, one for each refusal that was not there before. */
+static void log_answer(const struct azure_said *said, const struct azure_answer *answer)
+{
+	const struct azure_jit *jit = &answer->jit, *before = &said->good;
+	bool same = said->has_good && !said->silent && jit->n_policies == before->n_policies &&
+		    jit->snapshot.n_ports == before->snapshot.n_ports &&
+		    jit->snapshot.grants.n == before->snapshot.grants.n && jit->n_refused == before->n_refused;
+
+	if (!same)
+		log_info("Azure lists policies=%zu for_this_vm=%zu ports=%zu grants=%zu refused=%zu%s",
+			 answer->n_policies, jit->n_policies, jit->snapshot.n_ports, jit->snapshot.grants.n,
+			 jit->n_refused, jit->n_policies ? "" : "; no policy names this VM");
+	for (size_t i = 0; i < jit->n_refused; i++) {
+		if (!was_refused(before, &jit->refused[i]))
+			log_refused(&jit->refused[i]);
+	}
+}
+
+/* Grants end by this machine's clock. */
+static void log_skew(struct azure_said *said, struct wall_time now, struct wall_time azure)
+{
+	int64_t skew_s, change_s;
+
+	if (!azure.ns)
+		return;
+	skew_s = (now.ns - azure.ns) / NS_PER_S;
+	change_s = skew_s > said->skew_s ? skew_s - said->skew_s : said->skew_s - skew_s;
+	if (skew_s <= CLOCK_SKEW_MAX_S && skew_s >= -CLOCK_SKEW_MAX_S) {
+		said->skew_s = 0;
+		return;
+	}
+	if (change_s < CLOCK_SKEW_AGAIN_S)
+		return;
+	log_warning("this machine's clock is %" PRId64 " s %s Azure's, so grants end too %s; set it right",
+		    skew_s > 0 ? skew_s : -skew_s, skew_s > 0 ? "ahead of" : "behind", skew_s > 0 ? "early" : "late");
+	said->skew_s = skew_s;
+}
+
+void azure_said_good(struct azure_said *said, struct azure_answer *answer, struct wall_time now, uint32_t fresh_for_s,
+		     struct feed_client *feed)
+{
+	log_answer(said, answer);
+	log_skew(said, now, answer->date);
+	azure_jit_free(&said->good);
+	said->good = answer->jit;
+	answer->jit = (struct azure_jit){0};
+	said->good.snapshot.fresh_for_s = fresh_for_s;
+	said->has_good = true;
+	said->silent = false;
+	said->trouble[0] = '\0';
+	feed_client_send_snapshot(feed, &said->good.snapshot);
+}
+
+void azure_said_trouble(struct azure_said *said, const struct azure_answer *answer, struct wall_time now,
+			uint32_t next_s, struct feed_client *feed)
+{
+	const char *why = answer->why.data && !answer->why.failed ? answer->why.data : "out of memory";
+	const char *detail = answer->detail.data && !answer->detail.failed ? answer->detail.data : "";
+
+	snprintf(said->trouble, sizeof(said->trouble), "%s; asking again in %" PRIu32 " s", why, next_s);
+	said->trouble_at = now;
+	said->silent = true;
+	log_warning("%s; what is granted goes on to its own end, asking again in %" PRIu32 " s%s", why, next_s, detail);
+	feed_client_send_trouble(feed, said->trouble_at, said->trouble);
+}
+
+void azure_said_again(const struct azure_said *said, struct feed_client *feed)
+{
+	if (said->has_good)
+		feed_client_send_snapshot(feed, &said->good.snapshot);
+	if (*said->trouble)
+		feed_client_send_trouble(feed, said->trouble_at, said->trouble);
+}
+
+void azure_said_status(const struct azure_said *said, uint32_t next_s, int notify_fd)
+{
+	char line[512];
+
+	if (*said->trouble)
+		snprintf(line, sizeof(line), "STATUS=%s", said->trouble);
+	else
+		snprintf(line, sizeof(line), "STATUS=%zu ports, %zu grants, asking again in %" PRIu32 " s",
+			 said->good.snapshot.n_ports, said->good.snapshot.grants.n, next_s);
+	notify_send(notify_fd, line);
+}
+
+int azure_said_once(int r, const struct azure_answer *answer, const char *vm_id)
+{
+	_cleanup_text_ struct text out = {0};
+
+	if (r) {
+		log_err("%s%s", r == -ECANCELED || !answer->why.data ? "stopped" : answer->why.data,
+			answer->detail.data ? answer->detail.data : "");
+		return r;
+	}
+	azure_jit_report(&answer->jit, vm_id, &out);
+	if (out.failed || fwrite(out.data, 1, out.len, stdout) != out.len || fflush(stdout)) {
+		log_err("cannot write the answer: %s", out.failed ? "out of memory" : strerror(errno));
+		return -EIO;
+	}
+	return 0;
+}
+
+void azure_said_free(struct azure_said *said)
+{
+	azure_jit_free(&said->good);
+}
