@@ -163,6 +163,53 @@ static void set_token(struct emulator *em, const cJSON *body, struct answer *ans
 	answer_number(answer, "life_s", life_s);
 }
 
+static bool take_delay(const cJSON *body, const char *name, int64_t *delay_ms, struct answer *answer)
+{
+	const double unchanged = (double)*delay_ms;
+	double value;
+
+	if (!take_number(body, name, 0, 1e8, &unchanged, &value, answer))
+		return false;
+	*delay_ms = (int64_t)value;
+	return true;
+}
+
+static void set_latency(struct emulator *em, const cJSON *body, struct answer *answer)
+{
+	struct delays delays = em->delays;
+
+	if (!take_delay(body, "ms", &delays.arm_ms, answer) || !take_delay(body, "imds_ms", &delays.imds_ms, answer) ||
+	    !take_delay(body, "initiate_ms", &delays.initiate_ms, answer) ||
+	    !take_delay(body, "initiating_ms", &delays.initiating_ms, answer))
+		return;
+	em->delays = delays;
+	answer_json(answer, 200, cJSON_Duplicate(body, true));
+}
+
+static void replace_text(char **text, const char *with)
+{
+	if (!with)
+		return;
+	free(*text);
+	*text = must_copy(with);
+}
+
+/* The machine was moved, or it is another cloud's. Policies stay where they are. */
+static void set_vm(struct emulator *em, const cJSON *body, struct answer *answer)
+{
+	const char *id = json_string(body, "id");
+	char subscription[128], group[128];
+
+	if (id && resource_scope(id, subscription, group, sizeof(group)) < 0) {
+		answer_bad(answer, "\"id\" is not a resource id");
+		return;
+	}
+	replace_text(&em->vm.id, id);
+	replace_text(&em->vm.location, json_string(body, "location"));
+	replace_text(&em->vm.environment, json_string(body, "environment"));
+	answer_json(answer, 200, cJSON_Duplicate(body, true));
+}
+
 /* ---------------------------------------------------------------- initiate-fast */
 
 static cJSON *find_rule(const cJSON *machine, int number, const char *protocol)
@@ -196,7 +243,7 @@ static void add_rule(cJSON *machine, int number, const char *protocol)
 static struct policy *policy_with_rule(struct emulator *em, const char *vm, int number, const char *protocol)
 {
 	char subscription[128], group[128];
-	struct scope scope = {subscription, group, em->options->location, "default"};
+	struct scope scope = {subscription, group, em->vm.location, "default"};
 	struct policy *policy;
 	cJSON *machine;
 
@@ -250,7 +297,7 @@ static void initiate_fast(struct emulator *em, const cJSON *body, struct answer 
 		return;
 	}
 	if (!vm)
-		vm = em->options->vms[0];
+		vm = em->vm.id;
 	policy = policy_with_rule(em, vm, (int)port, json_string(body, "protocol"));
 	if (!policy) {
 		answer_bad(answer, "\"vm\" is not a resource id");
@@ -289,6 +336,7 @@ static void reset(struct emulator *em, const cJSON *body, struct answer *answer)
 	em->skew_ticks = em->linger_ticks = 0;
 	em->page_size = 0;
 	free(TAKE_PTR(em->requestor));
+	em->delays = em->options->delays;
 	answer_json(answer, 200, cJSON_CreateObject());
 }
 
@@ -307,6 +355,8 @@ static const struct {
 	{"POST", "page-size", true, set_page_size},
 	{"POST", "budget", true, set_budget},
 	{"POST", "token", true, set_token},
+	{"POST", "latency", true, set_latency},
+	{"POST", "vm", true, set_vm},
 	{"POST", "initiate-fast", true, initiate_fast},
 	{"GET", "stats", false, show_stats},
 	{"POST", "reset", false, reset},

@@ -13,27 +13,21 @@
 
 #include "faults.h"
 #include "http_util.h"
+#include "options.h"
 #include "policy_store.h"
 #include "tokens.h"
 
-#define VMS_MAX 64
 #define ENDPOINT_MAX 64
-
-struct options {
-	uint16_t imds_port, arm_port;
-	const char *tls_dir; /* NULL: a temporary one */
-	const char *vms[VMS_MAX];
-	size_t n_vms;
-	const char *location;
-	const char *policy_file;
-	int64_t latency_ms, initiate_delay_ms;
-	bool plain_arm;
-};
 
 /* The provider's own request limit, shown in a header. Without a set budget it starts again instead of refusing. */
 struct budget {
 	int64_t limit, left, window_ms, ends_mono_ms;
 	bool refuses;
+};
+
+/* Who the metadata service says that this machine is. */
+struct machine {
+	char *id, *location, *environment;
 };
 
 struct emulator {
@@ -42,6 +36,8 @@ struct emulator {
 	atomic_bool stopping;
 
 	pthread_mutex_t lock;
+	struct machine vm;
+	struct delays delays;
 	struct store store;
 	struct tokens tokens;
 	struct faults faults;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * The instance metadata service: its checks, the instance documents, the token. Speaks for the first VM.
+ * The instance metadata service: its checks, the instance documents, the token.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -106,14 +106,14 @@ static const char *last_segment(const char *id)
 
 static cJSON *compute_document(const struct emulator *em, const char *version)
 {
-	const char *vm = em->options->vms[0];
+	const char *vm = em->vm.id;
 	char subscription[128] = "", group[128] = "";
 	cJSON *doc = cJSON_CreateObject(), *set;
 
 	resource_scope(vm, subscription, group, sizeof(group));
 	if (strcmp(version, "2018-10-01") >= 0)
-		cJSON_AddStringToObject(doc, "azEnvironment", "AzurePublicCloud");
-	cJSON_AddStringToObject(doc, "location", em->options->location);
+		cJSON_AddStringToObject(doc, "azEnvironment", em->vm.environment);
+	cJSON_AddStringToObject(doc, "location", em->vm.location);
 	cJSON_AddStringToObject(doc, "name", last_segment(vm));
 	cJSON_AddStringToObject(doc, "offer", "debian-12");
 	cJSON_AddStringToObject(doc, "osType", "Linux");

@@ -263,6 +263,6 @@ void initiate_answer(struct emulator *em, const struct request *req, const struc
 	}
 	doc = initiate_document(em, TAKE_PTR(machines), json_string(body, "justification"));
 	policy_supersede(policy, doc);
-	policy_add_request(policy, cJSON_Duplicate(doc, true), mono_ms() + em->options->initiate_delay_ms);
+	policy_add_request(policy, cJSON_Duplicate(doc, true), mono_ms() + em->delays.initiating_ms);
 	answer_json(answer, 202, doc);
 }

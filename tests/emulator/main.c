@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * The emulator's command line, start and stop.
+ * The emulator's start and stop.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,149 +13,6 @@
 #include "service_time.h"
 #include "tls.h"
 #include "util.h"
-
-#define DEFAULT_VM                                                                                              \
-	"/subscriptions/20ff7fc3-e762-44dd-bd96-b71116dcdc23/resourceGroups/myRg1/providers/Microsoft.Compute/" \
-	"virtualMachines/vm1"
-
-static const char help_text[] =
-	"Usage: emulator [OPTION]...\n"
-	"Behaves like Azure's instance metadata service (http) and like the just-in-time access\n"
-	"resource of Azure Resource Manager (https), on 127.0.0.1 only. For tests and demonstrations.\n"
-	"\n"
-	"  --imds PORT           port of the metadata service (default 0: a free one)\n"
-	"  --arm PORT            port of the resource manager (default 0: a free one)\n"
-	"  --tls-dir DIR         where to write ca.pem (default: a temporary folder)\n"
-	"  --plain-arm           the resource manager speaks http\n"
-	"  --vm ID               a machine; the first is the one the metadata service speaks for\n"
-	"  --location NAME       its region (default westeurope)\n"
-	"  --policy FILE         start with this policy, or {\"value\":[policy...]}\n"
-	"  --latency MS          answer so much later\n"
-	"  --initiate-delay MS   how long a request stays Initiating\n"
-	"  -h, --help, --version\n"
-	"\n"
-	"When ready it prints one line: emulator: ready imds=URL arm=URL ca=FILE\n"
-	"\n"
-	"A session, with that line's values in $imds, $arm and $ca:\n"
-	"\n"
-	"  curl -sH Metadata:true \"$imds/metadata/instance/compute?api-version=2021-02-01\" | jq .\n"
-	"  vm=" DEFAULT_VM "\n"
-	"  token=$(curl -sH Metadata:true \"$imds/metadata/identity/oauth2/token?api-version=2018-02-01\\\n"
-	"&resource=https%3A%2F%2Fmanagement.azure.com%2F\" | jq -r .access_token)\n"
-	"  arm() { curl -s --cacert \"$ca\" -H \"Authorization: Bearer $token\" -H Content-Type:application/json "
-	"\"$@\"; }\n"
-	"  list=$arm/subscriptions/20ff7fc3-e762-44dd-bd96-b71116dcdc23/resourceGroups/myRg1/providers/\\\n"
-	"Microsoft.Security/locations/westeurope/jitNetworkAccessPolicies\n"
-	"  arm -X PUT \"$list/default?api-version=2020-01-01\" -d "
-	"'{\"kind\":\"Basic\",\"properties\":{\"virtualMachines\":[\n"
-	"    {\"id\":\"'$vm'\",\"ports\":[{\"number\":22,\"protocol\":\"TCP\",\"allowedSourceAddressPrefix\":\"*\",\n"
-	"     \"maxRequestAccessDuration\":\"PT3H\"}]}]}}'\n"
-	"  arm -X POST \"$list/default/initiate?api-version=2020-01-01\" -d '{\"virtualMachines\":[{\"id\":\"'$vm'\",\n"
-	"    \"ports\":[{\"number\":22,\"duration\":\"PT1H\",\"allowedSourceAddressPrefix\":\"203.0.113.7\"}]}],\n"
-	"    \"justification\":\"look at the log\"}'\n"
-	"  arm \"$list?api-version=2020-01-01\" | jq '.value[].properties.requests'\n"
-	"\n"
-	"Control, plain http on the metadata port:\n"
-	"\n"
-	"  POST   /emulator/initiate-fast {\"port\":22,\"source\":\"203.0.113.7\",\"seconds\":5}   a grant at once, no "
-	"checks;\n"
-	"                                 also \"vm\", \"protocol\", \"justification\"; makes the policy if missing\n"
-	"  POST   /emulator/revoke        {\"port\":22}              also \"vm\", \"source\"; what is left out matches "
-	"all\n"
-	"  POST   /emulator/fault         "
-	"{\"on\":\"list\",\"kind\":\"status\",\"status\":429,\"retry_after\":3,\"count\":2}\n"
-	"                                 on:   any imds arm compute network token versions list get put delete "
-	"initiate\n"
-	"                                 kind: status html empty not-json huge hang reset truncated wrong-length "
-	"slow\n"
-	"                                       dup-keys; without count until cleared\n"
-	"  GET    /emulator/fault         what is active\n"
-	"  DELETE /emulator/fault         clear; what hangs is let go\n"
-	"  POST   /emulator/requestor     {\"name\":\"alice@example.com\"}\n"
-	"  POST   /emulator/skew          {\"seconds\":3600}         the service's clock against this machine's\n"
-	"  POST   /emulator/linger        {\"seconds\":30}           ended requests read Initiated so much longer\n"
-	"  POST   /emulator/page-size     {\"policies\":1}           lists in pages, 0: in one\n"
-	"  POST   /emulator/budget        {\"requests\":10,\"window_s\":60}   then 429 until the window ends\n"
-	"  POST   /emulator/token         {\"life_s\":5,\"expire\":true}      life of new tokens; end those given out\n"
-	"  GET    /emulator/stats         requests seen, by operation\n"
-	"  POST   /emulator/reset         back to the start: no policies, no faults, counts 0\n"
-	"\n"
-	"  curl -s -X POST \"$imds/emulator/initiate-fast\" -d "
-	"'{\"port\":22,\"source\":\"203.0.113.7\",\"seconds\":5}'\n"
-	"  curl -s -X POST \"$imds/emulator/fault\" -d '{\"on\":\"arm\",\"kind\":\"hang\"}'\n";
-
-static int usage_error(const char *what)
-{
-	fprintf(stderr, "emulator: %s; see --help\n", what);
-	return -EINVAL;
-}
-
-static int take_option(int option, const char *value, struct options *options)
-{
-	char subscription[128], group[128];
-	long number = 0;
-
-	switch (option) {
-	case 'i':
-	case 'a':
-		if (text_number(value, 65535, &number))
-			return usage_error("a port is a number from 0 to 65535");
-		*(option == 'i' ? &options->imds_port : &options->arm_port) = (uint16_t)number;
-		return 0;
-	case 'l':
-	case 'd':
-		if (text_number(value, 24L * 3600 * 1000, &number))
-			return usage_error("a delay is a number of milliseconds");
-		*(option == 'l' ? &options->latency_ms : &options->initiate_delay_ms) = number;
-		return 0;
-	case 'v':
-		if (options->n_vms == VMS_MAX || resource_scope(value, subscription, group, sizeof(group)) < 0)
-			return usage_error("--vm needs a resource id, /subscriptions/S/resourceGroups/G/...");
-		options->vms[options->n_vms++] = value;
-		return 0;
-	case 't':
-		options->tls_dir = value;
-		return 0;
-	case 'r':
-		options->location = value;
-		return 0;
-	case 'f':
-		options->policy_file = value;
-		return 0;
-	case 'p':
-		options->plain_arm = true;
-		return 0;
-	default:
-		return usage_error("unknown option or missing value");
-	}
-}
-
-static int parse_options(int argc, char **argv, struct options *options)
-{
-	static const struct option known[] = {{"imds", required_argument, NULL, 'i'},
-					      {"arm", required_argument, NULL, 'a'},
-					      {"tls-dir", required_argument, NULL, 't'},
-					      {"plain-arm", no_argument, NULL, 'p'},
-					      {"vm", required_argument, NULL, 'v'},
-					      {"location", required_argument, NULL, 'r'},
-					      {"policy", required_argument, NULL, 'f'},
-					      {"latency", required_argument, NULL, 'l'},
-					      {"initiate-delay", required_argument, NULL, 'd'},
-					      {NULL, 0, NULL, 0}};
-	int option, r;
-
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
-		r = take_option(option, optarg, options);
-		if (r < 0)
-			return r;
-	}
-	if (optind != argc)
-		return usage_error("there are no arguments besides options");
-	if (!options->n_vms)
-		options->vms[options->n_vms++] = DEFAULT_VM;
-	return 0;
-}
 
 /* ---------------------------------------------------------------- files */
 
@@ -283,8 +139,19 @@ static void block_signals(sigset_t *ret)
 	signal(SIGPIPE, SIG_IGN);
 }
 
+static void take_options(struct emulator *em)
+{
+	em->vm.id = must_copy(em->options->vm);
+	em->vm.location = must_copy(em->options->location);
+	em->vm.environment = must_copy(em->options->environment);
+	em->delays = em->options->delays;
+}
+
 static void free_emulator(struct emulator *em)
 {
+	free(em->vm.id);
+	free(em->vm.location);
+	free(em->vm.environment);
 	store_free(&em->store);
 	free(em->requestor);
 	pthread_mutex_destroy(&em->lock);
@@ -292,7 +159,7 @@ static void free_emulator(struct emulator *em)
 
 int main(int argc, char **argv)
 {
-	struct options options = {.location = "westeurope"};
+	struct options options;
 	__attribute__((cleanup(free_emulator))) struct emulator em = {
 		.options = &options,
 		.lock = PTHREAD_MUTEX_INITIALIZER,
@@ -308,8 +175,9 @@ int main(int argc, char **argv)
 		return fputs(help_text, stdout) < 0;
 	if (argc == 2 && strcmp(argv[1], "--version") == 0)
 		return printf("emulator (jitgate) " JITGATE_VERSION "\n") < 0;
-	if (parse_options(argc, argv, &options) < 0)
+	if (options_parse(argc, argv, &options) < 0)
 		return 2;
+	take_options(&em);
 	block_signals(&signals);
 	return run(&em, &signals) < 0;
 }

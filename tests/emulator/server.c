@@ -57,10 +57,17 @@ static void add_date(const struct emulator *em, struct answer *answer)
 	answer_header(answer, "Date", "%s", date);
 }
 
-/* With the lock held: count, meet the fault, let the handler work. */
-static struct fault produce_answer(struct listener *l, const struct request *req, struct answer *answer)
+static int64_t latency_ms(const struct emulator *em, enum operation op)
 {
-	enum operation op = l->is_arm ? arm_operation(req) : imds_operation(req);
+	if (op < OP_LIST)
+		return em->delays.imds_ms;
+	return op == OP_INITIATE && em->delays.initiate_ms >= 0 ? em->delays.initiate_ms : em->delays.arm_ms;
+}
+
+/* With the lock held: count, meet the fault, let the handler work. */
+static struct fault produce_answer(struct listener *l, const struct request *req, enum operation op,
+				   struct answer *answer)
+{
 	struct emulator *em = l->em;
 	struct fault fault;
 
@@ -103,18 +110,21 @@ static enum MHD_Result serve(struct listener *l, const struct request *req)
 {
 	__attribute__((cleanup(answer_clear))) struct answer answer = {0};
 	bool is_control = !l->is_arm && control_wants(req);
+	enum operation op = l->is_arm ? arm_operation(req) : imds_operation(req);
 	struct fault fault = {.kind = FAULT_NONE};
+	int64_t wait_ms = 0;
 
 	pthread_mutex_lock(&l->em->lock);
-	if (is_control)
+	if (is_control) {
 		control_answer(l->em, req, &answer);
-	else
-		fault = produce_answer(l, req, &answer);
+	} else {
+		fault = produce_answer(l, req, op, &answer);
+		wait_ms = latency_ms(l->em, op);
+	}
 	add_date(l->em, &answer);
 	pthread_mutex_unlock(&l->em->lock);
 
-	if (!is_control && l->em->options->latency_ms &&
-	    mangle_wait(l->em, req->connection, l->em->options->latency_ms) == WAIT_GONE)
+	if (wait_ms && mangle_wait(l->em, req->connection, wait_ms) == WAIT_GONE)
 		return MHD_NO;
 	return queue_answer(l, req, &fault, &answer);
 }

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * The emulator's command line: a table of options, and what becomes of each.
+ */
+#include "options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+
+#include "http_util.h"
+#include "policy_store.h"
+#include "util.h"
+
+#define DELAY_MAX_MS (24L * 3600 * 1000)
+
+enum {
+	IMDS,
+	ARM,
+	TLS_DIR,
+	PLAIN_ARM,
+	VM,
+	LOCATION,
+	ENVIRONMENT,
+	POLICY,
+	LATENCY,
+	IMDS_LATENCY,
+	INITIATE_LATENCY,
+	INITIATE_DELAY
+};
+
+static const struct option known[] = {{"imds", required_argument, NULL, IMDS},
+				      {"arm", required_argument, NULL, ARM},
+				      {"tls-dir", required_argument, NULL, TLS_DIR},
+				      {"plain-arm", no_argument, NULL, PLAIN_ARM},
+				      {"vm", required_argument, NULL, VM},
+				      {"location", required_argument, NULL, LOCATION},
+				      {"environment", required_argument, NULL, ENVIRONMENT},
+				      {"policy", required_argument, NULL, POLICY},
+				      {"latency", required_argument, NULL, LATENCY},
+				      {"imds-latency", required_argument, NULL, IMDS_LATENCY},
+				      {"initiate-latency", required_argument, NULL, INITIATE_LATENCY},
+				      {"initiate-delay", required_argument, NULL, INITIATE_DELAY},
+				      {NULL, 0, NULL, 0}};
+
+static int usage_error(const char *what)
+{
+	fprintf(stderr, "emulator: %s; see --help\n", what);
+	return -EINVAL;
+}
+
+static int take_port(const char *value, uint16_t *ret)
+{
+	long number;
+
+	if (text_number(value, 65535, &number))
+		return usage_error("a port is a number from 0 to 65535");
+	*ret = (uint16_t)number;
+	return 0;
+}
+
+static int take_delay(const char *value, int64_t *ret)
+{
+	long number;
+
+	if (text_number(value, DELAY_MAX_MS, &number))
+		return usage_error("a delay is a number of milliseconds");
+	*ret = number;
+	return 0;
+}
+
+static int take_vm(const char *value, const char **ret)
+{
+	char subscription[128], group[128];
+
+	if (resource_scope(value, subscription, group, sizeof(group)) < 0)
+		return usage_error("--vm needs a resource id, /subscriptions/S/resourceGroups/G/...");
+	*ret = value;
+	return 0;
+}
+
+static int take_text(const char *value, const char **ret)
+{
+	*ret = value;
+	return 0;
+}
+
+static int take_option(int option, const char *value, struct options *options)
+{
+	switch (option) {
+	case IMDS:
+		return take_port(value, &options->imds_port);
+	case ARM:
+		return take_port(value, &options->arm_port);
+	case TLS_DIR:
+		return take_text(value, &options->tls_dir);
+	case PLAIN_ARM:
+		options->plain_arm = true;
+		return 0;
+	case VM:
+		return take_vm(value, &options->vm);
+	case LOCATION:
+		return take_text(value, &options->location);
+	case ENVIRONMENT:
+		return take_text(value, &options->environment);
+	case POLICY:
+		return take_text(value, &options->policy_file);
+	case LATENCY:
+		return take_delay(value, &options->delays.arm_ms);
+	case IMDS_LATENCY:
+		return take_delay(value, &options->delays.imds_ms);
+	case INITIATE_LATENCY:
+		return take_delay(value, &options->delays.initiate_ms);
+	case INITIATE_DELAY:
+		return take_delay(value, &options->delays.initiating_ms);
+	default:
+		return usage_error("unknown option or missing value");
+	}
+}
+
+int options_parse(int argc, char **argv, struct options *ret)
+{
+	struct options options = {.vm = DEFAULT_VM,
+				  .location = "westeurope",
+				  .environment = "AzurePublicCloud",
+				  .delays.initiate_ms = -1};
+	int option, r;
+
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
+		r = take_option(option, optarg, &options);
+		if (r < 0)
+			return r;
+	}
+	if (optind != argc)
+		return usage_error("there are no arguments besides options");
+	*ret = options;
+	return 0;
+}
