@@ -180,8 +180,12 @@ static int ask(struct azure_asker *asker, const struct question *q, struct azure
 		.stop_fd = asker->stop_fd,
 	};
 	char error[AZURE_HTTP_ERROR_MAX];
-	int r = azure_http_get(&request, ret, error);
+	int r;
 
+	if (q->what == ASK_LIST)
+		answer->n_reads++;
+	r = azure_http_get(&request, ret, error);
+	answer->status = r ? 0 : ret->status;
 	if (r)
 		return blame(answer, q, r, error);
 	if (answer->retry_after_s < ret->retry_after_s)

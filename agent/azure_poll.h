@@ -37,6 +37,8 @@ struct azure_answer {
 	struct wall_time date;  /* ARM's clock */
 	int64_t remaining;      /* reads that ARM still allows */
 	uint32_t retry_after_s; /* whoever asked us to wait */
+	uint32_t n_reads;       /* how many of them this poll took, answered or not */
+	long status;            /* that the last question got, 200 when all is well; 0: no answer came */
 	struct text why; /* when it failed: "cannot list JIT policies: https://… answers 403 AuthorizationFailed; …" */
 	struct text detail; /* the other side's own words as key="value", escaped; may be empty */
 };
