@@ -9,13 +9,13 @@
 #include <string.h>
 #include <sys/un.h>
 
+#include "conf_azure.h"
 #include "conf_read.h"
 #include "conf_value.h"
 #include "jitgate_abi.h"
 #include "number.h"
 
 #define MINUTE_S 60
-#define HOUR_S 3600
 #define DAY_S 86400
 
 #define MAX_GRANTS_MIN 16
@@ -224,79 +224,6 @@ static int read_allow(const struct conf_reader *r, struct conf *conf)
 	return 0;
 }
 
-/* ---- Azure */
-
-enum url_policy { URL_TLS_UNLESS_LOOPBACK, URL_PLAIN, URL_EITHER };
-
-static int read_url(const struct conf_reader *r, enum conf_key key, enum url_policy policy, char **ret)
-{
-	const char *value = conf_read_value(r, key);
-	struct conf_url url;
-
-	if (value[0] && conf_url_parse(value, &url) < 0)
-		return conf_read_refuse(r, key, 0, "must be SCHEME://HOST[:PORT], without user, path or query");
-	if (value[0] && policy == URL_TLS_UNLESS_LOOPBACK && !url.tls && !conf_url_is_loopback(&url))
-		return conf_read_refuse(r, key, 0, "must be https; plain http is for a loopback address only");
-	if (value[0] && policy == URL_PLAIN && url.tls)
-		return conf_read_refuse(r, key, 0, "must be http; the instance metadata service has no TLS");
-	return conf_read_copy(r, key, ret);
-}
-
-static int read_identity(const struct conf_reader *r, char **ret)
-{
-	if (!conf_is_identity(conf_read_value(r, CONF_KEY_IDENTITY)))
-		return conf_read_refuse(
-			r, CONF_KEY_IDENTITY, 0,
-			"must be empty, or client_id=ID, object_id=ID or resource_id=/subscriptions/...");
-	return conf_read_copy(r, CONF_KEY_IDENTITY, ret);
-}
-
-static int read_ca_file(const struct conf_reader *r, char **ret)
-{
-	if (conf_read_value(r, CONF_KEY_CA_FILE)[0])
-		return conf_read_path(r, CONF_KEY_CA_FILE, ret);
-	return conf_read_copy(r, CONF_KEY_CA_FILE, ret);
-}
-
-/* Keys that are spoken for. To ignore them would be to promise what is not done. */
-static int refuse_later_keys(const struct conf_reader *r)
-{
-	static const enum conf_key later[] = {CONF_KEY_POLICIES, CONF_KEY_TRANSLATE};
-
-	for (size_t i = 0; i < ARRAY_SIZE(later); i++)
-		if (conf_read_count(r, later[i]) > 0)
-			return conf_read_refuse_key(r, later[i], "not supported by this version; leave it empty, {}");
-	return 0;
-}
-
-static int read_azure(const struct conf_reader *r, struct conf_azure *azure)
-{
-	static const char *const clouds[] = {"auto", "public", "usgov", "china"};
-	int e = conf_read_word(r, CONF_KEY_CLOUD, clouds, ARRAY_SIZE(clouds), "must be auto, public, usgov or china");
-
-	if (e >= 0)
-		e = conf_read_copy(r, CONF_KEY_CLOUD, &azure->cloud);
-	if (e == 0)
-		e = read_identity(r, &azure->identity);
-	if (e == 0)
-		e = conf_read_duration(r, CONF_KEY_POLL_IDLE,
-				       (struct conf_duration_range){10, DAY_S, "is out of range; 10s to 1d"},
-				       &azure->poll_idle_s);
-	if (e == 0)
-		e = conf_read_duration(r, CONF_KEY_POLL_LIVE,
-				       (struct conf_duration_range){5, HOUR_S, "is out of range; 5s to 1h"},
-				       &azure->poll_live_s);
-	if (e == 0)
-		e = read_url(r, CONF_KEY_ARM_ENDPOINT, URL_TLS_UNLESS_LOOPBACK, &azure->arm_endpoint);
-	if (e == 0)
-		e = read_url(r, CONF_KEY_IMDS_ENDPOINT, URL_PLAIN, &azure->imds_endpoint);
-	if (e == 0)
-		e = read_url(r, CONF_KEY_PROXY, URL_EITHER, &azure->proxy);
-	if (e == 0)
-		e = read_ca_file(r, &azure->ca_file);
-	return e < 0 ? e : refuse_later_keys(r);
-}
-
 /* ---- the rest, and all together */
 
 static int read_guard(const struct conf_reader *r, struct guard *guard)
@@ -379,7 +306,7 @@ static int read_all(const struct conf_reader *r, struct conf *conf)
 	if (e == 0)
 		e = check_room(r, conf);
 	if (e == 0)
-		e = read_azure(r, &conf->azure);
+		e = conf_azure_read(r, &conf->azure);
 	if (e == 0)
 		e = read_users(r, conf);
 	if (e == 0)
@@ -419,13 +346,7 @@ void conf_free(struct conf *conf)
 	free(conf->protect);
 	free(conf->allow);
 	free(conf->guard.sources);
-	free(conf->azure.cloud);
-	free(conf->azure.identity);
-	free(conf->azure.arm_endpoint);
-	free(conf->azure.imds_endpoint);
-	free(conf->azure.ca_file);
-	free(conf->azure.proxy);
-	free(conf->azure.user);
+	conf_azure_free(&conf->azure);
 	free(conf->user);
 	free(conf->pin_dir);
 	free(conf->run_dir);
