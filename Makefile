@@ -74,7 +74,8 @@ pkg_libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 core := apply audit azure_jit azure_json azure_url calendar cidr clockmap conf conf_azure conf_char conf_keys conf_read conf_scan \
 	conf_show conf_value control_req corpus corpus_chains corpus_cuts corpus_stacks corpus_table corpus_twins effect enforcer explain feed_msg \
 	frame grant grant_list guard json_member json_scan learned number pace reason \
-	reconcile report report_grants report_json selftest show sources state takeover text timefmt utf8
+	reconcile report report_grants report_json selftest show sources state takeover text timefmt utf8 \
+	feed_receive refused
 
 # What is behind datapath.h: the packet program that is in force.
 datapath := datapath attach verify detach gate_maps gate_counters
@@ -166,6 +167,7 @@ $(B)/unit/%: $(B)/tests/unit/%.o $(B)/libcore.a
 edge_tested := $(filter-out $(core),$(patsubst agent/%.c,%,$(wildcard $(unit_tests:test_%=agent/%.c))))
 $(foreach t,$(edge_tested),$(eval $(B)/unit/test_$(t): $(B)/$(t).o))
 $(B)/unit/test_ask: $(B)/usock.o
+$(B)/unit/test_feed_link: $(B)/usock.o
 $(B)/unit/test_control_server: $(B)/clock.o $(B)/loop.o $(B)/usock.o
 
 $(B)/emulator: $(emulator_src:%=$(B)/tests/emulator/%.o) $(B)/libcore.a

@@ -67,9 +67,14 @@ static void drop(struct feed_client *c, const char *why)
 	log_warning("%s; connecting again", why);
 }
 
+static const char other_version[] =
+	"jitgated speaks another version of the feed protocol; after an upgrade restart both";
+
 /* jitgated is there and hangs up. */
 static const char *closed_why(const struct feed_client *c, struct boot_time now)
 {
+	if (feed_link_is_foreign(c->fd))
+		return other_version;
 	return now.ns < lasts_at(c).ns ? "jitgated closed the connection; is another feed connected? see its log"
 				       : "jitgated closed the connection";
 }
@@ -147,6 +152,8 @@ bool feed_client_read(struct feed_client *c)
 		log_debug("jitgated asks now");
 	if (r == -EPROTO)
 		drop(c, "jitgated sends what is no message for a feed");
+	else if (r == -EPROTONOSUPPORT)
+		drop(c, other_version);
 	else if (r)
 		drop(c, closed_why(c, clock_now().boot));
 	return asked;

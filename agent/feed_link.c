@@ -69,6 +69,10 @@ int feed_link_send_snapshot(int fd, const struct snapshot *snapshot, int stop_fd
 		feed_encode_grant(&message.grant, &snapshot->grants, &snapshot->grants.grants[i]);
 		r = send_message(fd, &message, sizeof(message.grant), stop_fd);
 	}
+	for (size_t i = 0; !r && i < snapshot->refused.n; i++) {
+		feed_encode_refused(&message.refused, &snapshot->refused.items[i]);
+		r = send_message(fd, &message, sizeof(message.refused), stop_fd);
+	}
 	if (r)
 		return r;
 	feed_encode_end(&message.end, snapshot);
@@ -81,6 +85,14 @@ int feed_link_send_trouble(int fd, struct wall_time at, const char *text, int st
 
 	feed_encode_trouble(&message, at, text);
 	return send_message(fd, &message, sizeof(message), stop_fd);
+}
+
+/* Long enough to be a message, and not one of ours. */
+static bool is_foreign(const void *message, size_t len)
+{
+	unsigned int protocol = feed_protocol_of(message, len);
+
+	return protocol && protocol != FEED_PROTOCOL;
 }
 
 int feed_link_read(int fd, bool *ret_asked)
@@ -97,9 +109,25 @@ int feed_link_read(int fd, bool *ret_asked)
 			return errno == EAGAIN ? 0 : -errno;
 		if (n == 0)
 			return -ECONNRESET;
-		if (n != sizeof(ask) || ask.header.type != FEED_ASK || ask.header.protocol != FEED_PROTOCOL ||
-		    ask.header.size != sizeof(ask))
+		if (is_foreign(&ask, (size_t)n))
+			return -EPROTONOSUPPORT;
+		if (n != sizeof(ask) || ask.header.type != FEED_ASK || ask.header.size != sizeof(ask))
 			return -EPROTO;
 		*ret_asked = true;
+	}
+}
+
+bool feed_link_is_foreign(int fd)
+{
+	struct feed_header header;
+
+	for (;;) {
+		ssize_t n = recv(fd, &header, sizeof(header), 0);
+
+		if (n > 0 && is_foreign(&header, (size_t)n))
+			return true;
+		/* That it was closed with our messages unread comes before what it said last. */
+		if (n == 0 || (n < 0 && errno != ECONNRESET && errno != EINTR))
+			return false;
 	}
 }

@@ -21,7 +21,10 @@ int feed_link_send_snapshot(int fd, const struct snapshot *snapshot, int stop_fd
 int feed_link_send_trouble(int fd, struct wall_time at, const char *text, int stop_fd);
 
 /* Take in all that has come; *ret_asked is set when an ASK was in it. 0, -ECONNRESET at the end, -EPROTO for anything
- * else than ASK, -errno. */
+ * else than ASK, -EPROTONOSUPPORT for a message of another protocol version, -errno. */
 int feed_link_read(int fd, bool *ret_asked);
+
+/* Of a link that failed: whether the other end's last word is of another protocol version. Takes in what has come. */
+bool feed_link_is_foreign(int fd);
 
 #endif

@@ -57,12 +57,26 @@ static void note_name(struct feed_server *server)
 	}
 }
 
+/* After an upgrade of one and not the other. Any message of ours tells the feed which protocol is spoken here. */
+static void turn_away(struct feed_server *server, unsigned int protocol)
+{
+	log_err("feed: bad message: of protocol version %u, and this jitgated speaks %d: restart both after an "
+		"upgrade; "
+		"what was in force stays",
+		protocol, FEED_PROTOCOL);
+	feed_server_ask(server);
+}
+
 /* 1: a snapshot was taken in, 0: something else, -ECONNABORTED: the feed is to be dropped. */
 static int take_message(struct feed_server *server, const void *message, size_t len)
 {
 	struct parse_error error = {0};
 	int got = feed_receive(&server->receiver, message, len, &error);
 
+	if (got == -EPROTO) {
+		turn_away(server, feed_protocol_of(message, len));
+		return -ECONNABORTED;
+	}
 	if (got < 0) {
 		log_err("feed %s: bad message: %s; the connection is closed, what was in force stays",
 			server->receiver.greeted ? server->receiver.name : "(unnamed)",

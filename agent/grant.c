@@ -153,6 +153,7 @@ void snapshot_free(struct snapshot *snapshot)
 {
 	free(snapshot->ports);
 	grant_set_free(&snapshot->grants);
+	refused_free(&snapshot->refused);
 	*snapshot = (struct snapshot){0};
 }
 

@@ -12,6 +12,7 @@
 #include "cidr.h"
 #include "clockmap.h"
 #include "jitgate_abi.h"
+#include "refused.h"
 #include "util.h"
 
 /* Longest texts with their NUL, on the wire and in the state file; longer ones are cut by the feed. */
@@ -65,9 +66,12 @@ struct port_rule {
 struct snapshot {
 	struct wall_time taken; /* when the feed learned it */
 	uint32_t fresh_for_s;   /* how long it may count as fresh: the feed's own schedule */
+	bool clock_known;       /* the feed could compare this machine's clock with that of who grants */
+	int32_t clock_offset_s; /* by how much this machine's is ahead, at least; negative: behind */
 	struct port_rule *ports;
 	size_t n_ports;
 	struct grant_set grants;
+	struct refused_list refused;
 };
 
 /* 0, -ENOMEM, or -EINVAL as above. A port that is there already is not looked for. */

@@ -132,14 +132,25 @@ static char *put_message(char *at, const union feed_any *message)
 	return put_bytes(at, message, message->header.size);
 }
 
+/* What is refused and how the clock was is the feed's to say anew. */
+static struct snapshot lasting(const struct snapshot *snapshot)
+{
+	struct snapshot part = *snapshot;
+
+	part.refused = (struct refused_list){0};
+	part.clock_known = false;
+	return part;
+}
+
 static char *put_snapshot(char *at, const struct snapshot *snapshot)
 {
+	const struct snapshot part = lasting(snapshot);
 	struct feed_grant grants[2] = {0}; /* this one and the one before, by turns */
 	union feed_any m;
 
 	feed_encode_hello(&m.hello, STATE_FEED_NAME);
 	at = put_message(at, &m);
-	feed_encode_begin(&m.begin, snapshot);
+	feed_encode_begin(&m.begin, &part);
 	at = put_message(at, &m);
 	for (size_t i = 0; i < snapshot->n_ports; i++) {
 		feed_encode_port(&m.port, &snapshot->ports[i]);
@@ -149,7 +160,7 @@ static char *put_snapshot(char *at, const struct snapshot *snapshot)
 		feed_encode_grant(&grants[i % 2], &snapshot->grants, &snapshot->grants.grants[i]);
 		at = put_grant(at, &grants[i % 2], &grants[(i + 1) % 2]);
 	}
-	feed_encode_end(&m.end, snapshot);
+	feed_encode_end(&m.end, &part);
 	return put_message(at, &m);
 }
 

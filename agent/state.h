@@ -9,7 +9,7 @@
 
 #include "grant.h"
 
-#define STATE_FILE_VERSION 2
+#define STATE_FILE_VERSION 3
 #define STATE_FILE_NAME "snapshot"
 
 /* The whole file into *ret (malloc, caller frees). 0 or -ENOMEM. */

@@ -4,6 +4,8 @@
  */
 #include "utf8.h"
 
+#include <string.h>
+
 /* By the first byte; 0: it begins none. c0, c1 and f5 up could only begin what is overlong or beyond the end. */
 static size_t sequence_length(unsigned char first)
 {
@@ -37,4 +39,24 @@ size_t utf8_decode(const char *s, size_t room, uint32_t *ret_code)
 	if (ret_code)
 		*ret_code = code;
 	return len;
+}
+
+void utf8_fit(char *out, size_t size, const char *text)
+{
+	const char *s = text ? text : "";
+	size_t used = 0;
+
+	while (*s) {
+		size_t len = utf8_decode(s, UTF8_BYTES_MAX, NULL), step = len ? len : 1;
+
+		if (used + step >= size)
+			break;
+		if (len)
+			memcpy(out + used, s, len);
+		else
+			out[used] = '?';
+		used += step;
+		s += step;
+	}
+	out[used] = '\0';
 }

@@ -19,4 +19,8 @@
  */
 size_t utf8_decode(const char *s, size_t room, uint32_t *ret_code);
 
+/* As much of `text` (NULL is "") as fits with a NUL into `out`, whole characters only; what is none becomes '?'. What
+ * is behind the NUL is left alone. */
+void utf8_fit(char *out, size_t size, const char *text);
+
 #endif

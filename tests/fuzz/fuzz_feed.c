@@ -14,7 +14,8 @@
 
 #define MAX_PORTS 6
 #define MAX_GRANTS 6
-#define SPOIL_STEP 7 /* bytes */
+#define MAX_REFUSED 64 /* refused.h says so */
+#define SPOIL_STEP 7   /* bytes */
 
 /* What the judge keeps of a connection: the messages of the open snapshot, as they were sent. */
 struct connection {
@@ -22,7 +23,8 @@ struct connection {
 	struct feed_begin begin;
 	struct feed_port ports[MAX_PORTS];
 	struct feed_grant grants[MAX_GRANTS];
-	uint32_t n_ports, n_grants;
+	struct feed_refused refused[MAX_REFUSED];
+	uint32_t n_ports, n_grants, n_refused;
 };
 
 /* ---- the second judge */
@@ -50,7 +52,7 @@ static bool is_hello(const struct feed_hello *m)
 static bool is_begin(const struct feed_begin *m)
 {
 	return m->taken_wall_ns >= 0 && m->fresh_for_s >= 1 && m->fresh_for_s <= FEED_FRESH_MAX_S &&
-	       m->n_ports <= MAX_PORTS && m->n_grants <= MAX_GRANTS && !m->reserved;
+	       m->n_ports <= MAX_PORTS && m->n_grants <= MAX_GRANTS && m->n_refused <= MAX_REFUSED;
 }
 
 static bool is_rule(uint32_t port, uint32_t protos)
@@ -64,7 +66,8 @@ static bool is_port(const struct connection *c, const struct feed_port *m)
 		if (c->ports[i].port == m->port)
 			return false;
 	}
-	return is_rule(m->port, m->protos) && !m->reserved && c->n_ports < c->begin.n_ports && c->n_grants == 0;
+	return is_rule(m->port, m->protos) && !m->reserved && c->n_ports < c->begin.n_ports && c->n_grants == 0 &&
+	       c->n_refused == 0;
 }
 
 static bool is_source(const struct feed_grant *m)
@@ -84,20 +87,34 @@ static bool is_grant(const struct connection *c, const struct feed_grant *m)
 {
 	return is_rule(m->port, m->protos) && is_source(m) && m->start_wall_ns >= 0 && m->until_wall_ns >= 0 &&
 	       is_text(m->requestor, sizeof(m->requestor)) && is_text(m->justification, sizeof(m->justification)) &&
-	       is_text(m->origin, sizeof(m->origin)) && c->n_grants < c->begin.n_grants;
+	       is_text(m->origin, sizeof(m->origin)) && c->n_grants < c->begin.n_grants && c->n_refused == 0;
+}
+
+static bool is_refused(const struct connection *c, const struct feed_refused *m)
+{
+	return m->port < 65536 && !m->reserved && m->why[0] && is_text(m->why, sizeof(m->why)) &&
+	       is_text(m->source, sizeof(m->source)) && is_text(m->until, sizeof(m->until)) &&
+	       is_text(m->requestor, sizeof(m->requestor)) && is_text(m->policy, sizeof(m->policy)) &&
+	       c->n_refused < c->begin.n_refused;
 }
 
 static bool is_end(const struct connection *c, const struct feed_end *m)
 {
 	return m->n_ports == c->n_ports && m->n_grants == c->n_grants && c->begin.n_ports == c->n_ports &&
-	       c->begin.n_grants == c->n_grants;
+	       c->begin.n_grants == c->n_grants && m->n_refused == c->n_refused && c->begin.n_refused == c->n_refused &&
+	       !m->reserved;
 }
 
 /* What a message's type has as size; 0: must not come from a feed. */
 static size_t size_of(unsigned int type)
 {
-	static const size_t sizes[] = {0,  sizeof(struct feed_hello), sizeof(struct feed_begin),
-				       24, sizeof(struct feed_grant), sizeof(struct feed_end),
+	static const size_t sizes[] = {0,
+				       sizeof(struct feed_hello),
+				       sizeof(struct feed_begin),
+				       24,
+				       sizeof(struct feed_grant),
+				       sizeof(struct feed_refused),
+				       24,
 				       272};
 
 	return type < ARRAY_SIZE(sizes) ? sizes[type] : 0;
@@ -111,18 +128,20 @@ static int judge(struct connection *c, const uint8_t *bytes, size_t len)
 	if (c->failed || len < sizeof(m.header) || len > sizeof(m))
 		return -EINVAL;
 	memcpy(&m, bytes, len);
-	if (m.header.protocol != 1 || m.header.size != len || size_of(m.header.type) != len)
+	if (m.header.protocol != 2 || m.header.size != len || size_of(m.header.type) != len)
 		return -EINVAL;
 	if (m.header.type == FEED_HELLO && !c->greeted && is_hello(&m.hello)) {
 		c->greeted = true;
 	} else if (m.header.type == FEED_BEGIN && c->greeted && !c->open && is_begin(&m.begin)) {
 		c->open = true;
 		c->begin = m.begin;
-		c->n_ports = c->n_grants = 0;
+		c->n_ports = c->n_grants = c->n_refused = 0;
 	} else if (m.header.type == FEED_PORT && c->open && is_port(c, &m.port)) {
 		c->ports[c->n_ports++] = m.port;
 	} else if (m.header.type == FEED_GRANT && c->open && is_grant(c, &m.grant)) {
 		c->grants[c->n_grants++] = m.grant;
+	} else if (m.header.type == FEED_REFUSED && c->open && is_refused(c, &m.refused)) {
+		c->refused[c->n_refused++] = m.refused;
 	} else if (m.header.type == FEED_END && c->open && is_end(c, &m.end)) {
 		c->open = false;
 		return FEED_GOT_SNAPSHOT;
@@ -143,7 +162,8 @@ static void check_snapshot(const struct connection *c, const struct snapshot *sn
 {
 	union feed_any m;
 
-	HOLDS(snapshot->n_ports == c->n_ports && snapshot->grants.n == c->n_grants);
+	HOLDS(snapshot->n_ports == c->n_ports && snapshot->grants.n == c->n_grants &&
+	      snapshot->refused.n == c->n_refused);
 	feed_encode_begin(&m.begin, snapshot);
 	HOLDS(SAME(m.begin, &c->begin));
 	for (size_t i = 0; i < snapshot->n_ports; i++) {
@@ -154,6 +174,10 @@ static void check_snapshot(const struct connection *c, const struct snapshot *sn
 		feed_encode_grant(&m.grant, &snapshot->grants, &snapshot->grants.grants[i]);
 		HOLDS(SAME(m.grant, &c->grants[i]));
 		HOLDS(snapshot->grants.grants[i].mark == 0);
+	}
+	for (size_t i = 0; i < snapshot->refused.n; i++) {
+		feed_encode_refused(&m.refused, &snapshot->refused.items[i]);
+		HOLDS(SAME(m.refused, &c->refused[i]));
 	}
 }
 
@@ -177,7 +201,9 @@ static bool is_same(const struct snapshot *a, const struct snapshot *b)
 {
 	return a->ports == b->ports && a->n_ports == b->n_ports && a->grants.grants == b->grants.grants &&
 	       a->grants.n == b->grants.n && a->grants.text == b->grants.text && a->taken.ns == b->taken.ns &&
-	       a->fresh_for_s == b->fresh_for_s;
+	       a->fresh_for_s == b->fresh_for_s && a->refused.items == b->refused.items &&
+	       a->refused.n == b->refused.n && a->refused.more == b->refused.more &&
+	       a->clock_offset_s == b->clock_offset_s;
 }
 
 static void take_message(struct feed_receiver *receiver, struct connection *c, const uint8_t *bytes, size_t len)
@@ -186,13 +212,18 @@ static void take_message(struct feed_receiver *receiver, struct connection *c, c
 	struct parse_error err = FUZZ_NO_ERROR;
 	int wanted = judge(c, bytes, len), got = feed_receive(receiver, bytes, len, &err);
 
+	if (got == -EPROTO) { /* a refusal with a reason of its own; the judge knows one kind */
+		HOLDS(len >= sizeof(struct feed_header) && feed_protocol_of(bytes, len) != 2);
+		got = -EINVAL;
+	}
 	HOLDS(got == wanted);
 	if (got != FEED_GOT_SNAPSHOT) /* whatever comes next, what was complete stays */
 		HOLDS(is_same(&before, &receiver->complete));
 	if (got < 0) {
 		c->failed = true;
 		HOLDS(IS_REFUSAL(err, len));
-		HOLDS(!receiver->partial.ports && !receiver->partial.grants.grants && !receiver->open);
+		HOLDS(!receiver->partial.refused.items && !receiver->partial.ports &&
+		      !receiver->partial.grants.grants && !receiver->open);
 	} else {
 		check_taken(receiver, c, bytes, got);
 	}
@@ -223,7 +254,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 /* ---- connections to start from */
 
 struct script {
-	uint8_t bytes[8192];
+	uint8_t bytes[16384];
 	size_t len;
 };
 
@@ -261,6 +292,10 @@ static void say_snapshot(struct script *script, const struct snapshot *snapshot)
 	}
 	for (size_t i = 0; i < snapshot->grants.n; i++) {
 		feed_encode_grant(&m.grant, &snapshot->grants, &snapshot->grants.grants[i]);
+		say_any(script, &m);
+	}
+	for (size_t i = 0; i < snapshot->refused.n; i++) {
+		feed_encode_refused(&m.refused, &snapshot->refused.items[i]);
 		say_any(script, &m);
 	}
 	feed_encode_end(&m.end, snapshot);
@@ -317,6 +352,14 @@ static void fill_snapshot(struct snapshot *snapshot, size_t n_ports, size_t n_gr
 		HOLDS(grant_set_add(&snapshot->grants, &grant, people[i % ARRAY_SIZE(people)], "planned work",
 				    "/subscriptions/s/policies/default") == 0);
 	}
+	for (size_t i = 0; i < n_grants; i++) {
+		const struct refused_texts texts = {"source not understood", i % 2 ? "Internet" : "",
+						    "2026-03-14T10:30:00Z", people[i % ARRAY_SIZE(people)], "default"};
+
+		HOLDS(refused_add(&snapshot->refused, 22, &texts) == 0);
+	}
+	snapshot->clock_known = n_grants > 1;
+	snapshot->clock_offset_s = snapshot->clock_known ? -400 : 0;
 }
 
 /* As `c` says a connection should be, but for one byte of one message that is not. */

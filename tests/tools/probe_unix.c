@@ -178,6 +178,32 @@ static void fill_grants(struct feed *feed, uint64_t n)
 	}
 }
 
+/* PORT,SOURCE,WHY */
+static void add_refused(struct feed *feed, char *text)
+{
+	char *port = strtok(text, ","), *source = strtok(NULL, ","), *why = strtok(NULL, ",");
+	const struct refused_texts texts = {.why = why,
+					    .source = source,
+					    .until = "2030-01-01T00:00:00Z",
+					    .requestor = "tester",
+					    .policy = "probe"};
+
+	if (!port || !source || !why)
+		probe_die("refused=PORT,SOURCE,WHY");
+	if (refused_add(&feed->snapshot.refused, (uint16_t)probe_number(port, 0, UINT16_MAX), &texts))
+		probe_die("no memory");
+}
+
+/* This machine's clock against that of who grants: seconds ahead, or behind with a minus. */
+static void set_clock(struct feed *feed, const char *text)
+{
+	bool behind = *text == '-';
+	int32_t s = (int32_t)probe_number(text + behind, 0, INT32_MAX);
+
+	feed->snapshot.clock_known = true;
+	feed->snapshot.clock_offset_s = behind ? -s : s;
+}
+
 static const char *value_of(const char *item, const char *key)
 {
 	size_t len = strlen(key);
@@ -193,6 +219,10 @@ static void take_item(struct feed *feed, char *item)
 		add_port(feed, value);
 	else if ((value = value_of(item, "grant")))
 		add_grant(feed, item + strlen("grant="));
+	else if ((value = value_of(item, "refused")))
+		add_refused(feed, item + strlen("refused="));
+	else if ((value = value_of(item, "clock")))
+		set_clock(feed, value);
 	else if ((value = value_of(item, "fill")))
 		fill_grants(feed, probe_number(value, 1, 65536));
 	else if ((value = value_of(item, "fresh")))
@@ -287,6 +317,12 @@ static void send_snapshot(struct feed *feed)
 	send_faulty(feed);
 	for (size_t i = 0; i < n_grants; i++)
 		send_grant(feed, i);
+	for (size_t i = 0; i < feed->snapshot.refused.n; i++) {
+		struct feed_refused message = {0};
+
+		feed_encode_refused(&message, &feed->snapshot.refused.items[i]);
+		send_message(feed, &message, sizeof(message));
+	}
 	if (!has_fault(feed, "half"))
 		send_message(feed, &end, sizeof(end));
 }

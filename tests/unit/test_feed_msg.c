@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,6 +84,24 @@ static struct feed_grant grant_of(const char *requestor)
 	assert_int_equal(grant_set_add(&set, &grant, requestor, "patching", "policy/default"), 0);
 	feed_encode_grant(&message, &set, &set.grants[0]);
 	grant_set_free(&set);
+	return message;
+}
+
+/* BEGIN and END with so many refused entries besides. */
+static struct feed_begin with_refused(struct feed_begin begin, uint32_t n_refused)
+{
+	begin.n_refused = n_refused;
+	return begin;
+}
+
+static struct feed_refused refused_of(const char *why)
+{
+	struct refused refused = {
+		.port = 22, .source = "Internet", .until = "tomorrow", .requestor = "ann", .policy = "policy/default"};
+	struct feed_refused message;
+
+	snprintf(refused.why, sizeof(refused.why), "%s", why);
+	feed_encode_refused(&message, &refused);
 	return message;
 }
 
@@ -164,6 +183,20 @@ static void expect_same(const struct snapshot *a, const struct snapshot *b)
 				    grant_set_text(&b->grants, y->justification));
 		assert_string_equal(grant_set_text(&a->grants, x->origin), grant_set_text(&b->grants, y->origin));
 	}
+	assert_int_equal(a->clock_known, b->clock_known);
+	assert_int_equal(a->clock_offset_s, b->clock_offset_s);
+	assert_int_equal(a->refused.n, b->refused.n);
+	assert_int_equal(a->refused.more, b->refused.more);
+	for (size_t i = 0; i < a->refused.n; i++) {
+		const struct refused *x = &a->refused.items[i], *y = &b->refused.items[i];
+
+		assert_int_equal(x->port, y->port);
+		assert_string_equal(x->why, y->why);
+		assert_string_equal(x->source, y->source);
+		assert_string_equal(x->until, y->until);
+		assert_string_equal(x->requestor, y->requestor);
+		assert_string_equal(x->policy, y->policy);
+	}
 }
 
 /* Valid UTF-8 of one to four bytes a character, at most `max` bytes. */
@@ -196,13 +229,31 @@ static struct cidr random_source(uint64_t *seed)
 	return cidr;
 }
 
+static void add_random_refused(uint64_t *seed, struct refused_list *list)
+{
+	char texts[5][300];
+	struct refused_texts refs = {texts[0], texts[1], texts[2], texts[3], texts[4]};
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		random_text(seed, texts[i], sizeof(texts[i]) - 1);
+	texts[0][0] = '!'; /* the reason is never empty */
+	texts[0][1] = 0;
+	assert_int_equal(refused_add(list, (uint16_t)next_random(seed), &refs), 0);
+}
+
 static struct snapshot random_snapshot(uint64_t *seed, size_t max)
 {
 	char requestor[GRANT_REQUESTOR_MAX], justification[GRANT_JUSTIFICATION_MAX], origin[GRANT_ORIGIN_MAX];
 	struct snapshot snapshot = {
 		.taken = {(int64_t)(next_random(seed) >> 1)},
 		.fresh_for_s = (uint32_t)(next_random(seed) % 604800 + 1),
+		.clock_known = next_random(seed) & 1,
 	};
+
+	if (snapshot.clock_known)
+		snapshot.clock_offset_s = (int32_t)(next_random(seed) % 4000000) - 2000000;
+	for (size_t i = next_random(seed) % (max + 9); i > 0; i--)
+		add_random_refused(seed, &snapshot.refused);
 
 	for (size_t i = next_random(seed) % (max + 1); i > 0; i--) {
 		struct port_rule rule = {.port = (uint16_t)(i * 1023 + next_random(seed) % 1023),
@@ -226,16 +277,20 @@ static struct snapshot random_snapshot(uint64_t *seed, size_t max)
 	return snapshot;
 }
 
-/* One message of a snapshot: BEGIN, its ports, its grants, END. */
+/* One message of a snapshot: BEGIN, its ports, its grants, what is refused, END. */
 static size_t nth_message(const struct snapshot *snapshot, size_t nth, union feed_any *ret)
 {
+	size_t grants_end = snapshot->n_ports + snapshot->grants.n;
+
 	if (nth == 0) {
 		feed_encode_begin(&ret->begin, snapshot);
 	} else if (nth <= snapshot->n_ports) {
 		feed_encode_port(&ret->port, &snapshot->ports[nth - 1]);
-	} else if (nth <= snapshot->n_ports + snapshot->grants.n) {
+	} else if (nth <= grants_end) {
 		feed_encode_grant(&ret->grant, &snapshot->grants,
 				  &snapshot->grants.grants[nth - 1 - snapshot->n_ports]);
+	} else if (nth <= grants_end + snapshot->refused.n) {
+		feed_encode_refused(&ret->refused, &snapshot->refused.items[nth - 1 - grants_end]);
 	} else {
 		feed_encode_end(&ret->end, snapshot);
 	}
@@ -251,7 +306,7 @@ static void random_snapshots_arrive_as_they_were(void **state)
 	print_message("# seed %llu\n", (unsigned long long)seed);
 	for (int round = 0; round < 300; round++) {
 		_cleanup_snapshot_ struct snapshot snapshot = random_snapshot(&seed, 64);
-		size_t last = snapshot.n_ports + snapshot.grants.n + 1;
+		size_t last = snapshot.n_ports + snapshot.grants.n + snapshot.refused.n + 1;
 		union feed_any message;
 
 		for (size_t i = 0; i <= last; i++) {
@@ -401,21 +456,19 @@ static void wrong_type_or_protocol_is_refused(void **state)
 		expect_refused(&receiver, &begin, sizeof(begin), "unknown message type");
 	}
 	begin = begin_of(0, 0);
-	begin.header.protocol = FEED_PROTOCOL + 1;
-	struct feed_receiver receiver = greeted();
-	expect_refused(&receiver, &begin, sizeof(begin), "another protocol");
 	feed_encode_ask(&ask);
-	receiver = greeted();
+	struct feed_receiver receiver = greeted();
 	expect_refused(&receiver, &ask, sizeof(ask), "other way");
 }
 
-enum wait_state { NEW, IDLE, PORTS, GRANTS, N_STATES };
+enum wait_state { NEW, IDLE, PORTS, GRANTS, REFUSED, N_STATES };
 
 static struct feed_receiver receiver_in(enum wait_state s)
 {
 	struct feed_receiver receiver = {.max_ports = MAX_PORTS, .max_grants = MAX_GRANTS};
-	struct feed_begin begin = begin_of(2, 2);
+	struct feed_begin begin = with_refused(begin_of(2, 2), 2);
 	struct feed_grant grant = grant_of("ann");
+	struct feed_refused refused = refused_of("no");
 
 	if (s >= IDLE)
 		receiver = with_snapshot();
@@ -423,6 +476,8 @@ static struct feed_receiver receiver_in(enum wait_state s)
 		expect_taken(&receiver, &begin, sizeof(begin), FEED_GOT_NOTHING);
 	if (s == GRANTS)
 		expect_taken(&receiver, &grant, sizeof(grant), FEED_GOT_NOTHING);
+	if (s == REFUSED)
+		expect_taken(&receiver, &refused, sizeof(refused), FEED_GOT_NOTHING);
 	return receiver;
 }
 
@@ -436,6 +491,8 @@ static union feed_any good_message(int type)
 		m.port = port_of(22);
 	else if (type == FEED_GRANT)
 		m.grant = grant_of("ann");
+	else if (type == FEED_REFUSED)
+		m.refused = refused_of("no");
 	else if (type == FEED_END)
 		m.end = end_of(2, 2);
 	else if (type == FEED_TROUBLE)
@@ -452,8 +509,11 @@ static void only_what_may_follow_is_taken(void **state)
 	} rules[N_STATES] = {
 		[NEW] = {{[FEED_HELLO] = true}, "HELLO must come first"},
 		[IDLE] = {{[FEED_BEGIN] = true, [FEED_TROUBLE] = true}, "only BEGIN or TROUBLE"},
-		[PORTS] = {{[FEED_PORT] = true, [FEED_GRANT] = true, [FEED_END] = true}, "only PORT, GRANT or END"},
-		[GRANTS] = {{[FEED_GRANT] = true, [FEED_END] = true}, "only GRANT or END"},
+		[PORTS] = {{[FEED_PORT] = true, [FEED_GRANT] = true, [FEED_REFUSED] = true, [FEED_END] = true},
+			   "only PORT, GRANT, REFUSED or END"},
+		[GRANTS] = {{[FEED_GRANT] = true, [FEED_REFUSED] = true, [FEED_END] = true},
+			    "only GRANT, REFUSED or END"},
+		[REFUSED] = {{[FEED_REFUSED] = true, [FEED_END] = true}, "only REFUSED or END"},
 	};
 
 	(void)state;
@@ -518,6 +578,111 @@ static void counts_must_match(void **state)
 	}
 }
 
+/* As counts_must_match, of the refused entries. */
+static void refused_entries_are_counted_too(void **state)
+{
+	static const struct {
+		uint32_t begun, sent, ended;
+		const char *why; /* NULL: a snapshot */
+	} cases[] = {
+		{0, 0, 0, NULL},
+		{REFUSED_MAX, REFUSED_MAX, REFUSED_MAX, NULL},
+		{1, 2, 1, "more refused than announced"},
+		{0, 1, 0, "more refused than announced"},
+		{2, 1, 2, "refused as announced"},
+		{2, 1, 1, "refused as announced"},
+		{2, 2, 1, "refused as announced"},
+		{0, 0, UINT32_MAX, "refused as announced"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct feed_receiver receiver = with_snapshot();
+		struct feed_begin begin = with_refused(begin_of(0, 0), cases[i].begun);
+		struct feed_refused refused = refused_of("no");
+		struct feed_end end = end_of(0, 0);
+
+		end.n_refused = cases[i].ended;
+		expect_taken(&receiver, &begin, sizeof(begin), FEED_GOT_NOTHING);
+		for (uint32_t n = 0; n < cases[i].sent && n < cases[i].begun; n++)
+			expect_taken(&receiver, &refused, sizeof(refused), FEED_GOT_NOTHING);
+		if (cases[i].sent > cases[i].begun) {
+			expect_refused(&receiver, &refused, sizeof(refused), cases[i].why);
+		} else if (cases[i].why) {
+			expect_refused(&receiver, &end, sizeof(end), cases[i].why);
+		} else {
+			expect_taken(&receiver, &end, sizeof(end), FEED_GOT_SNAPSHOT);
+			assert_int_equal(receiver.complete.refused.n, cases[i].sent);
+			feed_receiver_free(&receiver);
+		}
+	}
+}
+
+/* The clock's three answers: not compared, right, off; and the sign. */
+static void clock_offset_arrives(void **state)
+{
+	static const struct {
+		bool known;
+		int32_t offset_s;
+	} cases[] = {{false, 0}, {true, 0}, {true, 431}, {true, -431}, {true, INT32_MAX}, {true, -INT32_MAX}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_receiver_ struct feed_receiver receiver = greeted();
+		struct snapshot snapshot = {
+			.fresh_for_s = 60, .clock_known = cases[i].known, .clock_offset_s = cases[i].offset_s};
+		struct feed_begin begin;
+		struct feed_end end = end_of(0, 0);
+
+		feed_encode_begin(&begin, &snapshot);
+		expect_taken(&receiver, &begin, sizeof(begin), FEED_GOT_NOTHING);
+		expect_taken(&receiver, &end, sizeof(end), FEED_GOT_SNAPSHOT);
+		assert_int_equal(receiver.complete.clock_known, cases[i].known);
+		assert_int_equal(receiver.complete.clock_offset_s, cases[i].offset_s);
+	}
+}
+
+/* The list is bounded, its texts are, and what is not in it is counted. */
+static void refused_list_is_bounded(void **state)
+{
+	struct refused_list list = {0};
+	char longest[600];
+	const struct refused_texts texts = {longest, longest, longest, longest, longest};
+
+	(void)state;
+	memset(longest, 'x', sizeof(longest) - 1);
+	longest[sizeof(longest) - 1] = '\0';
+	memcpy(longest + REFUSED_UNTIL_MAX - 2, "\xc3\xa4", 2); /* does not fit into the 39 bytes of `until` */
+	for (unsigned int i = 0; i < REFUSED_MAX + 3; i++)
+		assert_int_equal(refused_add(&list, (uint16_t)i, &texts), 0);
+	assert_int_equal(list.n, REFUSED_MAX);
+	assert_int_equal(list.more, 3);
+	assert_int_equal(list.items[REFUSED_MAX - 1].port, REFUSED_MAX - 1);
+	assert_int_equal(strlen(list.items[0].until), REFUSED_UNTIL_MAX - 2);
+	assert_int_equal(strlen(list.items[0].policy), REFUSED_POLICY_MAX - 1);
+	refused_free(&list);
+	assert_null(list.items);
+}
+
+/* Whoever was upgraded alone is told so, not that its messages are bad. */
+static void another_protocol_has_an_error_of_its_own(void **state)
+{
+	struct feed_receiver receiver = {.max_ports = MAX_PORTS, .max_grants = MAX_GRANTS};
+	struct feed_hello hello;
+	struct parse_error err = {0};
+
+	(void)state;
+	feed_encode_hello(&hello, "azure");
+	hello.header.protocol = 1;
+	assert_int_equal(feed_receive(&receiver, &hello, sizeof(hello), &err), -EPROTO);
+	assert_string_equal(err.why, "another protocol version");
+	assert_int_equal(feed_protocol_of(&hello, sizeof(hello)), 1);
+	assert_int_equal(feed_protocol_of(&hello, sizeof(hello.header) - 1), 0);
+	hello.header.protocol = FEED_PROTOCOL; /* too late */
+	assert_int_equal(feed_receive(&receiver, &hello, sizeof(hello), &err), -EINVAL);
+	feed_receiver_free(&receiver);
+}
+
 static void more_than_fits_is_refused_before_it_comes(void **state)
 {
 	struct feed_begin begin = begin_of(MAX_PORTS, MAX_GRANTS);
@@ -538,6 +703,9 @@ static void more_than_fits_is_refused_before_it_comes(void **state)
 	receiver = with_snapshot();
 	begin = begin_of(0, UINT32_MAX);
 	expect_refused(&receiver, &begin, sizeof(begin), "more grants than fit");
+	receiver = with_snapshot();
+	begin = with_refused(begin_of(0, 0), REFUSED_MAX + 1);
+	expect_refused(&receiver, &begin, sizeof(begin), "more refused than fit");
 }
 
 static void port_given_twice_is_refused(void **state)
@@ -597,7 +765,23 @@ static const struct field_case field_cases[] = {
 	FIELD(BEGIN, begin.fresh_for_s, 0, "fresh_for_s"),
 	FIELD(BEGIN, begin.fresh_for_s, 1, NULL),
 	FIELD(BEGIN, begin.fresh_for_s, 604801, "fresh_for_s"),
-	FIELD(BEGIN, begin.reserved, 1, "reserved"),
+	FIELD(BEGIN, begin.more_refused, UINT32_MAX, NULL),
+	FIELD(REFUSED, refused.port, 0, NULL),
+	FIELD(REFUSED, refused.port, 65535, NULL),
+	FIELD(REFUSED, refused.port, 65536, "port is not"),
+	FIELD(REFUSED, refused.reserved, 1, "reserved"),
+	FIELD(REFUSED, refused.why[0], 0, "no reason"),
+	FIELD(REFUSED, refused.why[1], 0xff, "not UTF-8"),
+	FIELD(REFUSED, refused.why[REFUSED_WHY_MAX - 1], 'x', "behind the end"),
+	FIELD(REFUSED, refused.source[0], 0, "behind the end"),
+	FIELD(REFUSED, refused.source[0], 0xff, "not UTF-8"),
+	FIELD(REFUSED, refused.source[REFUSED_SOURCE_MAX - 1], 'x', "behind the end"),
+	FIELD(REFUSED, refused.until[0], 0xff, "not UTF-8"),
+	FIELD(REFUSED, refused.until[REFUSED_UNTIL_MAX - 1], 'x', "behind the end"),
+	FIELD(REFUSED, refused.requestor[0], 0xff, "not UTF-8"),
+	FIELD(REFUSED, refused.requestor[REFUSED_REQUESTOR_MAX - 1], 'x', "behind the end"),
+	FIELD(REFUSED, refused.policy[0], 0xff, "not UTF-8"),
+	FIELD(REFUSED, refused.policy[REFUSED_POLICY_MAX - 1], 'x', "behind the end"),
 	FIELD(PORT, port.port, 0, "port is not"),
 	FIELD(PORT, port.port, 65536, "port is not"),
 	FIELD(PORT, port.port, 65536 + 22, "port is not"),
@@ -643,7 +827,9 @@ static const struct field_case field_cases[] = {
 static struct feed_receiver ready_for(int type, union feed_any *ret_good)
 {
 	*ret_good = good_message(type);
-	return receiver_in(type == FEED_HELLO ? NEW : type == FEED_PORT || type == FEED_GRANT ? PORTS : IDLE);
+	if (type == FEED_HELLO)
+		return receiver_in(NEW);
+	return receiver_in(type == FEED_PORT || type == FEED_GRANT || type == FEED_REFUSED ? PORTS : IDLE);
 }
 
 static void every_field_has_a_range(void **state)
@@ -715,7 +901,8 @@ static void expect_sound(const struct snapshot *snapshot)
 /* Sends the snapshot with one message damaged; returns how many got through before the receiver gave up. */
 static bool send_damaged(struct feed_receiver *receiver, const struct snapshot *snapshot, uint64_t *seed)
 {
-	size_t last = snapshot->n_ports + snapshot->grants.n + 1, victim = next_random(seed) % (last + 1);
+	size_t last = snapshot->n_ports + snapshot->grants.n + snapshot->refused.n + 1;
+	size_t victim = next_random(seed) % (last + 1);
 
 	for (size_t i = 0; i <= last; i++) {
 		union feed_any m;
@@ -781,6 +968,10 @@ int main(void)
 		cmocka_unit_test(wrong_type_or_protocol_is_refused),
 		cmocka_unit_test(only_what_may_follow_is_taken),
 		cmocka_unit_test(counts_must_match),
+		cmocka_unit_test(refused_entries_are_counted_too),
+		cmocka_unit_test(refused_list_is_bounded),
+		cmocka_unit_test(clock_offset_arrives),
+		cmocka_unit_test(another_protocol_has_an_error_of_its_own),
 		cmocka_unit_test(more_than_fits_is_refused_before_it_comes),
 		cmocka_unit_test(port_given_twice_is_refused),
 		cmocka_unit_test(stopping_half_way_leaves_no_trace),
