@@ -92,7 +92,7 @@ static enum operation route_operation(const struct route *route, const char *met
 	if (route->initiate)
 		return strcmp(method, "POST") == 0 ? OP_INITIATE : OP_ARM_OTHER;
 	if (strcmp(method, "GET") == 0)
-		return route->scope.name ? OP_GET : OP_LIST;
+		return route->scope.name ? OP_GET : route->scope.location ? OP_LIST_LOCATION : OP_LIST_WIDE;
 	if (!route->scope.name)
 		return OP_ARM_OTHER;
 	if (strcmp(method, "PUT") == 0)
@@ -338,7 +338,8 @@ static void answer_operation(struct emulator *em, const struct request *req, con
 	const struct scope *scope = &route->scope;
 
 	switch (route_operation(route, req->method)) {
-	case OP_LIST:
+	case OP_LIST_WIDE:
+	case OP_LIST_LOCATION:
 		answer_list(em, req, scope, answer);
 		break;
 	case OP_GET:
@@ -358,9 +359,14 @@ static void answer_operation(struct emulator *em, const struct request *req, con
 	}
 }
 
+static bool is_read(enum operation op)
+{
+	return operation_is_list(op) || op == OP_GET;
+}
+
 static void add_limit_header(const struct emulator *em, enum operation op, struct answer *answer)
 {
-	if (op == OP_LIST || op == OP_GET)
+	if (is_read(op))
 		answer_header(answer, "x-ms-ratelimit-remaining-subscription-resource-requests", "%lld",
 			      (long long)em->budget.left);
 	else if (op == OP_PUT || op == OP_INITIATE)
@@ -381,7 +387,8 @@ void arm_answer(struct emulator *em, const struct request *req, struct answer *a
 		return;
 	}
 	op = route_operation(&route, req->method);
-	if ((op != OP_LIST && op != OP_GET) || spend_budget(&em->budget, answer)) {
+	if ((!is_read(op) || spend_budget(&em->budget, answer)) &&
+	    !prepared_take(&em->prepared, op, req->path, false, answer)) {
 		store_age(&em->store, emulator_now(em), mono_ms(), em->linger_ticks);
 		answer_operation(em, req, &route, answer);
 	}

@@ -77,6 +77,29 @@ static void clear_faults(struct emulator *em, const cJSON *body, struct answer *
 	answer_json(answer, 200, faults_render(&em->faults));
 }
 
+static void prepare_answer(struct emulator *em, const cJSON *body, struct answer *answer)
+{
+	const char *why = prepared_add(&em->prepared, body);
+
+	if (why)
+		answer_bad(answer, why);
+	else
+		answer_json(answer, 200, prepared_render(&em->prepared));
+}
+
+static void show_prepared(struct emulator *em, const cJSON *body, struct answer *answer)
+{
+	(void)body;
+	answer_json(answer, 200, prepared_render(&em->prepared));
+}
+
+static void clear_prepared(struct emulator *em, const cJSON *body, struct answer *answer)
+{
+	(void)body;
+	prepared_clear(&em->prepared);
+	answer_json(answer, 200, prepared_render(&em->prepared));
+}
+
 static void revoke_access(struct emulator *em, const cJSON *body, struct answer *answer)
 {
 	struct revocation rv = {
@@ -321,6 +344,7 @@ static void show_stats(struct emulator *em, const cJSON *body, struct answer *an
 	(void)body;
 	for (size_t i = 0; i < _OP_MAX; i++)
 		cJSON_AddNumberToObject(out, operation_name((enum operation)i), (double)em->counts[i]);
+	cJSON_AddNumberToObject(out, "list", (double)(em->counts[OP_LIST_WIDE] + em->counts[OP_LIST_LOCATION]));
 	cJSON_AddNumberToObject(out, "faulted", (double)em->faulted);
 	cJSON_AddNumberToObject(out, "unauthorized", (double)em->unauthorized);
 	answer_json(answer, 200, out);
@@ -331,6 +355,7 @@ static void reset(struct emulator *em, const cJSON *body, struct answer *answer)
 	(void)body;
 	store_free(&em->store);
 	faults_clear(&em->faults);
+	prepared_clear(&em->prepared);
 	memset(em->counts, 0, sizeof(em->counts));
 	em->faulted = em->unauthorized = 0;
 	em->skew_ticks = em->linger_ticks = 0;
@@ -348,6 +373,9 @@ static const struct {
 	{"POST", "fault", true, set_fault},
 	{"GET", "fault", false, show_faults},
 	{"DELETE", "fault", false, clear_faults},
+	{"POST", "answer", true, prepare_answer},
+	{"GET", "answer", false, show_prepared},
+	{"DELETE", "answer", false, clear_prepared},
 	{"POST", "revoke", true, revoke_access},
 	{"POST", "requestor", true, set_requestor},
 	{"POST", "skew", true, set_skew},

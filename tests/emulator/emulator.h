@@ -15,6 +15,7 @@
 #include "http_util.h"
 #include "options.h"
 #include "policy_store.h"
+#include "prepared.h"
 #include "tokens.h"
 
 #define ENDPOINT_MAX 64
@@ -41,6 +42,7 @@ struct emulator {
 	struct store store;
 	struct tokens tokens;
 	struct faults faults;
+	struct prepared_list prepared;
 	struct budget budget;
 	int64_t skew_ticks;   /* service clock minus this machine's */
 	int64_t linger_ticks; /* how long an ended request still reads Initiated */

@@ -11,23 +11,7 @@
 
 #include <cjson/cJSON.h>
 
-/* What a request asks for. The names (operation_name) are those of faults and statistics. */
-enum operation {
-	OP_COMPUTE,
-	OP_NETWORK,
-	OP_TOKEN,
-	OP_VERSIONS,
-	OP_IMDS_OTHER,
-	OP_LIST, /* from here on: resource manager */
-	OP_GET,
-	OP_PUT,
-	OP_DELETE,
-	OP_INITIATE,
-	OP_ARM_OTHER,
-	_OP_MAX,
-};
-
-const char *operation_name(enum operation op);
+#include "target.h"
 
 enum fault_kind {
 	FAULT_NONE,
@@ -46,11 +30,11 @@ enum fault_kind {
 };
 
 struct fault {
+	struct target target;
 	enum fault_kind kind;
 	unsigned status;
 	int retry_after_s; /* < 0: no header */
-	long left;         /* requests still to meet; < 0: until cleared */
-	char on[16];
+	char code[64];     /* of the error body; "": the usual one for the status */
 };
 
 #define FAULTS_MAX 16
@@ -64,13 +48,14 @@ struct faults {
 /* Does the fault take the place of the answer, so that the request has no effect? */
 bool fault_replaces_answer(enum fault_kind kind);
 
-/* Take a fault from its JSON form; one for the same `on` is replaced. Returns NULL, or why it was refused. */
+/* Take a fault from its JSON form; one for the same `on` and `path` is replaced. Returns NULL, or why it was refused.
+ */
 const char *faults_set(struct faults *faults, const cJSON *json);
 
 void faults_clear(struct faults *faults);
 
-/* The first fault that meets this operation, counted down; FAULT_NONE when there is none. */
-struct fault faults_take(struct faults *faults, enum operation op);
+/* The first fault that meets this request, counted down; FAULT_NONE when there is none. */
+struct fault faults_take(struct faults *faults, enum operation op, const char *path);
 
 /* An array of what is active. */
 cJSON *faults_render(const struct faults *faults);

@@ -122,6 +122,16 @@ void answer_clear(struct answer *answer)
 	*answer = (struct answer){0};
 }
 
+void answer_copy(struct answer *to, const struct answer *from)
+{
+	answer_clear(to);
+	*to = *from;
+	if (from->body) {
+		to->body = must(malloc(from->len + 1));
+		memcpy(to->body, from->body, from->len + 1);
+	}
+}
+
 void answer_empty(struct answer *answer, unsigned status)
 {
 	answer_clear(answer);
@@ -145,18 +155,50 @@ void answer_json(struct answer *answer, unsigned status, cJSON *json)
 	cJSON_Delete(json);
 }
 
-void answer_header(struct answer *answer, const char *name, const char *format, ...)
+static bool is_fixed(const struct answer *answer, const char *name)
+{
+	for (size_t i = 0; i < answer->n_fixed; i++)
+		if (strcasecmp(answer->headers[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* NULL: fixed, or there is no room. */
+static struct header *new_header(struct answer *answer, const char *name)
 {
 	struct header *h = &answer->headers[answer->n_headers];
+
+	if (answer->n_headers == ARRAY_SIZE(answer->headers) || is_fixed(answer, name))
+		return NULL;
+	answer->n_headers++;
+	*h = (struct header){.left_out = false};
+	snprintf(h->name, sizeof(h->name), "%s", name);
+	return h;
+}
+
+void answer_header(struct answer *answer, const char *name, const char *format, ...)
+{
+	struct header *h = new_header(answer, name);
 	va_list args;
 
-	if (answer->n_headers == ARRAY_SIZE(answer->headers))
+	if (!h)
 		return;
-	answer->n_headers++;
-	snprintf(h->name, sizeof(h->name), "%s", name);
 	va_start(args, format);
 	vsnprintf(h->value, sizeof(h->value), format, args);
 	va_end(args);
+}
+
+void answer_without_header(struct answer *answer, const char *name)
+{
+	struct header *h = new_header(answer, name);
+
+	if (h)
+		h->left_out = true;
+}
+
+void answer_fix_headers(struct answer *answer)
+{
+	answer->n_fixed = answer->n_headers;
 }
 
 void answer_arm_error(struct answer *answer, unsigned status, const char *code, const char *format, ...)

@@ -30,6 +30,7 @@ struct request {
 struct header {
 	char name[64];
 	char value[256];
+	bool left_out; /* it only keeps others of its name away */
 };
 
 struct answer {
@@ -37,8 +38,9 @@ struct answer {
 	const char *type; /* NULL: no content type */
 	char *body;       /* NULL: empty */
 	size_t len;
-	struct header headers[20];
+	struct header headers[40];
 	size_t n_headers;
+	size_t n_fixed; /* of these: nobody adds one of the same name */
 };
 
 /* Memory: a test tool has nothing better to do than to stop when there is none. */
@@ -68,12 +70,20 @@ unsigned request_query_count(const struct request *req, const char *name);
 
 void answer_clear(struct answer *answer);
 
+/* `to` is overwritten. */
+void answer_copy(struct answer *to, const struct answer *from);
+
 /* Compact JSON; frees json. */
 void answer_json(struct answer *answer, unsigned status, cJSON *json);
 void answer_empty(struct answer *answer, unsigned status);
 void answer_text(struct answer *answer, unsigned status, const char *type, const char *body);
 void answer_header(struct answer *answer, const char *name, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* What was added so far stays as it is: a header of a name that is there is not added again, nor is one that is to be
+ * left out. */
+void answer_fix_headers(struct answer *answer);
+void answer_without_header(struct answer *answer, const char *name);
 
 /* The error body of the resource manager: {"error":{"code","message"}}. */
 void answer_arm_error(struct answer *answer, unsigned status, const char *code, const char *format, ...)

@@ -257,7 +257,7 @@ static bool request_allowed(const struct request *req, enum operation op, struct
 
 void imds_answer(struct emulator *em, const struct request *req, enum operation op, struct answer *answer)
 {
-	if (!request_allowed(req, op, answer))
+	if (!request_allowed(req, op, answer) || prepared_take(&em->prepared, op, req->path, false, answer))
 		return;
 	if (op == OP_TOKEN)
 		answer_token(em, req, answer);

@@ -153,6 +153,7 @@ static void free_emulator(struct emulator *em)
 	free(em->vm.location);
 	free(em->vm.environment);
 	store_free(&em->store);
+	prepared_clear(&em->prepared);
 	free(em->requestor);
 	pthread_mutex_destroy(&em->lock);
 }

@@ -48,12 +48,14 @@ static void replace_with_status(const struct fault *fault, enum operation op, st
 {
 	cJSON *body;
 
-	if (op >= OP_LIST) {
-		answer_arm_error(answer, fault->status, arm_code(fault->status), "Fault %u, as asked for.",
-				 fault->status);
+	if (operation_is_arm(op)) {
+		answer_arm_error(answer, fault->status, fault->code[0] ? fault->code : arm_code(fault->status),
+				 "Fault %u, as asked for.", fault->status);
 	} else {
+		const char *usual = fault->status >= 500 ? "unknown" : "invalid_request";
+
 		body = cJSON_CreateObject();
-		cJSON_AddStringToObject(body, "error", fault->status >= 500 ? "unknown" : "invalid_request");
+		cJSON_AddStringToObject(body, "error", fault->code[0] ? fault->code : usual);
 		cJSON_AddStringToObject(body, "error_description", "Fault, as asked for.");
 		answer_json(answer, fault->status, body);
 	}

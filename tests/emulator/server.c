@@ -59,7 +59,7 @@ static void add_date(const struct emulator *em, struct answer *answer)
 
 static int64_t latency_ms(const struct emulator *em, enum operation op)
 {
-	if (op < OP_LIST)
+	if (!operation_is_arm(op))
 		return em->delays.imds_ms;
 	return op == OP_INITIATE && em->delays.initiate_ms >= 0 ? em->delays.initiate_ms : em->delays.arm_ms;
 }
@@ -72,12 +72,14 @@ static struct fault produce_answer(struct listener *l, const struct request *req
 	struct fault fault;
 
 	em->counts[op]++;
-	fault = faults_take(&em->faults, op);
+	fault = faults_take(&em->faults, op, req->path);
 	em->faulted += fault.kind != FAULT_NONE;
 	if (fault_replaces_answer(fault.kind))
 		mangle_replace(&fault, op, answer);
 	else if (req->body_too_big)
 		answer_arm_error(answer, 413, "RequestEntityTooLarge", "The request is too large.");
+	else if (prepared_take(&em->prepared, op, req->path, true, answer))
+		; /* as it is */
 	else if (l->is_arm)
 		arm_answer(em, req, answer);
 	else
@@ -89,6 +91,15 @@ static struct fault produce_answer(struct listener *l, const struct request *req
 	return fault;
 }
 
+static void add_header(struct MHD_Response *response, const struct header *header)
+{
+	if (header->left_out)
+		return;
+	/* libmicrohttpd takes no empty value; clients drop blanks around one. */
+	if (MHD_add_response_header(response, header->name, header->value[0] ? header->value : " ") != MHD_YES)
+		fprintf(stderr, "emulator: header %s cannot be sent\n", header->name);
+}
+
 static enum MHD_Result queue_answer(struct listener *l, const struct request *req, const struct fault *fault,
 				    const struct answer *answer)
 {
@@ -97,10 +108,8 @@ static enum MHD_Result queue_answer(struct listener *l, const struct request *re
 
 	if (!response)
 		return MHD_NO;
-	if (answer->type)
-		MHD_add_response_header(response, "Content-Type", answer->type);
 	for (size_t i = 0; i < answer->n_headers; i++)
-		MHD_add_response_header(response, answer->headers[i].name, answer->headers[i].value);
+		add_header(response, &answer->headers[i]);
 	result = MHD_queue_response(req->connection, answer->status, response);
 	MHD_destroy_response(response);
 	return result;
@@ -122,6 +131,8 @@ static enum MHD_Result serve(struct listener *l, const struct request *req)
 		wait_ms = latency_ms(l->em, op);
 	}
 	add_date(l->em, &answer);
+	if (answer.type)
+		answer_header(&answer, "Content-Type", "%s", answer.type);
 	pthread_mutex_unlock(&l->em->lock);
 
 	if (wait_ms && mangle_wait(l->em, req->connection, wait_ms) == WAIT_GONE)

@@ -63,6 +63,95 @@ test_faults() {
   check "requests are counted" is 200 '.compute > 0 and .token > 0 and .list > 0 and .get > 0 and .put > 0 and .faulted >= 10'
 }
 
+# Which requests a fault meets.
+test_targets() {
+  local wide=$group/$security/jitNetworkAccessPolicies
+  control POST reset
+  control POST fault '{"on":"list_wide","kind":"status","status":403}'
+  call GET "$wide"
+  check "the list without a location can be forbidden" is_error 403 AuthorizationFailed
+  call GET "$policies"
+  check "while the one with a location is allowed" test "$status" = 200
+  control DELETE fault
+  control POST fault '{"on":"list_location","kind":"status","status":403,"path":"/LOCATIONS/northeurope/"}'
+  call GET "$policies"
+  check "a fault can be for a path only" test "$status" = 200
+  call GET "${policies/westeurope/northeurope}"
+  check "compared without case" test "$status" = 403
+  control DELETE fault
+  control POST fault '{"on":"list","kind":"status","status":404,"code":"ResourceGroupNotFound","skip":1,"count":1}'
+  call GET "$wide"
+  check "the first may pass by" test "$status" = 200
+  call GET "$wide"
+  check "and the second be met, with the code asked for" is_error 404 ResourceGroupNotFound
+  call GET "$wide"
+  check "and the third pass" test "$status" = 200
+  control GET stats
+  check "lists are counted by kind and together" is 200 '.list_wide == 4 and .list_location == 3 and .list == 7'
+  control POST fault '{"on":"list","kind":"hang","skip":-1}'
+  check "no skip below zero" is 400 '.error | contains("skip")'
+}
+
+# prepare JSON
+prepare() { control POST answer "$1"; }
+
+test_prepared() {
+  local odd='{"value":[],"nextLink":"","extra":null}'
+  control POST reset
+  prepare '{"on":"list","body":'"$odd"',"count":1}'
+  call GET "$policies"
+  check "a prepared body is given as it is" test "$status$(cat "$work/body")" = "200$odd"
+  check "with the usual headers" test -n "$(header x-ms-correlation-request-id)$(header Date)"
+  check "and counts as a read" test "$(header x-ms-ratelimit-remaining-subscription-resource-requests)" -gt 0
+  call GET "$policies"
+  check "once" test "$(cat "$work/body")" = '{"value":[]}'
+  prepare '{"on":"get","status":404,"text":"<p>none","headers":{"Content-Type":"text/html","Date":null,"x-empty":"",
+    "x-ms-request-id":["one","two"],"X-MS-Ratelimit-Remaining-Subscription-Resource-Requests":"7"}}'
+  call GET "$policies/default"
+  check "text, status and type" test "$status$(header Content-Type)$(cat "$work/body")" = '404text/html<p>none'
+  check "a header that is not wanted is left out" test -z "$(header Date)"
+  check "one that is given takes the usual one's place" test "$(header x-ms-ratelimit-remaining-subscription-resource-requests)" = 7
+  check "and may come twice" test "$(header x-ms-request-id)" = $'one\ntwo'
+  check "and may be empty" grep -qiE "^x-empty: *.$" "$work/headers"
+  ask "$arm$policies/default?$v"
+  check "the token is checked first" is_error 401 AuthenticationFailed
+  prepare '{"on":"get","status":204,"unchecked":true}'
+  ask "$arm$policies/default?$v"
+  check "unless told not to" test "$status" = 204
+  control DELETE answer
+  prepare '{"on":"list","text":"first","count":1}'
+  prepare '{"on":"list","text":"second","count":1}'
+  prepare '{"on":"list","text":"third"}'
+  prepare '{"on":"list","text":"fourth"}'
+  check "they come in order, and one without a count gives way" test "$(four_lists)" = 'first second fourth fourth'
+  control DELETE answer
+  prepare '{"on":"compute","body":{"resourceId":7}}'
+  ask_imds '/metadata/instance/compute?api-version=2021-02-01'
+  check "for the metadata service too" is 200 '. == {resourceId: 7}'
+  ask "$imds/metadata/instance/compute?api-version=2021-02-01"
+  check "behind its checks" test "$status" = 400
+  control GET answer
+  check "they are shown" is 200 '. == [{on: "compute", status: 200}]'
+  prepare '{"on":"list","text":"a","body":{}}'
+  check "text and body: refused" test "$status" = 400
+  prepare '{"on":"list","headers":{"Date":1}}'
+  check "a header that is a number: refused" test "$status" = 400
+  control DELETE answer
+  prepare '{"on":"put","status":200,"body":{}}'
+  call PUT "$policies/default" "$(policy 22 TCP '*' PT3H)"
+  control DELETE answer
+  call GET "$policies/default"
+  check "the request itself has no effect" is_error 404 PolicyNotFound
+}
+
+four_lists() {
+  for _ in 1 2 3 4; do
+    call GET "$policies"
+    cat "$work/body"
+    echo
+  done | paste -sd ' '
+}
+
 test_waiting() {
   local seen
   control POST reset
@@ -86,6 +175,6 @@ test_waiting() {
 }
 
 start --imds 0
-run_tests faults waiting
+run_tests faults targets prepared waiting
 stop
 end_tests
