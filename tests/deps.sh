@@ -56,6 +56,8 @@ test  cmd:ping           iputils-ping         iputils
 test  cmd:mount          mount                util-linux
 test  cmd:systemd-analyze systemd             systemd
 test  cmd:git            git                  git
+test  cmd:node           nodejs               nodejs
+test  cmd:npm            npm                  nodejs-npm
 bench cmd:nft            nftables             nftables
 bench cmd:xdp-filter     xdp-tools            xdp-tools
 bench cmd:ipset          ipset                ipset
