@@ -305,6 +305,7 @@ static void note_answer(struct enforcer *e)
 static int prepare_candidate(struct enforcer *e, struct candidate *candidate, struct clock_pair now)
 {
 	struct snapshot *snapshot = candidate->snapshot;
+	struct learned_when when = {.now = now.boot, .again = snapshot->taken.ns == e->current.taken.ns};
 	int r;
 
 	if (snapshot->taken.ns > now.wall.ns)
@@ -315,7 +316,7 @@ static int prepare_candidate(struct enforcer *e, struct candidate *candidate, st
 	if (r == 0)
 		r = copy_learned(&e->learned, &candidate->learned);
 	if (r == 0)
-		r = learned_update(&candidate->learned, snapshot->ports, snapshot->n_ports, now.boot,
+		r = learned_update(&candidate->learned, snapshot->ports, snapshot->n_ports, when,
 				   JITGATE_PORT_RULES_MAX);
 	if (r == 0)
 		grant_list_carry_marks(&e->current.grants, &snapshot->grants);

@@ -38,9 +38,17 @@ static bool may_release(const struct learned_port *port, struct boot_time now)
 	return port->missing >= LEARNED_RELEASE_ANSWERS && now.ns - port->missing_since.ns >= LEARNED_RELEASE_AFTER_NS;
 }
 
+static void count_miss(struct learned_port *port, struct boot_time now)
+{
+	if (port->missing < UINT8_MAX)
+		port->missing++;
+	if (port->missing == 1)
+		port->missing_since = now;
+}
+
 /* Old ports that stay, with their count of misses brought up to date. */
-static size_t keep_old(const struct learned *old, const struct port_rule *rules, size_t n_rules, struct boot_time now,
-		       struct learned_port *out)
+static size_t keep_old(const struct learned *old, const struct port_rule *rules, size_t n_rules,
+		       const struct learned_when *when, struct learned_port *out)
 {
 	size_t n = 0;
 
@@ -49,11 +57,9 @@ static size_t keep_old(const struct learned *old, const struct port_rule *rules,
 
 		if (is_named(rules, n_rules, &port))
 			port.missing = 0;
-		else if (port.missing < UINT8_MAX)
-			port.missing++;
-		if (port.missing == 1)
-			port.missing_since = now;
-		if (!may_release(&port, now))
+		else if (!when->again)
+			count_miss(&port, when->now);
+		if (when->again || !may_release(&port, when->now))
 			out[n++] = port;
 	}
 	return n;
@@ -78,7 +84,7 @@ static size_t add_new(const struct learned *old, const struct port_rule *rules, 
 	return n;
 }
 
-int learned_update(struct learned *learned, const struct port_rule *rules, size_t n_rules, struct boot_time now,
+int learned_update(struct learned *learned, const struct port_rule *rules, size_t n_rules, struct learned_when when,
 		   size_t max)
 {
 	_cleanup_free_ struct learned_port *ports = NULL;
@@ -88,7 +94,7 @@ int learned_update(struct learned *learned, const struct port_rule *rules, size_
 	ports = calloc(learned->n + n_rules * 5 + 1, sizeof(*ports));
 	if (!ports)
 		return -ENOMEM;
-	n = keep_old(learned, rules, n_rules, now, ports);
+	n = keep_old(learned, rules, n_rules, &when, ports);
 	n += add_new(learned, rules, n_rules, ports + n);
 	if (n > max)
 		return -ENOSPC;

@@ -27,10 +27,19 @@ struct learned {
 };
 
 /*
+ * When an answer came. `again`: it is the last one once more, as a feed sends it that connects again; that is no
+ * further word on what is missing.
+ */
+struct learned_when {
+	struct boot_time now;
+	bool again;
+};
+
+/*
  * Take the ports of one good, complete answer in. Returns 0, -ENOMEM, or -ENOSPC when more than `max` (port, protocol)
  * pairs would result; on error nothing has changed.
  */
-int learned_update(struct learned *learned, const struct port_rule *rules, size_t n_rules, struct boot_time now,
+int learned_update(struct learned *learned, const struct port_rule *rules, size_t n_rules, struct learned_when when,
 		   size_t max);
 /* Whether this port and protocol is among them. */
 bool learned_has(const struct learned *learned, const struct learned_port *port);

@@ -50,7 +50,7 @@ static int learn_ports(const struct gate_ops *gate, void *gate_ctx, struct boot_
 		if (protos[port])
 			rules[n++] = (struct port_rule){.port = (uint16_t)port, .protos = protos[port]};
 	}
-	return learned_update(ret, rules, n, now, JITGATE_PORT_RULES_MAX);
+	return learned_update(ret, rules, n, (struct learned_when){.now = now}, JITGATE_PORT_RULES_MAX);
 }
 
 /* ------------------------------------------------------------ grants */

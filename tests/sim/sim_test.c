@@ -684,6 +684,97 @@ static void two_empty_answers_never_release_a_port(void **state)
 	assert_false(passes("10.0.0.1", 3389));
 }
 
+static void answers_without(int n, int64_t every_ns)
+{
+	for (int i = 0; i < n; i++) {
+		struct snapshot without = {0};
+
+		advance(every_ns);
+		feed(&without);
+	}
+}
+
+static void learn(uint16_t port)
+{
+	struct snapshot with = {0};
+
+	add_port(&with, port);
+	feed(&with);
+}
+
+static void a_policy_that_is_gone_ends_its_grants_at_once_and_opens_no_port(void **state)
+{
+	struct snapshot with = {0}, without = {0};
+
+	(void)state;
+	enforcer_start(&w.e, NULL);
+	add_port(&with, 3389);
+	add_grant(&with, "10.0.0.1", 22, HOUR);
+	add_grant(&with, "10.0.0.1", 3389, HOUR);
+	feed(&with);
+	assert_true(passes("10.0.0.1", 3389));
+	feed(&without);
+	assert_false(passes("10.0.0.1", 22));
+	assert_false(passes("10.0.0.1", 3389));
+	assert_false(passes("10.0.0.9", 3389));
+}
+
+static void a_port_in_protect_is_never_released(void **state)
+{
+	(void)state;
+	enforcer_start(&w.e, NULL);
+	learn(22); /* the feed names it as well, and then forgets it */
+	answers_without(1000, HOUR);
+	assert_false(passes("10.0.0.1", 22));
+}
+
+static void failures_between_answers_release_no_port(void **state)
+{
+	(void)state;
+	enforcer_start(&w.e, NULL);
+	learn(3389);
+	answers_without(2, MINUTE);
+	for (int i = 0; i < 600; i++) {
+		enforcer_take_trouble(&w.e, w.clock.wall, "HTTP 403");
+		advance(MINUTE);
+		assert_false(passes("10.0.0.1", 3389));
+	}
+	answers_without(1, MINUTE);
+	assert_true(passes("10.0.0.1", 3389));
+}
+
+static void a_port_that_is_named_again_starts_over(void **state)
+{
+	(void)state;
+	enforcer_start(&w.e, NULL);
+	for (int i = 0; i < 50; i++) {
+		learn(3389);
+		answers_without(2, HOUR);
+		assert_false(passes("10.0.0.1", 3389));
+	}
+}
+
+/* A feed that connects again sends its last answer again, since it cannot know what jitgated still has. */
+static void one_answer_sent_again_and_again_is_one_answer(void **state)
+{
+	struct wall_time taken;
+
+	(void)state;
+	enforcer_start(&w.e, NULL);
+	learn(3389);
+	advance(MINUTE);
+	taken = w.clock.wall;
+	for (int i = 0; i < 100; i++) {
+		struct snapshot same = {.taken = taken, .fresh_for_s = 600};
+
+		assert_int_equal(enforcer_take_snapshot(&w.e, &same), 0);
+		assert_false(passes("10.0.0.1", 3389));
+		advance(MINUTE);
+	}
+	answers_without(2, MINUTE);
+	assert_true(passes("10.0.0.1", 3389));
+}
+
 static void a_reload_adds_and_removes_ports_and_keeps_grants(void **state)
 {
 	struct port_rule rules[] = {{.port = 22, .protos = PROTO_BIT_TCP}, {.port = 8080, .protos = PROTO_BIT_TCP}};
@@ -794,6 +885,22 @@ static void the_state_holds_learned_ports_and_live_grants(void **state)
 	assert_true(passes("10.0.0.1", 22));
 	assert_false(passes("10.0.0.1", 3389));
 	assert_string_equal(grant_set_text(&w.e.current.grants, w.e.current.grants.grants[0].requestor), "alice");
+}
+
+static void a_restart_between_answers_releases_no_port(void **state)
+{
+	(void)state;
+	w.keep_saved = true;
+	enforcer_start(&w.e, NULL);
+	learn(3389);
+	for (int i = 0; i < 5; i++) {
+		answers_without(2, HOUR);
+		assert_false(passes("10.0.0.1", 3389));
+		restart_with_state();
+		answers_without(2, HOUR);
+		assert_false(passes("10.0.0.1", 3389));
+		reboot();
+	}
 }
 
 static void a_state_older_than_the_maps_neither_reopens_a_port_nor_revives_a_grant(void **state)
@@ -1140,6 +1247,12 @@ int main(void)
 		world_test(trouble_changes_nothing_and_staleness_is_said_once),
 		world_test(a_learned_port_is_released_only_after_several_answers_over_ten_minutes),
 		world_test(two_empty_answers_never_release_a_port),
+		world_test(a_policy_that_is_gone_ends_its_grants_at_once_and_opens_no_port),
+		world_test(a_port_in_protect_is_never_released),
+		world_test(failures_between_answers_release_no_port),
+		world_test(a_port_that_is_named_again_starts_over),
+		world_test(one_answer_sent_again_and_again_is_one_answer),
+		world_test(a_restart_between_answers_releases_no_port),
 		world_test(a_reload_adds_and_removes_ports_and_keeps_grants),
 		world_test(an_allowed_source_is_in_from_the_first_moment_a_port_closes),
 		world_test(a_restart_without_state_keeps_what_the_filter_holds),
