@@ -71,11 +71,11 @@ pkg_libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 # ---------------------------------------------------------------- sources
 
 # CORE: pure decisions. They sit in one archive; a program pulls in what it uses.
-core := apply audit azure_jit azure_json azure_url calendar cidr clockmap conf conf_azure conf_char conf_keys conf_read conf_scan \
-	conf_show conf_value control_req corpus corpus_chains corpus_cuts corpus_stacks corpus_table corpus_twins effect enforcer explain feed_msg \
-	frame grant grant_list guard json_member json_scan learned number pace reason \
-	reconcile report report_grants report_json selftest show sources state takeover text timefmt utf8 \
-	feed_receive refused
+core := apply audit azure_blame azure_id azure_jit azure_json azure_listing azure_plan azure_token azure_url \
+	calendar cidr clockmap conf conf_azure conf_char conf_keys conf_read conf_scan conf_show conf_value control_req \
+	corpus corpus_chains corpus_cuts corpus_stacks corpus_table corpus_twins effect enforcer explain feed_msg \
+	feed_receive frame grant grant_list guard json_member json_scan learned number pace reason reconcile refused report \
+	report_grants report_json selftest show sources state takeover text timefmt utf8
 
 # What is behind datapath.h: the packet program that is in force.
 datapath := datapath attach verify detach gate_maps gate_counters
@@ -83,7 +83,8 @@ datapath := datapath attach verify detach gate_maps gate_counters
 jitgated_src := jitgated daemon status report_build feed_server control_server $(datapath) netif clock loop sandbox usock notify sysctl \
 	conf_file files log
 jitgated_pkg := libbpf libconfuse zlib libcap-ng libseccomp libmnl
-jitgate-azure_src := jitgate_azure feed_client azure_http azure_poll azure_said clock conf_file feed_link usock sandbox notify files log
+jitgate-azure_src := jitgate_azure feed_client azure_ask azure_http azure_list azure_poll azure_renew azure_said azure_whoami \
+	clock conf_file feed_link usock sandbox notify files log
 jitgate-azure_pkg := libcurl libcjson libconfuse libcap-ng libseccomp
 jitgate_src := jitgate ask offline guarded report_build selftest_run gate_tags trial trial_case $(datapath) netif clock usock conf_file conf_here files log
 jitgate_pkg := libbpf libconfuse libmnl

@@ -147,19 +147,11 @@ static int add_header(struct curl_slist **headers, const char *line)
 	return 0;
 }
 
-static int add_bearer(struct curl_slist **headers, const char *bearer)
+static int add_bearer(struct curl_slist **headers, const struct azure_token *token)
 {
-	static const char prefix[] = "Authorization: Bearer ";
-	size_t size = sizeof(prefix) + strlen(bearer);
-	char *line = malloc(size);
-	int r;
+	CLEANUP(azure_token_free_header) char *line = azure_token_header(token);
 
-	if (!line)
-		return -ENOMEM;
-	snprintf(line, size, "%s%s", prefix, bearer);
-	r = add_header(headers, line);
-	wipe_free(line, size);
-	return r;
+	return line ? add_header(headers, line) : -ENOMEM;
 }
 
 static int make_headers(const struct azure_http_request *request, struct curl_slist **headers)
@@ -211,7 +203,7 @@ static CURLcode set_limits(CURL *easy)
 	return r;
 }
 
-static CURLcode set_transfer(CURL *easy, struct curl_slist *headers, struct body *body, char *error)
+static CURLcode set_transfer(CURL *easy, bool gzip, struct curl_slist *headers, struct body *body, char *error)
 {
 	CURLcode r = CURLE_OK;
 
@@ -219,6 +211,7 @@ static CURLcode set_transfer(CURL *easy, struct curl_slist *headers, struct body
 	r |= curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	r |= curl_easy_setopt(easy, CURLOPT_USERAGENT, "jitgate-azure/" JITGATE_VERSION);
 	r |= curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
+	r |= curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, gzip ? "gzip" : NULL);
 	r |= curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
 	r |= curl_easy_setopt(easy, CURLOPT_WRITEDATA, body);
 	r |= curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, count_header);
@@ -282,6 +275,8 @@ static int judge(CURLcode code, const struct body *body, const char *detail, cha
 		return say(error, -ENOMEM, "out of memory");
 	if (code == CURLE_PARTIAL_FILE)
 		return say(error, -EIO, "answer cut short");
+	if (code == CURLE_BAD_CONTENT_ENCODING)
+		return say(error, -EIO, "answer cannot be unpacked");
 	if (code != CURLE_OK)
 		return say(error, code == CURLE_OPERATION_TIMEDOUT ? -ETIMEDOUT : -EIO,
 			   *detail ? detail : curl_easy_strerror(code));
@@ -323,10 +318,16 @@ static uint32_t read_retry_after(CURL *easy, struct wall_time date)
 	return s < RETRY_AFTER_MAX_S ? (uint32_t)s : RETRY_AFTER_MAX_S;
 }
 
+static void read_text(CURL *easy, const char *name, char *out, size_t size)
+{
+	const char *text = header_of(easy, name);
+
+	snprintf(out, size, "%s", text ? text : "");
+}
+
 static void read_headers(CURL *easy, struct azure_http_response *response)
 {
 	const char *date = header_of(easy, "Date");
-	const char *correlation = header_of(easy, "x-ms-correlation-request-id");
 	uint64_t remaining;
 
 	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &response->status);
@@ -336,8 +337,8 @@ static void read_headers(CURL *easy, struct azure_http_response *response)
 	response->remaining = -1;
 	if (read_number(easy, "x-ms-ratelimit-remaining-subscription-resource-requests", INT64_MAX, &remaining))
 		response->remaining = (int64_t)remaining;
-	if (correlation)
-		snprintf(response->correlation, sizeof(response->correlation), "%s", correlation);
+	read_text(easy, "x-ms-correlation-request-id", response->correlation, sizeof(response->correlation));
+	read_text(easy, "x-ms-request-id", response->request, sizeof(response->request));
 }
 
 int azure_http_get(const struct azure_http_request *request, struct azure_http_response *ret,
@@ -352,7 +353,7 @@ int azure_http_get(const struct azure_http_request *request, struct azure_http_r
 
 	if (!easy || make_headers(request, &headers) || !grow_body(&body, 1))
 		return say(error, -ENOMEM, "out of memory");
-	if (set_route(easy, request) || set_limits(easy) || set_transfer(easy, headers, &body, detail))
+	if (set_route(easy, request) || set_limits(easy) || set_transfer(easy, request->gzip, headers, &body, detail))
 		return say(error, -EIO, "libcurl refuses an option that is needed");
 	r = perform(easy, request->stop_fd, &code);
 	if (r)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * EDGE. libcurl: one bounded GET. No redirect, no cookie, no .netrc, no proxy but the one that is named; TLS 1.2 or
- * later, verified; every size and time has an end. Knows nothing of Azure but two header names. Never writes a secret
+ * later, verified; every size and time has an end. Knows nothing of Azure but a few header names. Never writes a secret
  * anywhere.
  */
 #ifndef AZURE_HTTP_H
@@ -11,7 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "clockmap.h"
+#include "azure_response.h"
+#include "azure_token.h"
 #include "util.h"
 
 #define AZURE_HTTP_CONNECT_S 5
@@ -23,24 +24,14 @@
 
 struct azure_http_request {
 	const char *url;
-	const char *header;  /* one more header, "Metadata: true"; NULL: none */
-	const char *bearer;  /* secret; NULL: none */
-	const char *proxy;   /* "": none, whatever the environment says. Never used for http */
-	const char *ca_file; /* "": the system's */
-	size_t body_max;
-	bool allow_http; /* else https only */
-	int stop_fd;     /* given up with -ECANCELED as soon as this is readable; -1: none */
-};
-
-/* Starts as {0}; free with azure_http_response_free, which wipes the body: it may be a token. */
-struct azure_http_response {
-	long status;
-	char *body; /* NUL-terminated behind `len` */
-	size_t len;
-	uint32_t retry_after_s; /* 0: not said, or not understood */
-	struct wall_time date;  /* ns 0: not said */
-	int64_t remaining;      /* reads left, x-ms-ratelimit-remaining-subscription-resource-requests; -1: not said */
-	char correlation[64];   /* x-ms-correlation-request-id, for a support case; "" */
+	const char *header;               /* one more header, "Metadata: true"; NULL: none */
+	const struct azure_token *bearer; /* NULL: none */
+	const char *proxy;                /* "": none, whatever the environment says. Never used for http */
+	const char *ca_file;              /* "": the system's */
+	bool gzip;                        /* ask for it; an answer that was not asked to be packed is not unpacked */
+	size_t body_max;                  /* of the unpacked body */
+	bool allow_http;                  /* else https only */
+	int stop_fd;                      /* given up with -ECANCELED as soon as this is readable; -1: none */
 };
 
 /* Once per process, before powers are given up. 0 or -EIO. */

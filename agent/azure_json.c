@@ -45,7 +45,7 @@ static void free_request(struct azure_request *request)
 	free(request->justification);
 }
 
-static void free_policy(struct azure_policy *policy)
+void azure_policy_free(struct azure_policy *policy)
 {
 	for (size_t i = 0; i < policy->n_rules; i++) {
 		free(policy->rules[i].protocol);
@@ -61,25 +61,9 @@ static void free_policy(struct azure_policy *policy)
 void azure_listing_free(struct azure_listing *listing)
 {
 	for (size_t i = 0; i < listing->n; i++)
-		free_policy(&listing->policies[i]);
+		azure_policy_free(&listing->policies[i]);
 	free(listing->policies);
 	*listing = (struct azure_listing){0};
-}
-
-bool azure_id_equal(const char *a, const char *b)
-{
-	for (;; a++, b++) {
-		unsigned char x = (unsigned char)*a, y = (unsigned char)*b;
-
-		if (x >= 'A' && x <= 'Z')
-			x += 'a' - 'A';
-		if (y >= 'A' && y <= 'Z')
-			y += 'a' - 'A';
-		if (x != y)
-			return false;
-		if (!x)
-			return true;
-	}
 }
 
 /* One element of a virtualMachines array: is it this VM, and its ports. */
@@ -277,24 +261,34 @@ static int merge_listing(struct azure_listing *to, struct azure_listing *from)
 	return 0;
 }
 
+/* One more of a listing, if it names this VM. */
+static int add_policy(const cJSON *item, const char *vm_id, struct azure_listing *listing, struct parse_error *err)
+{
+	struct azure_policy policy = {0};
+	struct azure_policy *slot;
+	int r = read_policy(item, vm_id, &policy, err);
+
+	if (!r && !(slot = array_grow(&listing->policies, listing->n, sizeof(*slot))))
+		r = -ENOMEM;
+	if (r) {
+		azure_policy_free(&policy);
+		return r;
+	}
+	listing->n_seen++;
+	if (policy.id) {
+		*slot = policy;
+		listing->n++;
+	}
+	return 0;
+}
+
 static int read_policies(const cJSON *value, const char *vm_id, struct azure_listing *page, struct parse_error *err)
 {
 	for (const cJSON *item = value->child; item; item = item->next) {
-		struct azure_policy policy = {0};
-		struct azure_policy *slot;
-		int r = read_policy(item, vm_id, &policy, err);
+		int r = add_policy(item, vm_id, page, err);
 
-		if (!r && !(slot = array_grow(&page->policies, page->n, sizeof(*slot))))
-			r = -ENOMEM;
-		if (r) {
-			free_policy(&policy);
+		if (r)
 			return r;
-		}
-		page->n_seen++;
-		if (policy.id) {
-			*slot = policy;
-			page->n++;
-		}
 	}
 	return 0;
 }
@@ -324,100 +318,60 @@ int azure_json_page(const char *bytes, size_t len, const char *vm_id, struct azu
 	return 0;
 }
 
+int azure_json_policy(const char *bytes, size_t len, const char *vm_id, struct azure_listing *listing,
+		      struct parse_error *err)
+{
+	_cleanup_json_ cJSON *tree = NULL;
+	_cleanup_azure_listing_ struct azure_listing one = {0};
+	int r = json_parse(bytes, len, &tree, err);
+
+	if (!r)
+		r = add_policy(tree, vm_id, &one, err);
+	return r ? r : merge_listing(listing, &one);
+}
+
 /* ---------------------------------------------------------------- IMDS */
 
 void azure_compute_free(struct azure_compute *compute)
 {
 	free(compute->resource_id);
 	free(compute->environment);
+	free(compute->location);
 	*compute = (struct azure_compute){0};
+}
+
+static int copy_or_empty(const cJSON *object, const char *key, const char *why, char **ret, struct parse_error *err)
+{
+	int r = json_member_copy(object, key, false, why, ret, err);
+
+	if (!r && !*ret && !(*ret = strdup("")))
+		return -ENOMEM;
+	return r;
 }
 
 int azure_json_compute(const char *bytes, size_t len, struct azure_compute *ret, struct parse_error *err)
 {
 	_cleanup_json_ cJSON *tree = NULL;
-	_cleanup_free_ char *id = NULL, *environment = NULL;
+	_cleanup_azure_compute_ struct azure_compute compute = {0};
 	int r = json_parse(bytes, len, &tree, err);
 
 	if (r)
 		return r;
 	if (json_expect_object(tree, "the instance data are not an object", err))
 		return -EINVAL;
-	r = json_member_copy(tree, "resourceId", true, "resourceId is not a text", &id, err);
+	r = json_member_copy(tree, "resourceId", true, "resourceId is not a text", &compute.resource_id, err);
 	if (r)
 		return r;
-	if (!*id)
+	if (!*compute.resource_id)
 		return parse_fail(err, 0, "resourceId is empty");
-	r = json_member_copy(tree, "azEnvironment", false, "azEnvironment is not a text", &environment, err);
+	r = copy_or_empty(tree, "azEnvironment", "azEnvironment is not a text", &compute.environment, err);
+	if (!r)
+		r = copy_or_empty(tree, "location", "location is not a text", &compute.location, err);
 	if (r)
 		return r;
-	if (!environment && !(environment = strdup("")))
-		return -ENOMEM;
-	ret->resource_id = TAKE_PTR(id);
-	ret->environment = TAKE_PTR(environment);
-	return 0;
-}
-
-void azure_token_free(struct azure_token *token)
-{
-	if (token->secret)
-		explicit_bzero(token->secret, strlen(token->secret));
-	free(token->secret);
-	free(token->expires_in);
-	free(token->expires_on);
-	*token = (struct azure_token){0};
-}
-
-/* A header's value: no byte of it may end the line or be lost on the way. */
-static bool is_visible(const char *text)
-{
-	for (const char *p = text; *p; p++) {
-		if (*p < 0x21 || *p > 0x7e)
-			return false;
-	}
-	return *text;
-}
-
-static int read_token(const cJSON *tree, struct azure_token *token, struct parse_error *err)
-{
-	const char *type;
-	int r;
-
-	if (json_expect_object(tree, "the token is not an object", err) ||
-	    json_member_text(tree, "token_type", true, "token_type is not a text", &type, err))
-		return -EINVAL;
-	if (!azure_id_equal(type, "Bearer"))
-		return parse_fail(err, 0, "token_type is not Bearer");
-	r = json_member_copy(tree, "access_token", true, "access_token is not a text", &token->secret, err);
-	if (r)
-		return r;
-	if (!is_visible(token->secret))
-		return parse_fail(err, 0, "access_token is empty or holds a character that no token has");
-	r = json_member_copy(tree, "expires_in", false, "expires_in is not a text", &token->expires_in, err);
-	if (r)
-		return r;
-	return json_member_copy(tree, "expires_on", false, "expires_on is not a text", &token->expires_on, err);
-}
-
-int azure_json_token(const char *bytes, size_t len, struct azure_token *ret, struct parse_error *err)
-{
-	_cleanup_json_ cJSON *tree = NULL;
-	struct azure_token token = {0};
-	int r = json_parse(bytes, len, &tree, err);
-
-	if (r)
-		return r;
-	r = read_token(tree, &token, err);
-	/* cJSON's own copy is freed as it is: wipe it first. */
-	for (cJSON *item = tree->child; item; item = item->next) {
-		if (cJSON_IsString(item))
-			explicit_bzero(item->valuestring, strlen(item->valuestring));
-	}
-	if (r) {
-		azure_token_free(&token);
-		return r;
-	}
-	*ret = token;
+	ret->resource_id = TAKE_PTR(compute.resource_id);
+	ret->environment = TAKE_PTR(compute.environment);
+	ret->location = TAKE_PTR(compute.location);
 	return 0;
 }
 

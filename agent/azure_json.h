@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "azure_id.h"
 #include "json_scan.h"
 #include "util.h"
 
@@ -58,6 +59,10 @@ struct azure_listing {
  */
 int azure_json_page(const char *bytes, size_t len, const char *vm_id, struct azure_listing *listing, char **ret_next,
 		    struct parse_error *err);
+/* The same of the answer to a question for one policy. */
+int azure_json_policy(const char *bytes, size_t len, const char *vm_id, struct azure_listing *listing,
+		      struct parse_error *err);
+void azure_policy_free(struct azure_policy *policy);
 void azure_listing_free(struct azure_listing *listing);
 #define _cleanup_azure_listing_ CLEANUP(azure_listing_free)
 
@@ -65,20 +70,12 @@ void azure_listing_free(struct azure_listing *listing);
 struct azure_compute {
 	char *resource_id; /* never "" */
 	char *environment; /* azEnvironment; "" when not said */
+	char *location;    /* the region, "westeurope"; "" when not said */
 };
 
 int azure_json_compute(const char *bytes, size_t len, struct azure_compute *ret, struct parse_error *err);
 void azure_compute_free(struct azure_compute *compute);
-
-/* IMDS token. */
-struct azure_token {
-	char *secret;     /* visible ASCII only: it becomes a header. Wiped when freed */
-	char *expires_in; /* seconds from now, as text; NULL: not there */
-	char *expires_on; /* seconds since 1970, as text; NULL: not there */
-};
-
-int azure_json_token(const char *bytes, size_t len, struct azure_token *ret, struct parse_error *err);
-void azure_token_free(struct azure_token *token);
+#define _cleanup_azure_compute_ CLEANUP(azure_compute_free)
 
 /* ARM {"error":{"code","message"}} or IMDS {"error","error_description"}; for people, cut to fit, not escaped. */
 struct azure_error {
@@ -88,8 +85,5 @@ struct azure_error {
 
 /* 0 when there was at least a code, else -EINVAL: HTML from a proxy, nothing, half an answer. */
 int azure_json_error(const char *bytes, size_t len, struct azure_error *ret);
-
-/* Resource ids compare without ASCII case, as whole texts. */
-bool azure_id_equal(const char *a, const char *b);
 
 #endif

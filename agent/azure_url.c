@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * CORE. Clouds, ids and addresses of Azure. Everything that comes from outside is percent-encoded before it becomes
+ * CORE. Clouds and addresses of Azure. Everything that comes from outside is percent-encoded before it becomes
  * part of an address.
  */
 #include "azure_url.h"
 
-#include <errno.h>
 #include <string.h>
-
-#include "azure_json.h"
 
 #define COMPUTE_VERSION "2021-02-01"
 #define TOKEN_VERSION "2018-02-01"
@@ -28,96 +25,6 @@ const struct azure_cloud *azure_cloud_find(const char *name)
 			return &clouds[i];
 	}
 	return NULL;
-}
-
-/* ---------------------------------------------------------------- the VM's id */
-
-/* The text between two slashes. */
-struct segment {
-	const char *at;
-	size_t len;
-};
-
-/* How many there are; more than `max` when they are not all in *segments. Of a text that begins with none: 0. */
-static size_t split_id(const char *id, struct segment *segments, size_t max)
-{
-	size_t n = 0;
-
-	while (*id == '/' && n < max) {
-		segments[n].at = ++id;
-		segments[n].len = strcspn(id, "/");
-		id += segments[n++].len;
-	}
-	return n == max && *id ? max + 1 : n;
-}
-
-static char *copy_segment(const struct segment *segment)
-{
-	return strndup(segment->at, segment->len);
-}
-
-static bool segment_is(const struct segment *segment, const char *word)
-{
-	char copy[32];
-
-	if (!segment->len || segment->len >= sizeof(copy))
-		return !segment->len && !*word;
-	memcpy(copy, segment->at, segment->len);
-	copy[segment->len] = '\0';
-	return azure_id_equal(copy, word);
-}
-
-/* Not empty, no control character, no step up: they become parts of addresses and log lines. */
-static bool is_plain(const struct segment *segment)
-{
-	if (segment_is(segment, ".") || segment_is(segment, ".."))
-		return false;
-	for (size_t i = 0; i < segment->len; i++) {
-		if ((unsigned char)segment->at[i] < 0x20 || segment->at[i] == 0x7f)
-			return false;
-	}
-	return segment->len > 0;
-}
-
-void azure_vm_free(struct azure_vm *vm)
-{
-	free(vm->id);
-	free(vm->subscription);
-	free(vm->group);
-	free(vm->name);
-	*vm = (struct azure_vm){0};
-}
-
-int azure_vm_parse(const char *resource_id, struct azure_vm *ret, struct parse_error *err)
-{
-	static const char *const words[] = {
-		"subscriptions", NULL, "resourceGroups", NULL, "providers", "Microsoft.Compute", NULL, NULL};
-	struct segment s[16];
-	size_t n = split_id(resource_id, s, ARRAY_SIZE(s));
-	struct azure_vm vm;
-
-	if (n < ARRAY_SIZE(words))
-		return parse_fail(err, 0, "not the resource id of a VM");
-	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
-		if (!is_plain(&s[i]) || (words[i] && !segment_is(&s[i], words[i])))
-			return parse_fail(err, 0, "not the resource id of a VM");
-	}
-	if (segment_is(&s[6], "virtualMachineScaleSets"))
-		return parse_fail(err, 0, "an instance of a scale set: just-in-time access knows VMs only");
-	if (n != ARRAY_SIZE(words) || !segment_is(&s[6], "virtualMachines"))
-		return parse_fail(err, 0, "not the resource id of a VM");
-	vm = (struct azure_vm){
-		.id = strdup(resource_id),
-		.subscription = copy_segment(&s[1]),
-		.group = copy_segment(&s[3]),
-		.name = copy_segment(&s[7]),
-	};
-	if (!vm.id || !vm.subscription || !vm.group || !vm.name) {
-		azure_vm_free(&vm);
-		return -ENOMEM;
-	}
-	*ret = vm;
-	return 0;
 }
 
 /* ---------------------------------------------------------------- addresses */
@@ -172,14 +79,28 @@ void azure_url_token(struct text *out, const char *imds, const char *audience, c
 	}
 }
 
-void azure_url_list(struct text *out, const char *arm, const struct azure_vm *vm)
+void azure_url_policies(struct text *out, const char *arm, const struct azure_scope *scope, const char *region)
 {
 	text_append(out, arm, endpoint_length(arm));
 	text_printf(out, "/subscriptions/");
-	append_encoded(out, vm->subscription);
-	text_printf(out, "/resourceGroups/");
-	append_encoded(out, vm->group);
-	text_printf(out, "/providers/Microsoft.Security/jitNetworkAccessPolicies?api-version=" JIT_VERSION);
+	append_encoded(out, scope->subscription);
+	if (scope->group) {
+		text_printf(out, "/resourceGroups/");
+		append_encoded(out, scope->group);
+	}
+	text_printf(out, "/providers/Microsoft.Security");
+	if (scope->region)
+		region = scope->region;
+	if (region) {
+		text_printf(out, "/locations/");
+		append_encoded(out, region);
+	}
+	text_printf(out, "/jitNetworkAccessPolicies");
+	if (scope->name) {
+		text_printf(out, "/");
+		append_encoded(out, scope->name);
+	}
+	text_printf(out, "?api-version=" JIT_VERSION);
 }
 
 static char lower(char ch)

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "azure_id.h"
 #include "conf_value.h"
 
 #define HOUR_S 3600
@@ -44,10 +45,62 @@ static int read_ca_file(const struct conf_reader *r, char **ret)
 	return conf_read_copy(r, CONF_KEY_CA_FILE, ret);
 }
 
+static int read_audience(const struct conf_reader *r, char **ret)
+{
+	if (!conf_is_audience(conf_read_value(r, CONF_KEY_AUDIENCE)))
+		return conf_read_refuse(r, CONF_KEY_AUDIENCE, 0,
+					"must be https:// and a name, like https://management.azure.com/");
+	return conf_read_copy(r, CONF_KEY_AUDIENCE, ret);
+}
+
+/* The same place under two spellings is one too many, and a sign that one of them is wrong. */
+static int check_policy(const struct conf_reader *r, size_t nth)
+{
+	const char *id = conf_read_nth(r, CONF_KEY_POLICIES, nth);
+	struct azure_scope scope = {0};
+	int e = azure_scope_parse(id, &scope, NULL);
+
+	azure_scope_free(&scope);
+	if (e == -ENOMEM)
+		return conf_read_no_memory(r);
+	if (e < 0)
+		return conf_read_refuse(r, CONF_KEY_POLICIES, nth,
+					"is no id of a JIT policy, a resource group or a subscription; "
+					"/subscriptions/ID, with /resourceGroups/NAME, or the whole id");
+	for (size_t i = 0; i < nth; i++)
+		if (azure_id_equal(id, conf_read_nth(r, CONF_KEY_POLICIES, i)))
+			return conf_read_refuse(r, CONF_KEY_POLICIES, nth, "is listed twice; drop one");
+	return 0;
+}
+
+static int read_policies(const struct conf_reader *r, struct conf_azure *azure)
+{
+	size_t n = conf_read_count(r, CONF_KEY_POLICIES);
+
+	if (n > CONF_POLICIES_MAX)
+		return conf_read_refuse_key(r, CONF_KEY_POLICIES,
+					    "more than 16; name a resource group instead of its policies");
+	if (n == 0)
+		return 0;
+	azure->policies = calloc(n, sizeof(*azure->policies));
+	if (!azure->policies)
+		return conf_read_no_memory(r);
+	for (size_t i = 0; i < n; i++) {
+		int e = check_policy(r, i);
+
+		if (e == 0)
+			e = conf_read_copy_nth(r, CONF_KEY_POLICIES, i, &azure->policies[i]);
+		if (e < 0)
+			return e;
+		azure->n_policies++;
+	}
+	return 0;
+}
+
 /* Keys that are spoken for. To ignore them would be to promise what is not done. */
 static int refuse_later_keys(const struct conf_reader *r)
 {
-	static const enum conf_key later[] = {CONF_KEY_POLICIES, CONF_KEY_TRANSLATE};
+	static const enum conf_key later[] = {CONF_KEY_TRANSLATE};
 
 	for (size_t i = 0; i < ARRAY_SIZE(later); i++)
 		if (conf_read_count(r, later[i]) > 0)
@@ -64,6 +117,10 @@ int conf_azure_read(const struct conf_reader *r, struct conf_azure *azure)
 		e = conf_read_copy(r, CONF_KEY_CLOUD, &azure->cloud);
 	if (e == 0)
 		e = read_identity(r, &azure->identity);
+	if (e == 0)
+		e = read_audience(r, &azure->audience);
+	if (e == 0)
+		e = read_policies(r, azure);
 	if (e == 0)
 		e = conf_read_duration(r, CONF_KEY_POLL_IDLE,
 				       (struct conf_duration_range){10, DAY_S, "is out of range; 10s to 1d"},
@@ -87,6 +144,10 @@ void conf_azure_free(struct conf_azure *azure)
 {
 	free(azure->cloud);
 	free(azure->identity);
+	free(azure->audience);
+	for (size_t i = 0; i < azure->n_policies; i++)
+		free(azure->policies[i]);
+	free(azure->policies);
 	free(azure->arm_endpoint);
 	free(azure->imds_endpoint);
 	free(azure->ca_file);

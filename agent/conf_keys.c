@@ -32,6 +32,7 @@ const struct conf_key_info conf_keys[_CONF_KEY_MAX] = {
 	[CONF_KEY_SOURCES] = {CONF_GUARD, "sources", "guard.sources", true, "{}"},
 	[CONF_KEY_CLOUD] = {CONF_AZURE, "cloud", "azure.cloud", false, "auto"},
 	[CONF_KEY_IDENTITY] = {CONF_AZURE, "identity", "azure.identity", false, ""},
+	[CONF_KEY_AUDIENCE] = {CONF_AZURE, "audience", "azure.audience", false, ""},
 	[CONF_KEY_POLICIES] = {CONF_AZURE, "policies", "azure.policies", true, "{}"},
 	[CONF_KEY_POLL_IDLE] = {CONF_AZURE, "poll_idle", "azure.poll_idle", false, "10m"},
 	[CONF_KEY_POLL_LIVE] = {CONF_AZURE, "poll_live", "azure.poll_live", false, "60s"},

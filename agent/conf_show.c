@@ -113,6 +113,10 @@ static void put_azure(struct text *out, const struct conf_azure *azure)
 	add_duration(&words, azure->poll_idle_s);
 	text_printf(&words, ", while a grant is live every ");
 	add_duration(&words, azure->poll_live_s);
+	for (size_t i = 0; i < azure->n_policies; i++)
+		text_printf(&words, "; policies also of %s", azure->policies[i]);
+	if (*azure->audience)
+		text_printf(&words, "; tokens for %s", azure->audience);
 	if (*azure->arm_endpoint)
 		text_printf(&words, "; resource manager %s", azure->arm_endpoint);
 	if (*azure->imds_endpoint)

@@ -95,6 +95,16 @@ bool conf_is_identity(const char *text)
 	return !text[0];
 }
 
+bool conf_is_audience(const char *text)
+{
+	static const char https[] = "https://";
+
+	if (!text[0])
+		return true;
+	return has_prefix(text, https) && text[strlen(https)] && text[strlen(https)] != '/' &&
+	       strlen(text) <= URL_BYTES_MAX && !strpbrk(text, " \"'?#");
+}
+
 static bool is_host(const struct conf_url *url, bool literal6)
 {
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-";

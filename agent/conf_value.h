@@ -25,6 +25,9 @@ bool conf_is_user(const char *user);
 /* "", or a kind of managed identity, '=' and its id. */
 bool conf_is_identity(const char *text);
 
+/* "", or https:// and what a token may be asked for: visible, without quotes, at most 512 bytes. */
+bool conf_is_audience(const char *text);
+
 struct conf_url {
 	bool tls;
 	const char *host; /* in the text that was parsed; without the brackets of an IPv6 literal */

@@ -75,6 +75,13 @@ static uint32_t seconds_until(struct boot_time at, struct boot_time now)
 
 /* ---------------------------------------------------------------- a poll */
 
+/* What the poll could do without, once for each that went missing. */
+static void tell_news(const struct azure_answer *answer)
+{
+	if (answer->news.len && !answer->news.failed)
+		log_warning("%s", answer->news.data);
+}
+
 static void poll_azure(struct agent *a)
 {
 	_cleanup_azure_answer_ struct azure_answer answer = {0};
@@ -93,6 +100,7 @@ static void poll_azure(struct agent *a)
 		.initiating = answer.jit.initiating,
 		.retry_after_s = answer.retry_after_s,
 	};
+	tell_news(&answer);
 	now = clock_now();
 	pace_end(&a->pace, now.boot, &result, draw_chance());
 	next_s = seconds_until(pace_next(&a->pace), now.boot);
@@ -188,6 +196,7 @@ static int run_once(const struct conf *conf, int stop_fd)
 	_cleanup_azure_answer_ struct azure_answer answer = {0};
 	int r = azure_poll(&asker, clock_now(), &answer);
 
+	tell_news(&answer);
 	return azure_said_once(r, &answer, asker.vm.id) ? EXIT_FAILED : EXIT_OK;
 }
 

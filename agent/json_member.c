@@ -10,10 +10,21 @@
 #include <cjson/cJSON.h>
 
 #include "json_scan.h"
+#include "number.h"
 
 void json_free(cJSON **tree)
 {
 	cJSON_Delete(*tree);
+}
+
+/* Not deeper than json_scan lets through. */
+void json_wipe(cJSON *tree)
+{
+	for (cJSON *item = tree ? tree->child : NULL; item; item = item->next) {
+		if (cJSON_IsString(item))
+			explicit_bzero(item->valuestring, strlen(item->valuestring));
+		json_wipe(item);
+	}
 }
 
 static bool is_space(char ch)
@@ -114,6 +125,19 @@ int json_member_copy(const cJSON *object, const char *key, bool required, const 
 		return -ENOMEM;
 	*ret = copy;
 	return 0;
+}
+
+bool json_member_count(const cJSON *object, const char *key, uint64_t max, uint64_t *ret)
+{
+	const cJSON *item = member_of(object, key);
+
+	if (cJSON_IsString(item))
+		return number_parse(item->valuestring, strlen(item->valuestring), max, ret) == 0;
+	if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0 && item->valuedouble <= (double)max) ||
+	    item->valuedouble != (double)(uint64_t)item->valuedouble)
+		return false;
+	*ret = (uint64_t)item->valuedouble;
+	return true;
 }
 
 /* valueint truncates and saturates, so the double is what is tested. */

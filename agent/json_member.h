@@ -24,6 +24,9 @@ int json_parse(const char *bytes, size_t len, struct cJSON **ret, struct parse_e
 void json_free(struct cJSON **tree);
 #define _cleanup_json_ CLEANUP(json_free)
 
+/* Overwrite every text of the tree, which is then good for json_free only: one of them is a secret. */
+void json_wipe(struct cJSON *tree);
+
 /* An object without duplicate keys. NULL is not an object. */
 int json_expect_object(const struct cJSON *item, const char *why, struct parse_error *err);
 
@@ -39,6 +42,10 @@ int json_member_text(const struct cJSON *object, const char *key, bool required,
 /* A text as the caller's own copy; *ret untouched when it is not there and not required. */
 int json_member_copy(const struct cJSON *object, const char *key, bool required, const char *why, char **ret,
 		     struct parse_error *err);
+
+/* A count as a text of digits or as a number, whole and at most `max`, which is below 2^53. False: not there, or
+ * nothing of the kind. */
+bool json_member_count(const struct cJSON *object, const char *key, uint64_t max, uint64_t *ret);
 
 /* The member "number": a whole number from 0 to 65535. */
 int json_member_port(const struct cJSON *object, const char *why, uint16_t *ret, struct parse_error *err);

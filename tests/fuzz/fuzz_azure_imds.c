@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "azure_json.h"
+#include "azure_token.h"
 #include "azure_url.h"
 
 static void check_compute(const char *bytes, size_t len)
@@ -22,7 +23,7 @@ static void check_compute(const char *bytes, size_t len)
 		HOLDS(r == -EINVAL && IS_FILLED(compute) && IS_REFUSAL(err, len));
 		return;
 	}
-	HOLDS(compute.resource_id[0] && compute.environment);
+	HOLDS(compute.resource_id[0] && compute.environment && compute.location);
 	HOLDS(strlen(compute.resource_id) < len && strlen(compute.environment) < len);
 	HOLDS(fuzz_is_utf8(compute.resource_id, strlen(compute.resource_id)));
 	azure_cloud_find(compute.environment);
@@ -31,20 +32,23 @@ static void check_compute(const char *bytes, size_t len)
 
 static void check_token(const char *bytes, size_t len)
 {
-	struct azure_token token;
+	static const char prefix[] = "Authorization: Bearer ";
+	const struct clock_pair now = {.wall.ns = 1700000000 * NS_PER_S, .boot.ns = 1000 * NS_PER_S};
+	_cleanup_azure_token_ struct azure_token *token = azure_token_new();
+	CLEANUP(azure_token_free_header) char *header = NULL;
 	struct parse_error err = FUZZ_NO_ERROR;
-	int r;
+	int r = azure_token_take(token, bytes, len, now, &err);
 
-	FILL(token);
-	r = azure_json_token(bytes, len, &token, &err);
+	header = azure_token_header(token);
 	if (r < 0) {
-		HOLDS(r == -EINVAL && IS_FILLED(token) && IS_REFUSAL(err, len));
+		HOLDS(r == -EINVAL && !header && !azure_token_usable(token, now.boot) && IS_REFUSAL(err, len));
 		return;
 	}
-	HOLDS(token.secret[0]);
-	for (const char *p = token.secret; *p; p++)
-		HOLDS(*p > ' ' && *p <= '~'); /* it becomes a header */
-	azure_token_free(&token);
+	HOLDS(r == 0 && azure_token_usable(token, now.boot) && azure_token_left_s(token, now.boot) <= 7 * 86400);
+	HOLDS(strncmp(header, prefix, strlen(prefix)) == 0 && header[strlen(prefix)]);
+	for (const char *p = header + strlen(prefix); *p; p++)
+		HOLDS(*p > ' ' && *p <= '~');
+	HOLDS(azure_token_take(token, bytes, len, now, NULL) == 1);
 }
 
 static void check_error(const char *bytes, size_t len)

@@ -121,7 +121,7 @@ static void check_address(const struct text *address, size_t slashes, size_t and
 
 static void check_vm(const char *id, const char *identity)
 {
-	_cleanup_text_ struct text list = {0}, token = {0};
+	_cleanup_text_ struct text token = {0};
 	struct parse_error err = FUZZ_NO_ERROR;
 	struct azure_vm vm;
 	int r;
@@ -129,16 +129,39 @@ static void check_vm(const char *id, const char *identity)
 	FILL(vm);
 	azure_url_token(&token, "https://x", AUDIENCE, identity);
 	check_address(&token, 6, token.data && strstr(token.data, "_id=") ? 2 : 1);
-	r = azure_vm_parse(id, &vm, &err);
+	r = azure_vm_parse(id, identity, &vm, &err);
 	if (r < 0) {
 		HOLDS(r == -EINVAL && IS_FILLED(vm) && IS_REFUSAL(err, strlen(id)));
 		return;
 	}
 	HOLDS(strcmp(vm.id, id) == 0 && vm.subscription[0] && vm.group[0] && vm.name[0]);
 	HOLDS(!strchr(vm.subscription, '/') && !strchr(vm.group, '/') && !strchr(vm.name, '/'));
-	azure_url_list(&list, "https://x", &vm);
-	check_address(&list, 9, 0);
+	HOLDS(!strpbrk(vm.region, "/ .?&") && strlen(vm.region) <= strlen(identity));
 	azure_vm_free(&vm);
+}
+
+/* The addresses of what the config may name. */
+static void check_scope(const char *id)
+{
+	_cleanup_text_ struct text wide = {0}, narrow = {0};
+	struct parse_error err = FUZZ_NO_ERROR;
+	struct azure_scope scope;
+	size_t slashes;
+	int r;
+
+	FILL(scope);
+	r = azure_scope_parse(id, &scope, &err);
+	if (r < 0) {
+		HOLDS(r == -EINVAL && IS_FILLED(scope) && IS_REFUSAL(err, strlen(id)));
+		return;
+	}
+	slashes = 7 + (scope.group ? 2 : 0);
+	HOLDS(azure_scope_equal(&scope, &scope) && !scope.name == !scope.region && (scope.group || !scope.name));
+	azure_url_policies(&wide, "https://x", &scope, NULL);
+	check_address(&wide, slashes + (scope.name ? 3 : 0), 0);
+	azure_url_policies(&narrow, "https://x", &scope, "r");
+	check_address(&narrow, slashes + (scope.name ? 3 : 2), 0);
+	azure_scope_free(&scope);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -152,6 +175,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			lines[i] = text + strlen(text);
 	}
 	check_vm(lines[0], lines[3]);
+	check_scope(lines[0]);
 	check_endpoint(lines[1]);
 	check_link(lines[1], lines[2]);
 	return 0;

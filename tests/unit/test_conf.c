@@ -74,6 +74,8 @@ static void expect_defaults(const struct conf *conf)
 	assert_int_equal(conf->max_grants, JITGATE_GRANTS_DEFAULT);
 	assert_string_equal(conf->azure.cloud, "auto");
 	assert_string_equal(conf->azure.identity, "");
+	assert_string_equal(conf->azure.audience, "");
+	assert_int_equal(conf->azure.n_policies, 0);
 	assert_int_equal(conf->azure.poll_idle_s, 600);
 	assert_int_equal(conf->azure.poll_live_s, 60);
 	assert_string_equal(conf->azure.arm_endpoint, "");
@@ -155,6 +157,7 @@ static void every_key_is_taken_over(void **state)
 		"state_dir = \"/s\"\n"
 		"guard { longest = \"90m\" widest_ipv4 = 24 widest_ipv6 = 128 sources = {\"192.0.2.0/24\"} }\n"
 		"azure { cloud = \"usgov\" identity = \"client_id=0f\" poll_idle = 1d poll_live = 5s\n"
+		"  audience = \"https://management.core.usgovcloudapi.net/\" policies = {\"/subscriptions/s\"}\n"
 		"  arm_endpoint = \"https://127.0.0.1:8443\" imds_endpoint = \"http://[::1]:8080\"\n"
 		"  ca_file = \"/etc/ca.pem\" proxy = \"http://proxy.example:3128\" user = \"feed.user-1\" }\n");
 
@@ -177,6 +180,9 @@ static void every_key_is_taken_over(void **state)
 	assert_int_equal(conf.guard.n_sources, 1);
 	assert_string_equal(conf.azure.cloud, "usgov");
 	assert_string_equal(conf.azure.identity, "client_id=0f");
+	assert_string_equal(conf.azure.audience, "https://management.core.usgovcloudapi.net/");
+	assert_int_equal(conf.azure.n_policies, 1);
+	assert_string_equal(conf.azure.policies[0], "/subscriptions/s");
 	assert_int_equal(conf.azure.poll_idle_s, 86400);
 	assert_int_equal(conf.azure.poll_live_s, 5);
 	assert_string_equal(conf.azure.arm_endpoint, "https://127.0.0.1:8443");
@@ -454,7 +460,6 @@ static void what_a_later_version_does_is_refused_not_ignored(void **state)
 	expect_refused("session = \"drain=30m\"", 1, "not in this version");
 	expect_refused("section port \"22/tcp\" { session = \"keep\" }", 1, "not in this version");
 	expect_refused("port \"22/tcp\" { session = \"keep\" }", 1, "not in this version");
-	expect_refused("azure {\n policies = {\"/subscriptions/x\"} }", 2, "not supported by this version");
 	expect_refused("azure {\n\n translate = {\"10.0.0.0/8\"} }", 3, "not supported by this version");
 }
 
@@ -659,6 +664,66 @@ static void identity_is_empty_or_of_a_known_kind(void **state)
 	assert_string_equal(conf.azure.identity, "resource_id=/subscriptions/0/x");
 }
 
+static void an_audience_is_empty_or_https(void **state)
+{
+	static const char *const bad[] = {"management.azure.com",
+					  "http://management.azure.com/",
+					  "https://",
+					  "https:///x",
+					  "https://a b",
+					  "https://a?b",
+					  "https://a#b"};
+	char text[128];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		snprintf(text, sizeof(text), "azure { audience = \"%s\" }", bad[i]);
+		expect_refused(text, 1, "azure.audience: ");
+	}
+}
+
+#define POLICY_ID "/subscriptions/s/resourceGroups/g/providers/Microsoft.Security/locations/l/jitNetworkAccessPolicies/"
+
+static void policies_are_ids_of_three_kinds(void **state)
+{
+	_cleanup_conf_ struct conf conf =
+		parse_ok("azure { policies = {\"/subscriptions/s\", \"/Subscriptions/s/resourcegroups/G-1.a(b)\",\n"
+			 "  \"" POLICY_ID "default\"} }");
+
+	(void)state;
+	assert_int_equal(conf.azure.n_policies, 3);
+	assert_string_equal(conf.azure.policies[2], POLICY_ID "default");
+	expect_refused("azure {\n policies = {\"/subscriptions/s\",\n \"my-group\"} }", 3,
+		       "azure.policies: \"my-group\" is no id of a JIT policy, a resource group or a subscription");
+	expect_refused("azure { policies = {\"/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/"
+		       "virtualMachines/v\"} }",
+		       1, "is no id of");
+	expect_refused("azure { policies = {\"\"} }", 1, "azure.policies: \"\" is no id of");
+	expect_refused("azure { policies = {\"/subscriptions/s\",\n\"/SUBSCRIPTIONS/S\"} }", 2, "listed twice");
+}
+
+static void at_most_sixteen_policies(void **state)
+{
+	char text[1024] = "azure { policies = {";
+
+	(void)state;
+	for (int i = 0; i < 17; i++) {
+		size_t len = strlen(text);
+
+		snprintf(text + len, sizeof(text) - len, "\"/subscriptions/s%d\", ", i);
+		if (i == 15) {
+			char sixteen[1024];
+
+			snprintf(sixteen, sizeof(sixteen), "%s} }", text);
+			_cleanup_conf_ struct conf conf = parse_ok(sixteen);
+
+			assert_int_equal(conf.azure.n_policies, 16);
+		}
+	}
+	snprintf(text + strlen(text), sizeof(text) - strlen(text), "} }");
+	expect_refused(text, 1, "azure.policies: more than 16");
+}
+
 static void users_are_ordinary_and_two(void **state)
 {
 	(void)state;
@@ -769,6 +834,9 @@ int main(void)
 		cmocka_unit_test(run_dir_must_leave_room_for_the_socket_name),
 		cmocka_unit_test(endpoints_are_https_but_for_loopback),
 		cmocka_unit_test(identity_is_empty_or_of_a_known_kind),
+		cmocka_unit_test(an_audience_is_empty_or_https),
+		cmocka_unit_test(policies_are_ids_of_three_kinds),
+		cmocka_unit_test(at_most_sixteen_policies),
 		cmocka_unit_test(users_are_ordinary_and_two),
 		cmocka_unit_test(long_names_and_values_leave_the_message_readable),
 		cmocka_unit_test(mutated_example_never_breaks_the_parser),
