@@ -93,7 +93,7 @@ programs := jitgated jitgate-azure jitgate
 unit_tests := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 unit_pkg := cmocka libconfuse libcjson zlib libcap-ng libseccomp
 emulator_src := $(patsubst tests/emulator/%.c,%,$(wildcard tests/emulator/*.c))
-emulator_pkg := libmicrohttpd libcjson gnutls
+emulator_pkg := libmicrohttpd libcjson gnutls zlib
 probe_src := $(patsubst tests/tools/%.c,%,$(wildcard tests/tools/*.c))
 
 # ---------------------------------------------------------------- what has to be installed

@@ -209,6 +209,22 @@ static void set_latency(struct emulator *em, const cJSON *body, struct answer *a
 	answer_json(answer, 200, cJSON_Duplicate(body, true));
 }
 
+/* What is not said stays as it is. */
+static void take_flag(const cJSON *body, const char *name, bool *flag)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(body, name);
+
+	if (cJSON_IsBool(item))
+		*flag = cJSON_IsTrue(item);
+}
+
+static void set_transfer(struct emulator *em, const cJSON *body, struct answer *answer)
+{
+	take_flag(body, "gzip", &em->transfer.gzip);
+	take_flag(body, "chunked", &em->transfer.chunked);
+	answer_json(answer, 200, cJSON_Duplicate(body, true));
+}
+
 static void replace_text(char **text, const char *with)
 {
 	if (!with)
@@ -362,6 +378,7 @@ static void reset(struct emulator *em, const cJSON *body, struct answer *answer)
 	em->page_size = 0;
 	free(TAKE_PTR(em->requestor));
 	em->delays = em->options->delays;
+	em->transfer = (struct transfer){.gzip = true};
 	answer_json(answer, 200, cJSON_CreateObject());
 }
 
@@ -384,6 +401,7 @@ static const struct {
 	{"POST", "budget", true, set_budget},
 	{"POST", "token", true, set_token},
 	{"POST", "latency", true, set_latency},
+	{"POST", "transfer", true, set_transfer},
 	{"POST", "vm", true, set_vm},
 	{"POST", "initiate-fast", true, initiate_fast},
 	{"GET", "stats", false, show_stats},

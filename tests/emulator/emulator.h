@@ -17,6 +17,7 @@
 #include "policy_store.h"
 #include "prepared.h"
 #include "tokens.h"
+#include "transfer.h"
 
 #define ENDPOINT_MAX 64
 
@@ -39,6 +40,7 @@ struct emulator {
 	pthread_mutex_t lock;
 	struct machine vm;
 	struct delays delays;
+	struct transfer transfer;
 	struct store store;
 	struct tokens tokens;
 	struct faults faults;

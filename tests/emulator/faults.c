@@ -11,12 +11,19 @@
 #include "util.h"
 
 static const char *const kinds[] = {
-	[FAULT_NONE] = "none",           [FAULT_STATUS] = "status",
-	[FAULT_HTML] = "html",           [FAULT_EMPTY] = "empty",
-	[FAULT_NOT_JSON] = "not-json",   [FAULT_HUGE] = "huge",
-	[FAULT_HANG] = "hang",           [FAULT_RESET] = "reset",
-	[FAULT_TRUNCATED] = "truncated", [FAULT_WRONG_LENGTH] = "wrong-length",
-	[FAULT_SLOW] = "slow",           [FAULT_DUP_KEYS] = "dup-keys",
+	[FAULT_NONE] = "none",
+	[FAULT_STATUS] = "status",
+	[FAULT_HTML] = "html",
+	[FAULT_EMPTY] = "empty",
+	[FAULT_NOT_JSON] = "not-json",
+	[FAULT_HUGE] = "huge",
+	[FAULT_BOMB] = "bomb",
+	[FAULT_HANG] = "hang",
+	[FAULT_RESET] = "reset",
+	[FAULT_TRUNCATED] = "truncated",
+	[FAULT_WRONG_LENGTH] = "wrong-length",
+	[FAULT_SLOW] = "slow",
+	[FAULT_DUP_KEYS] = "dup-keys",
 };
 _Static_assert(ARRAY_SIZE(kinds) == _FAULT_MAX, "every kind needs a name");
 

@@ -20,6 +20,7 @@ enum fault_kind {
 	FAULT_EMPTY,        /* 200 and nothing */
 	FAULT_NOT_JSON,     /* 200 and text */
 	FAULT_HUGE,         /* 200 and 100 MB of good-looking JSON */
+	FAULT_BOMB,         /* 200 and 100 KB of gzip that are 100 MB, asked for or not */
 	FAULT_HANG,         /* no answer */
 	FAULT_RESET,        /* connection reset */
 	FAULT_TRUNCATED,    /* the right answer, cut before its Content-Length */

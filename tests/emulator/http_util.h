@@ -38,6 +38,7 @@ struct answer {
 	const char *type; /* NULL: no content type */
 	char *body;       /* NULL: empty */
 	size_t len;
+	bool chunked; /* sent without its length */
 	struct header headers[40];
 	size_t n_headers;
 	size_t n_fixed; /* of these: nobody adds one of the same name */

@@ -165,6 +165,7 @@ int main(int argc, char **argv)
 		.options = &options,
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 		.tokens.life_ms = 24LL * 3600 * 1000,
+		.transfer.gzip = true,
 		.budget = {.limit = 750,
 			   .left = 750,
 			   .window_ms = 3600 * 1000,

@@ -78,8 +78,11 @@ void mangle_replace(const struct fault *fault, enum operation op, struct answer 
 		answer_text(answer, 200, "application/json; charset=utf-8", "upstream said: all is well");
 		break;
 	case FAULT_HUGE:
+	case FAULT_BOMB:
 		answer_empty(answer, 200);
 		answer->type = "application/json; charset=utf-8";
+		if (fault->kind == FAULT_BOMB)
+			answer_header(answer, "Content-Encoding", "gzip");
 		break;
 	default:
 		answer_empty(answer, 200);
@@ -170,6 +173,7 @@ struct stream {
 	char *body;
 	size_t len;
 	bool slow, released;
+	bool fails; /* at its end */
 };
 
 static void free_stream(void *cls)
@@ -196,14 +200,14 @@ static ssize_t read_slow(struct stream *stream, uint64_t at, char *buf, size_t m
 	return (ssize_t)max;
 }
 
-/* The body, and an error where more is expected. */
+/* The body, then its end or an error. */
 static ssize_t read_stream(void *cls, uint64_t at, char *buf, size_t max)
 {
 	struct stream *stream = cls;
 	size_t rest = at < stream->len ? stream->len - (size_t)at : 0;
 
 	if (!rest)
-		return MHD_CONTENT_READER_END_WITH_ERROR;
+		return stream->fails ? MHD_CONTENT_READER_END_WITH_ERROR : MHD_CONTENT_READER_END_OF_STREAM;
 	if (stream->slow)
 		return read_slow(stream, at, buf, max);
 	if (max > rest)
@@ -232,16 +236,28 @@ static ssize_t read_huge(void *cls, uint64_t at, char *buf, size_t max)
 }
 
 static struct MHD_Response *stream_response(struct emulator *em, const struct request *req, const struct answer *answer,
-					    size_t announced, bool slow)
+					    size_t announced, bool fails, bool slow)
 {
 	struct stream *stream = must(calloc(1, sizeof(*stream)));
 
 	*stream = (struct stream){.em = em,
 				  .connection = req->connection,
-				  .body = must_copy(answer->body ? answer->body : ""),
+				  .body = must(malloc(answer->len + 1)),
 				  .len = answer->len,
+				  .fails = fails,
 				  .slow = slow};
-	return MHD_create_response_from_callback(announced, 16 * 1024, read_stream, stream, free_stream);
+	if (answer->body)
+		memcpy(stream->body, answer->body, answer->len);
+	return MHD_create_response_from_callback(answer->chunked ? MHD_SIZE_UNKNOWN : announced, 16 * 1024, read_stream,
+						 stream, free_stream);
+}
+
+static struct MHD_Response *bomb_response(void)
+{
+	size_t len;
+	char *body = transfer_bomb(HUGE_SIZE, &len);
+
+	return MHD_create_response_from_buffer(len, body, MHD_RESPMEM_MUST_FREE);
 }
 
 /* A reset on the wire, not an orderly end: on Linux this is what connecting to nowhere does. */
@@ -265,14 +281,18 @@ struct MHD_Response *mangle_response(struct emulator *em, const struct request *
 		return NULL;
 	case FAULT_HUGE:
 		return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 64 * 1024, read_huge, em, NULL);
+	case FAULT_BOMB:
+		return bomb_response();
 	case FAULT_TRUNCATED:
-		return stream_response(em, req, answer, answer->len + MISSING_BYTES, false);
+		return stream_response(em, req, answer, answer->len + MISSING_BYTES, true, false);
 	case FAULT_SLOW:
-		return stream_response(em, req, answer, answer->len, true);
+		return stream_response(em, req, answer, answer->len, false, true);
 	case FAULT_WRONG_LENGTH:
 		/* Complete for HTTP, half for JSON. */
 		return MHD_create_response_from_buffer(answer->len / 2, answer->body, MHD_RESPMEM_MUST_COPY);
 	default:
-		return MHD_create_response_from_buffer(answer->len, answer->body, MHD_RESPMEM_MUST_COPY);
+		return answer->chunked
+			       ? stream_response(em, req, answer, answer->len, false, false)
+			       : MHD_create_response_from_buffer(answer->len, answer->body, MHD_RESPMEM_MUST_COPY);
 	}
 }

@@ -121,6 +121,7 @@ static enum MHD_Result serve(struct listener *l, const struct request *req)
 	bool is_control = !l->is_arm && control_wants(req);
 	enum operation op = l->is_arm ? arm_operation(req) : imds_operation(req);
 	struct fault fault = {.kind = FAULT_NONE};
+	struct transfer transfer = {0};
 	int64_t wait_ms = 0;
 
 	pthread_mutex_lock(&l->em->lock);
@@ -129,12 +130,15 @@ static enum MHD_Result serve(struct listener *l, const struct request *req)
 	} else {
 		fault = produce_answer(l, req, op, &answer);
 		wait_ms = latency_ms(l->em, op);
+		if (l->is_arm)
+			transfer = l->em->transfer;
 	}
 	add_date(l->em, &answer);
 	if (answer.type)
 		answer_header(&answer, "Content-Type", "%s", answer.type);
 	pthread_mutex_unlock(&l->em->lock);
 
+	transfer_apply(&transfer, req, &answer);
 	if (wait_ms && mangle_wait(l->em, req->connection, wait_ms) == WAIT_GONE)
 		return MHD_NO;
 	return queue_answer(l, req, &fault, &answer);

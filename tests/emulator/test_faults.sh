@@ -152,6 +152,33 @@ four_lists() {
   done | paste -sd ' '
 }
 
+test_transfer() {
+  local plain='{"value":[]}'
+  control POST reset
+  call GET "$policies"
+  check "as it is, with its length" test "$(header Content-Length)$(header Content-Encoding)" = ${#plain}
+  list_with 'Accept-Encoding: br, gzip'
+  check "gzip when asked for" test "$(header Content-Encoding) $(gzip -dc <"$work/body")" = "gzip $plain"
+  check "which answers depend on" test "$(header Vary)" = Accept-Encoding
+  list_with 'Accept-Encoding: br, gzip;q=0'
+  check "not when refused" test "$(header Content-Encoding)$(cat "$work/body")" = "$plain"
+  control POST transfer '{"chunked":true}'
+  call GET "$policies"
+  check "in chunks" test "$(header Transfer-Encoding)$(header Content-Length) $(cat "$work/body")" = "chunked $plain"
+  list_with 'Accept-Encoding: gzip'
+  check "gzip in chunks" test "$(header Transfer-Encoding) $(gzip -dc <"$work/body")" = "chunked $plain"
+  fault truncated
+  check "cut off in chunks" test "$rc" = 18
+  control POST transfer '{"chunked":false,"gzip":false}'
+  list_with 'Accept-Encoding: gzip'
+  check "gzip can be switched off" test "$(header Content-Encoding)$(cat "$work/body")" = "$plain"
+  fault bomb
+  check "a bomb: small on the wire" test "$(header Content-Encoding) $(($(stat -c %s "$work/body") < 200000))" = 'gzip 1'
+  check "100 MB when opened" test "$(gzip -dc <"$work/body" | wc -c)" -gt 100000000
+}
+
+list_with() { ask -H "Authorization: Bearer $token" -H "$1" "$arm$policies?$v"; }
+
 test_waiting() {
   local seen
   control POST reset
@@ -175,6 +202,6 @@ test_waiting() {
 }
 
 start --imds 0
-run_tests faults targets prepared waiting
+run_tests faults targets prepared transfer waiting
 stop
 end_tests
