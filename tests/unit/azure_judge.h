@@ -49,6 +49,29 @@ static inline char *grants_text(const struct azure_jit *jit)
 	return TAKE_PTR(out.data);
 }
 
+/* The grants, each with the seconds from `from` to its end. */
+static inline char *grants_after(const struct azure_jit *jit, struct wall_time from)
+{
+	_cleanup_text_ struct text out = {0};
+
+	text_append(&out, "", 0);
+	for (size_t i = 0; i < jit->snapshot.grants.n; i++) {
+		const struct grant *g = &jit->snapshot.grants.grants[i];
+		char source[CIDR_TEXT_MAX], protos[PROTOS_TEXT_MAX], left[32];
+		int64_t ns = g->until.ns - from.ns;
+		int len = snprintf(left, sizeof(left), "%lld.%09lld", (long long)(ns / NS_PER_S),
+				   (long long)(ns % NS_PER_S));
+
+		while (left[len - 1] == '0')
+			left[--len] = '\0';
+		if (left[len - 1] == '.')
+			left[len - 1] = '\0';
+		cidr_format(&g->source, source);
+		text_printf(&out, "%s %u/%s %s\n", source, g->port, protos_format(g->protos, protos), left);
+	}
+	return TAKE_PTR(out.data);
+}
+
 static inline char *ports_text(const struct azure_jit *jit)
 {
 	_cleanup_text_ struct text out = {0};

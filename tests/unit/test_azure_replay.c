@@ -217,27 +217,6 @@ static void set_status(cJSON *item, const char *status)
 		set_status(child, status);
 }
 
-/* The grants, each with the seconds from `from` to its end. */
-static char *grants_after(const struct azure_jit *jit, struct wall_time from)
-{
-	_cleanup_text_ struct text out = {0};
-
-	text_append(&out, "", 0);
-	for (size_t i = 0; i < jit->snapshot.grants.n; i++) {
-		const struct grant *g = &jit->snapshot.grants.grants[i];
-		char source[CIDR_TEXT_MAX], protos[PROTOS_TEXT_MAX], left[32];
-		int64_t ns = g->until.ns - from.ns;
-		int len = snprintf(left, sizeof(left), "%lld.%09lld", (long long)(ns / NS_PER_S),
-				   (long long)(ns % NS_PER_S));
-
-		while (left[len - 1] == '0')
-			left[--len] = '\0';
-		cidr_format(&g->source, source);
-		text_printf(&out, "%s %u/%s %s\n", source, g->port, protos_format(g->protos, protos), left);
-	}
-	return TAKE_PTR(out.data);
-}
-
 static void judge_list(const cJSON *list, const char *vm, struct wall_time now, struct azure_jit *ret)
 {
 	_cleanup_free_ char *bytes = cJSON_PrintUnformatted(list);
