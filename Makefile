@@ -72,10 +72,11 @@ pkg_libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 
 # CORE: pure decisions. They sit in one archive; a program pulls in what it uses.
 core := apply audit azure_blame azure_id azure_jit azure_json azure_listing azure_plan azure_token azure_url \
-	calendar cidr clockmap conf conf_azure conf_char conf_keys conf_read conf_scan conf_show conf_value control_req \
-	corpus corpus_chains corpus_cuts corpus_stacks corpus_table corpus_twins effect enforcer explain feed_msg \
-	feed_receive frame grant grant_list guard json_member json_scan learned number pace reason reconcile refused report \
-	report_grants report_json selftest show sources state takeover text timefmt utf8
+	calendar cidr clockmap conf conf_azure conf_char conf_keys conf_read conf_scan conf_show conf_value \
+	control_req corpus corpus_chains corpus_cuts corpus_stacks corpus_table corpus_twins effect enforcer explain \
+	feed_msg feed_receive frame grant grant_list guard json_member json_scan learned number pace reason \
+	reconcile refused report report_feed report_grants report_json selftest show sources state takeover text \
+	timefmt utf8
 
 # What is behind datapath.h: the packet program that is in force.
 datapath := datapath attach verify detach gate_maps gate_counters

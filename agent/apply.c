@@ -168,6 +168,8 @@ static void write_state(const struct apply_input *in, size_t entries, size_t pai
 	state.last_sync_boot_ns = taken.ns ? clock_to_boot(in->now, taken).ns : 0;
 	state.grants = (uint32_t)entries;
 	state.protected_ports = (uint32_t)pairs;
+	state.clock_offset_s = in->snapshot->clock_offset_s;
+	state.clock_known = in->snapshot->clock_known;
 	in->gate->set_state(in->gate_ctx, &state);
 }
 

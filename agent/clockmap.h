@@ -34,6 +34,7 @@ struct wall_time clock_to_wall(struct clock_pair now, struct boot_time boot);
  * alike, so that anything but a few ms between samplings is a step. */
 int64_t clock_step(struct clock_pair before, struct clock_pair after);
 
+#define CLOCK_OFFSET_SHOWN_S 30      /* between two machines: more is told to people */
 #define CLOCK_STEP_MIN_NS 50000000LL /* 50 ms: below, it is sampling noise */
 
 #endif

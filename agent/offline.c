@@ -55,6 +55,8 @@ static int fill(struct datapath *dp, const struct conf *conf, struct report *rep
 	datapath_gate_ops.get_state(dp, &state);
 	report->last_good.ns = (int64_t)state.last_sync_wall_s * NS_PER_S;
 	report->feed_state = report->last_good.ns ? REPORT_FEED_STALE : REPORT_FEED_NEVER;
+	report->clock_known = state.clock_known;
+	report->clock_offset_s = state.clock_offset_s;
 	report->now = now.wall;
 	return r;
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
  * CORE. The status as people read it. Owns the wording; the worst news comes first.
- * Strings from a feed are hostile: they reach the output only through show_*. Grants are in report_grants.c, JSON in
- * report_json.c.
+ * Strings from a feed are hostile: they reach the output only through show_*. Grants are in report_grants.c, the feed
+ * is in report_feed.c, JSON in report_json.c.
  */
-#include "report.h"
+#include "report_parts.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -109,6 +109,16 @@ static void warn_feed(const struct report *report, struct text *line)
 	text_printf(line, ")");
 }
 
+static void warn_clock(const struct report *report, struct text *line)
+{
+	if (!report->agent_running || !report_clock_is_off(report))
+		return;
+	begin_clause(line);
+	text_printf(line, "this machine's CLOCK IS WRONG, ");
+	report_clock_words(report, line);
+	text_printf(line, " feed %s's", report->feed_name);
+}
+
 /* Everything that is wrong, in one line, the worst first. Empty: nothing is. */
 static void collect_warnings(const struct report *report, struct text *line)
 {
@@ -123,6 +133,7 @@ static void collect_warnings(const struct report *report, struct text *line)
 	}
 	warn_ports(report, line);
 	warn_feed(report, line);
+	warn_clock(report, line);
 }
 
 /* It outlives the agent, but that is said only of what was verified. */
@@ -341,36 +352,13 @@ static void print_grant_summary(const struct report *report, struct text *out)
 	show_paragraph(out, &words, 0, 2);
 }
 
-static void print_feed(const struct report *report, struct text *out)
-{
-	_cleanup_text_ struct text good = {0}, error = {0};
-
-	text_printf(&good, "feed %s: ", *report->feed_name ? report->feed_name : "(none)");
-	if (report->agent_running)
-		text_printf(&good, "%s, ", report->feed_connected ? "connected" : "not connected");
-	text_printf(&good, "last good answer ");
-	if (report->last_good.ns)
-		show_time(&good, report->last_good, report->now);
-	else
-		text_printf(&good, "never");
-	show_paragraph(out, &good, 0, 2);
-	if (!*report->last_error)
-		return;
-	text_printf(&error, "last error ");
-	if (report->last_error_at.ns) {
-		show_time(&error, report->last_error_at, report->now);
-		text_printf(&error, ": ");
-	}
-	text_printf(&error, "%s", report->last_error);
-	show_paragraph(out, &error, 2, 4);
-}
-
 void report_status_text(const struct report *report, struct text *out)
 {
 	print_verdict(report, out);
 	print_interfaces(report, out);
 	print_ports(report, out);
 	print_grant_summary(report, out);
-	print_feed(report, out);
+	report_feed_text(report, out);
+	report_refused_text(report, out);
 	print_counters(report, out);
 }

@@ -56,10 +56,14 @@ struct report {
 	enum report_feed_state feed_state;
 	const char *feed_name; /* "" before the first HELLO */
 	bool feed_connected;
-	struct wall_time last_good;     /* ns 0: never */
-	struct wall_time last_error_at; /* ns 0: none */
-	const char *last_error;         /* "" none */
-	bool only_protect;              /* no good answer yet and no state: only `protect` ports are closed */
+	struct wall_time last_good;                 /* ns 0: never */
+	struct wall_time last_error_at;             /* ns 0: none */
+	const char *last_error;                     /* "" none */
+	bool clock_known;                           /* the feed compared this machine's clock with that of who grants */
+	int32_t clock_offset_s;                     /* this machine's is ahead by at least that; negative: behind */
+	const struct refused_list *refused_by_feed; /* NULL: not known */
+	struct refused_list refused_by_guard;       /* of the feed's grants, by the guard rails */
+	bool only_protect; /* no good answer yet and no state: only `protect` ports are closed */
 	struct gate_counter counters[_REASON_MAX];
 	struct report_port *ports;
 	size_t n_ports;

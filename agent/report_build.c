@@ -85,5 +85,6 @@ void report_clear(struct report *report)
 	free(report->interfaces);
 	free(report->ports);
 	free(report->grants);
+	refused_free(&report->refused_by_guard);
 	*report = (struct report){0};
 }

@@ -95,6 +95,50 @@ static void put_interfaces(struct text *out, const struct report *report)
 	text_printf(out, "]");
 }
 
+static void put_clock_offset(struct text *out, const struct report *report)
+{
+	if (!report->clock_known) {
+		put_null(out, "clock_offset_s");
+		return;
+	}
+	put_name(out, "clock_offset_s");
+	text_printf(out, "%" PRId32, report->clock_offset_s);
+}
+
+static void put_refused(struct text *out, const struct refused *refused, const char *by)
+{
+	separate(out);
+	text_printf(out, "{");
+	put_string(out, "why", refused->why);
+	put_string(out, "by", by);
+	put_number(out, "port", refused->port);
+	put_string(out, "source", refused->source);
+	put_string(out, "policy", refused->policy);
+	put_string(out, "requestor", refused->requestor);
+	put_string(out, "until", refused->until);
+	text_printf(out, "}");
+}
+
+/* null: only the daemon knows. */
+static void put_all_refused(struct text *out, const struct report *report)
+{
+	const struct refused_list *feed = report->refused_by_feed, *guard = &report->refused_by_guard;
+
+	if (!feed) {
+		put_null(out, "refused");
+		put_null(out, "refused_more");
+		return;
+	}
+	put_name(out, "refused");
+	text_printf(out, "[");
+	for (size_t i = 0; i < guard->n; i++)
+		put_refused(out, &guard->items[i], "guard");
+	for (size_t i = 0; i < feed->n; i++)
+		put_refused(out, &feed->items[i], "feed");
+	text_printf(out, "]");
+	put_number(out, "refused_more", (uint64_t)feed->more + guard->more);
+}
+
 static void put_feed(struct text *out, const struct report *report)
 {
 	static const char *const states[] = {
@@ -111,6 +155,8 @@ static void put_feed(struct text *out, const struct report *report)
 	else
 		put_null(out, "last_error");
 	put_time(out, "last_error_at", report->last_error_at);
+	put_clock_offset(out, report);
+	put_all_refused(out, report);
 	text_printf(out, "}");
 }
 

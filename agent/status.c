@@ -51,6 +51,39 @@ static int fill_grants(struct daemon *d, struct clock_pair now, struct report *r
 	return 0;
 }
 
+/* Only a length can have come to fit since the grant was judged, and that counts from the next judgement on. */
+static enum guard_verdict held_back_by(const struct guard *guard, const struct grant *grant, struct wall_time now)
+{
+	enum guard_verdict verdict = guard_check(guard, grant, now);
+
+	return verdict == GUARD_OK ? GUARD_TOO_LONG : verdict;
+}
+
+/* What the guard rails hold back of what the feed grants. */
+static int fill_refused(struct daemon *d, struct clock_pair now, struct report *report)
+{
+	const struct grant_set *set = &d->enforcer.current.grants;
+	int r = 0;
+
+	for (size_t i = 0; i < set->n && r == 0; i++) {
+		const struct grant *grant = &set->grants[i];
+		_cleanup_text_ struct text until = {0};
+		char source[CIDR_TEXT_MAX];
+		struct refused_texts texts = {.source = source,
+					      .requestor = grant_set_text(set, grant->requestor),
+					      .policy = grant_set_text(set, grant->origin)};
+
+		if (grant->mark != GRANT_REFUSED)
+			continue;
+		cidr_format(&grant->source, source);
+		text_rfc3339(&until, grant->until);
+		texts.until = until.data;
+		texts.why = guard_text(held_back_by(&d->conf.guard, grant, now.wall));
+		r = until.failed ? -ENOMEM : refused_add(&report->refused_by_guard, grant->port, &texts);
+	}
+	return r;
+}
+
 static int fill_interfaces(struct daemon *d, struct report *report)
 {
 	report->interfaces = calloc(d->n_interfaces + 1, sizeof(*report->interfaces));
@@ -70,6 +103,9 @@ static void fill_feed(struct daemon *d, struct clock_pair now, struct report *re
 	report->last_good = e->current.taken;
 	report->last_error = e->trouble;
 	report->last_error_at = e->trouble_at;
+	report->clock_known = e->current.clock_known;
+	report->clock_offset_s = e->current.clock_offset_s;
+	report->refused_by_feed = &e->current.refused;
 	report->only_protect = !e->answered && !e->restored;
 	if (e->answered && now.boot.ns < e->fresh_until.ns)
 		report->feed_state = REPORT_FEED_FRESH;
@@ -95,6 +131,8 @@ static int build_report(struct daemon *d, struct report *report, const char **re
 		r = fill_interfaces(d, report);
 	if (r == 0)
 		r = fill_grants(d, now, report);
+	if (r == 0)
+		r = fill_refused(d, now, report);
 	return r;
 }
 

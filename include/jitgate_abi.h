@@ -161,6 +161,8 @@ struct gate_state {
 	__u64 last_sync_boot_ns; /* the same, CLOCK_BOOTTIME */
 	__u32 grants;            /* entries of grants_v1 after the last plan */
 	__u32 protected_ports;   /* (port, protocol) pairs */
+	__s32 clock_offset_s;    /* at that snapshot this machine's clock was ahead of the feed's by at least so much */
+	__u32 clock_known;       /* 0: the feed could not compare the clocks */
 };
 
 /*
@@ -198,7 +200,7 @@ _Static_assert(sizeof(struct gate_counter) == 16, "gate_counter is an ABI");
 _Static_assert(sizeof(struct port_counters) == 32, "port_counters is an ABI");
 _Static_assert(sizeof(struct port_slot) == 168, "port_slot is an ABI");
 _Static_assert(sizeof(struct grant_usage) == 24, "grant_usage is an ABI");
-_Static_assert(sizeof(struct gate_state) == 40, "gate_state is an ABI");
+_Static_assert(sizeof(struct gate_state) == 48, "gate_state is an ABI");
 _Static_assert(sizeof(struct event_budget) == 64, "event_budget is an ABI");
 _Static_assert(sizeof(struct event) == 56, "event is an ABI");
 

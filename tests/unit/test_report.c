@@ -592,8 +592,22 @@ struct random_report {
 	struct report_interface interfaces[6];
 	struct report_port ports[4];
 	struct report_grant grants[4];
+	struct refused refused[6];
+	struct refused_list refused_by_feed;
 	struct report report;
 };
+
+static void fill_refused(struct refused *refused)
+{
+	char text[256];
+
+	refused->port = (uint16_t)random_below(65536);
+	snprintf(refused->why, sizeof(refused->why), "%s", random_string(text));
+	snprintf(refused->source, sizeof(refused->source), "%s", random_string(text));
+	snprintf(refused->until, sizeof(refused->until), "%s", random_string(text));
+	snprintf(refused->requestor, sizeof(refused->requestor), "%s", random_string(text));
+	snprintf(refused->policy, sizeof(refused->policy), "%s", random_string(text));
+}
 
 static void fill_grant(struct report_grant *grant, char texts[3][256])
 {
@@ -651,6 +665,13 @@ static void fill_random(struct random_report *r)
 	r->report.n_grants = random_below(ARRAY_SIZE(r->grants) + 1);
 	for (size_t i = 0; i < ARRAY_SIZE(r->grants); i++)
 		fill_grant(&r->grants[i], &r->texts[3 * i]);
+	for (size_t i = 0; i < ARRAY_SIZE(r->refused); i++)
+		fill_refused(&r->refused[i]);
+	r->refused_by_feed = (struct refused_list){r->refused, random_below(4), (uint32_t)random_number()};
+	r->report.refused_by_feed = random_below(4) ? &r->refused_by_feed : NULL;
+	r->report.refused_by_guard = (struct refused_list){r->refused + 3, random_below(4), (uint32_t)random_number()};
+	r->report.clock_known = random_below(2);
+	r->report.clock_offset_s = (int32_t)random_bits();
 	for (size_t i = 0; i < _REASON_MAX; i++)
 		r->report.counters[i] = (struct gate_counter){random_number(), random_number()};
 }
