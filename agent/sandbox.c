@@ -49,6 +49,9 @@ int sandbox_become(const struct sandbox_user *user, bool keep_bpf)
 		if (geteuid() != user->uid || getegid() != user->gid || setuid(0) == 0)
 			return -EPERM;
 	}
+	/* No core dump, and no reading of our memory by others of this user: there may be a token in it. */
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return -errno;
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
 }
 

@@ -22,6 +22,7 @@ owners() {
 cJSON_                              azure_json json_member
 cfg_                                conf_read
 curl_                               azure_http
+azure_token_header                  azure_http
 bpf_|libbpf_|btf__|ring_buffer__    datapath attach verify gate_maps gate_counters gate_tags trial
 mnl_                                netif
 seccomp_|capng_                     sandbox
@@ -132,6 +133,11 @@ programs_with_forbidden_library() {
   done
 }
 
+secret_that_prints() { # the token's keeper has nothing to make texts or lines with
+  awk '$1 == "azure_token" && $2 ~ /^(text_|log_|v?snprintf|puts|write|fwrite)/ {
+    print "agent/azure_token.c: keeps a secret and may not use " $2 }' "$scratch/imports"
+}
+
 missing_objects() {
   local name
   for name in $core; do
@@ -149,6 +155,7 @@ check "CORE has no global variables" list_is_empty core_globals
 check "CORE includes only CORE" list_is_empty core_includes
 check "headers name their layer, as in the Makefile" list_is_empty mislabelled_headers
 check "each library is used by its owner only" list_is_empty strangers
+check "the token's keeper cannot print" list_is_empty secret_that_prints
 check "libconfuse opens no file" list_is_empty config_read_by_library
 check "no program has a library that it should be without" list_is_empty programs_with_forbidden_library
 end_checks

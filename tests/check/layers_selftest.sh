@@ -83,6 +83,12 @@ CURL *stray(void) { return curl_easy_init(); }'
 bpf_call='#include <bpf/bpf.h>
 int stray(int fd);
 int stray(int fd) { return bpf_map_freeze(fd); }'
+header_call='#include "azure_token.h"
+char *stray(const struct azure_token *token);
+char *stray(const struct azure_token *token) { return azure_token_header(token); }'
+token_text='#include "text.h"
+void stray(struct text *out);
+void stray(struct text *out) { text_append(out, "x", 1); }'
 json_call='#include <cjson/cJSON.h>
 cJSON *stray(const char *text);
 cJSON *stray(const char *text) { return cJSON_Parse(text); }'
@@ -97,6 +103,10 @@ check "a variable in CORE is found" broken_by cidr "$core_global" 'agent/cidr.c:
 check "an EDGE header in CORE is found" broken_by cidr "$core_edge" 'agent/cidr.c: CORE includes files.h'
 check "a curl call in jitgated is found" broken_by daemon "$curl_call" 'agent/daemon.c: only azure_http may use curl_easy_init'
 check "cJSON in jitgated is found" broken_by feed_server "$json_call" 'agent/feed_server.c: only azure_json json_member may use cJSON_Parse'
+check "the token's header outside of azure_http is found" broken_by azure_ask "$header_call" \
+  'agent/azure_ask.c: only azure_http may use azure_token_header'
+check "a text in the token's keeper is found" broken_by azure_token "$token_text" \
+  'agent/azure_token.c: keeps a secret and may not use text_append'
 check "a bpf call in jitgate-azure is found" broken_by jitgate_azure "$bpf_call" \
   'agent/jitgate_azure.c: only datapath attach verify gate_maps gate_counters gate_tags trial may use bpf_map_freeze'
 check "jitgated linked with curl is found" linked_with_curl

@@ -41,6 +41,10 @@ static const struct {
 	{"notify-wait", probe_notify_wait, 2,
 	 "SOCK TIMEOUT                         be the service manager until READY=1"},
 	{"unix-listen", probe_unix_listen, 1, "SOCK                                 hold a socket path"},
+	{"proxy", probe_proxy, 1,
+	 "PORT                                       an HTTP proxy for CONNECT; says who came"},
+	{"http-file", probe_http_file, 2,
+	 "PORT FILE                              to every request, what the file says, head and body"},
 	{"link-update", probe_link_update, 2,
 	 "LINK PROGRAM                         another program for a pinned XDP link"},
 };

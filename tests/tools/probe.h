@@ -60,6 +60,8 @@ int probe_knock_time(int argc, char **argv);
 int probe_ask(int argc, char **argv);
 int probe_notify_wait(int argc, char **argv);
 int probe_unix_listen(int argc, char **argv);
+int probe_proxy(int argc, char **argv);
+int probe_http_file(int argc, char **argv);
 int probe_link_update(int argc, char **argv);
 
 #endif
