@@ -21,7 +21,7 @@ int sandbox_find_user(const char *user, struct sandbox_user *ret_user);
 
 /*
  * Become `user`, without supplementary groups, with an empty bounding set, with no capability, or only CAP_BPF when
- * keep_bpf. Sets no_new_privs. As an ordinary user already: only no_new_privs. 0 or -errno.
+ * keep_bpf. Sets no_new_privs, and leaves no core dump. As an ordinary user already: only these two. 0 or -errno.
  */
 int sandbox_become(const struct sandbox_user *user, bool keep_bpf);
 
