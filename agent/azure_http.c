@@ -318,11 +318,12 @@ static uint32_t read_retry_after(CURL *easy, struct wall_time date)
 	return s < RETRY_AFTER_MAX_S ? (uint32_t)s : RETRY_AFTER_MAX_S;
 }
 
+/* libcurl leaves the carriage return in the value of a header that is empty. */
 static void read_text(CURL *easy, const char *name, char *out, size_t size)
 {
 	const char *text = header_of(easy, name);
 
-	snprintf(out, size, "%s", text ? text : "");
+	snprintf(out, size, "%.*s", text ? (int)strcspn(text, "\r\n") : 0, text ? text : "");
 }
 
 static void read_headers(CURL *easy, struct azure_http_response *response)
