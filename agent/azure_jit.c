@@ -8,7 +8,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include "azure_before.h"
 #include "jitgate_abi.h"
+#include "text.h"
 #include "timefmt.h"
 
 /* Rules looked at before merging; far above what a VM has, and it bounds the look-ups below. */
@@ -21,62 +23,26 @@ static const char *or_empty(const char *text)
 
 /* ---------------------------------------------------------------- refusals */
 
-static void free_refused(struct azure_refused *refused)
-{
-	free(refused->source);
-	free(refused->until);
-	free(refused->requestor);
-	free(refused->policy);
-}
-
 void azure_jit_free(struct azure_jit *jit)
 {
-	for (size_t i = 0; i < jit->n_refused; i++)
-		free_refused(&jit->refused[i]);
-	free(jit->refused);
+	azure_refused_free(jit->refused, jit->n_refused);
 	snapshot_free(&jit->snapshot);
 	*jit = (struct azure_jit){0};
-}
-
-bool azure_refused_equal(const struct azure_refused *a, const struct azure_refused *b)
-{
-	return a->why == b->why && a->port == b->port && !strcmp(a->source, b->source) && !strcmp(a->until, b->until) &&
-	       !strcmp(a->requestor, b->requestor) && !strcmp(a->policy, b->policy);
-}
-
-/* Room for one more; it doubles at the powers of two. */
-static int reserve_refused(struct azure_jit *jit)
-{
-	size_t n = jit->n_refused, twice = n ? 2 * n : 1;
-	struct azure_refused *all;
-
-	if (n & (n - 1))
-		return 0;
-	all = reallocarray(jit->refused, twice, sizeof(*all));
-	if (!all)
-		return -ENOMEM;
-	jit->refused = all;
-	return 0;
 }
 
 /* `request` is NULL for a refused rule. */
 static int refuse(struct azure_jit *jit, const struct azure_policy *policy, const struct azure_request *request,
 		  uint16_t port, const char *source, const char *why)
 {
-	struct azure_refused entry = {.why = why, .port = port};
+	const struct refused_texts texts = {
+		.why = why,
+		.source = or_empty(source),
+		.until = or_empty(request ? request->end : NULL),
+		.requestor = or_empty(request ? request->requestor : NULL),
+		.policy = policy->id,
+	};
 
-	if (reserve_refused(jit))
-		return -ENOMEM;
-	entry.source = strdup(or_empty(source));
-	entry.until = strdup(or_empty(request ? request->end : NULL));
-	entry.requestor = strdup(or_empty(request ? request->requestor : NULL));
-	entry.policy = strdup(policy->id);
-	if (!entry.source || !entry.until || !entry.requestor || !entry.policy) {
-		free_refused(&entry);
-		return -ENOMEM;
-	}
-	jit->refused[jit->n_refused++] = entry;
-	return 0;
+	return azure_refused_add(&jit->refused, &jit->n_refused, port, &texts);
 }
 
 /* All sources of a request in one entry each; none: one entry. */
@@ -229,74 +195,93 @@ static bool parse_time(const char *text, struct wall_time *ret)
 	return text && !timefmt_parse_rfc3339(text, strlen(text), ret, NULL);
 }
 
+/* What one judgement works on. */
+struct work {
+	const struct azure_basis *basis;
+	struct azure_before before; /* when the clock is wrong */
+	struct azure_jit jit;
+};
+
+static void free_work(struct work *work)
+{
+	azure_before_free(&work->before);
+	azure_jit_free(&work->jit);
+}
+
 /* NULL when the request's times are in order. */
-static const char *check_times(const struct azure_request *request, uint32_t longest_s, struct wall_time now,
+static const char *check_times(const struct azure_request *request, uint32_t longest_s, const struct azure_basis *basis,
 			       struct wall_time end, struct wall_time *ret_start)
 {
-	struct wall_time start;
+	struct wall_time start, now = azure_clock_theirs(basis->clock, basis->now);
 	int64_t ahead, length;
 
 	if (!parse_time(request->start, &start))
 		return "startTimeUtc not understood";
-	/* No date is before 1970, so neither difference overflows. */
+	/* No date is before 1970, and no clock is off by a century: neither difference overflows. */
 	ahead = start.ns - now.ns;
 	length = end.ns - start.ns;
 	if (ahead > AZURE_CLOCK_SLACK_S * NS_PER_S)
 		return "begins in the future: this machine's clock may be wrong";
 	if (length > ((int64_t)longest_s + AZURE_CLOCK_SLACK_S) * NS_PER_S)
 		return "ends later than the policy allows";
+	if (length > (AZURE_LONGEST_S + AZURE_CLOCK_SLACK_S) * NS_PER_S)
+		return "longer than a day";
 	*ret_start = start;
 	return NULL;
 }
 
-static int add_grant(struct azure_jit *jit, const struct azure_policy *policy, const struct azure_request *request,
-		     const struct grant *grant)
+/* A request that is in order, on its way into the snapshot. */
+struct approved {
+	const struct azure_policy *policy;
+	const struct azure_request *request;
+	struct grant grant; /* all but the source */
+};
+
+static int add_grant(struct azure_jit *jit, const struct approved *approved, const struct cidr *source,
+		     const char *justification)
 {
+	struct grant grant = approved->grant;
+
 	if (jit->snapshot.grants.n >= JITGATE_GRANTS_MAX)
 		return -E2BIG;
-	return grant_set_add(&jit->snapshot.grants, grant, or_empty(request->requestor),
-			     or_empty(request->justification), policy->id);
+	grant.source = *source;
+	return grant_set_add(&jit->snapshot.grants, &grant, or_empty(approved->request->requestor), justification,
+			     approved->policy->id);
 }
 
-static int grant_source(struct azure_jit *jit, const struct azure_policy *policy, const struct azure_request *request,
-			const char *source, struct grant grant)
+static bool is_believed(const struct work *work, const struct approved *approved, const struct cidr *source)
 {
-	if (strcmp(source, "*") == 0) {
-		int r;
+	struct grant grant = approved->grant;
 
-		grant.source = cidr_any(JITGATE_IPV4);
-		r = add_grant(jit, policy, request, &grant);
-		if (r)
-			return r;
-		grant.source = cidr_any(JITGATE_IPV6);
-		return add_grant(jit, policy, request, &grant);
+	grant.source = *source;
+	return !work->jit.clock_wrong || azure_before_has(&work->before, &grant);
+}
+
+/* As one text of the request names it: an address, or "*", which is two. 0: it is no source. */
+static size_t read_source(const char *text, struct cidr ret[2])
+{
+	if (strcmp(text, "*") == 0) {
+		ret[0] = cidr_any(JITGATE_IPV4);
+		ret[1] = cidr_any(JITGATE_IPV6);
+		return 2;
 	}
-	if (cidr_parse(source, strlen(source), &grant.source, NULL))
-		return refuse(jit, policy, request, request->number, source,
-			      "source not understood: only an address, a CIDR or * is");
-	return add_grant(jit, policy, request, &grant);
+	return cidr_parse(text, strlen(text), &ret[0], NULL) ? 0 : 1;
 }
 
-/* The status says Initiated and the end is ahead. */
-static int judge_live(struct azure_jit *jit, const struct offer *offer, const struct azure_request *request,
-		      struct wall_time end)
+static int grant_source(struct work *work, const struct approved *approved, const char *text)
 {
-	static const struct terms none = {.why_not = "the policy has no such port for this VM"};
-	const struct azure_policy *policy = offer->policy;
-	const struct terms *found = find_terms(offer, request->number), *terms = found ? found : &none;
-	struct grant grant = {.port = request->number, .protos = terms->protos, .until = end};
-	const char *why = terms->why_not;
+	struct cidr sources[2];
+	size_t n = read_source(text, sources);
+	const char *why = n ? NULL : "source not understood: only an address, a CIDR or * is";
 
-	if (!request->number)
-		why = "port 0 cannot be granted";
-	if (!why)
-		why = check_times(request, terms->longest_s, jit->snapshot.taken, end, &grant.start);
-	if (!why && !request->n_sources)
-		why = "no source address";
+	for (size_t i = 0; i < n; i++) {
+		if (!is_believed(work, approved, &sources[i]))
+			why = "this machine's clock and Azure's are too far apart for a new grant to be believed";
+	}
 	if (why)
-		return refuse_request(jit, policy, request, why);
-	for (size_t i = 0; i < request->n_sources; i++) {
-		int r = grant_source(jit, policy, request, request->sources[i], grant);
+		return refuse(&work->jit, approved->policy, approved->request, approved->grant.port, text, why);
+	for (size_t i = 0; i < n; i++) {
+		int r = add_grant(&work->jit, approved, &sources[i], or_empty(approved->request->justification));
 
 		if (r)
 			return r;
@@ -304,116 +289,140 @@ static int judge_live(struct azure_jit *jit, const struct offer *offer, const st
 	return 0;
 }
 
-/* Old requests stay in the list for weeks: what is over is passed by without a word, whatever it says. */
-static int judge_request(struct azure_jit *jit, const struct offer *offer, const struct azure_request *request)
+/* One of the grants from `first` on lets that network in already. */
+static bool is_covered(const struct grant_set *set, size_t first, const struct cidr *source)
 {
+	for (size_t i = first; i < set->n; i++) {
+		if (cidr_covers(&set->grants[i].source, source))
+			return true;
+	}
+	return false;
+}
+
+/* What stands in place of the client's address, once for all addresses of a request; they are those from `first` on. */
+static int translate(struct work *work, const struct approved *approved, size_t first)
+{
+	const struct azure_basis *basis = work->basis;
+	const struct grant_set *set = &work->jit.snapshot.grants;
+	_cleanup_text_ struct text why = {0};
+	size_t n = set->n - first;
+	char client[CIDR_TEXT_MAX];
+
+	if (!n)
+		return 0;
+	cidr_format(&set->grants[first].source, client);
+	text_printf(&why, "translated from %s", client);
+	if (n > 1)
+		text_printf(&why, " and %zu more", n - 1);
+	if (*or_empty(approved->request->justification))
+		text_printf(&why, ": %s", approved->request->justification);
+	if (why.failed)
+		return -ENOMEM;
+	for (size_t i = 0; i < basis->n_translate; i++) {
+		int r = 0;
+
+		if (!is_covered(set, first, &basis->translate[i]))
+			r = add_grant(&work->jit, approved, &basis->translate[i], why.data);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+/* The status says Initiated and the end is ahead. */
+static int judge_live(struct work *work, const struct offer *offer, const struct azure_request *request,
+		      struct wall_time end)
+{
+	static const struct terms none = {.why_not = "the policy has no such port for this VM"};
+	const struct terms *found = find_terms(offer, request->number), *terms = found ? found : &none;
+	struct approved approved = {.policy = offer->policy,
+				    .request = request,
+				    .grant = {.port = request->number, .protos = terms->protos, .until = end}};
+	const char *why = terms->why_not;
+	size_t first = work->jit.snapshot.grants.n;
+
+	if (!request->number)
+		why = "port 0 cannot be granted";
+	if (!why)
+		why = check_times(request, terms->longest_s, work->basis, end, &approved.grant.start);
+	if (!why && !request->n_sources)
+		why = "no source address";
+	if (why)
+		return refuse_request(&work->jit, offer->policy, request, why);
+	for (size_t i = 0; i < request->n_sources; i++) {
+		int r = grant_source(work, &approved, request->sources[i]);
+
+		if (r)
+			return r;
+	}
+	return translate(work, &approved, first);
+}
+
+/* Old requests stay in the list for weeks: what is over is passed by without a word, whatever it says. */
+static int judge_request(struct work *work, const struct offer *offer, const struct azure_request *request)
+{
+	struct azure_jit *jit = &work->jit;
 	const char *status = or_empty(request->status);
 	struct wall_time end;
+	bool timed = parse_time(request->end, &end);
 
-	if (azure_id_equal(status, "Revoked"))
+	if (azure_id_equal(status, "Revoked") || (timed && end.ns <= jit->snapshot.taken.ns))
 		return 0;
-	if (!parse_time(request->end, &end))
+	if (request->odd)
+		return refuse_request(jit, offer->policy, request, request->odd);
+	if (!timed)
 		return refuse_request(jit, offer->policy, request, "endTimeUtc not understood");
-	if (end.ns <= jit->snapshot.taken.ns)
-		return 0;
 	if (azure_id_equal(status, "Initiating")) {
 		jit->initiating = true;
 		return 0;
 	}
 	if (!azure_id_equal(status, "Initiated"))
 		return refuse_request(jit, offer->policy, request, "status not understood");
-	return judge_live(jit, offer, request, end);
+	return judge_live(work, offer, request, end);
 }
 
-static int add_policy(struct azure_jit *jit, const struct azure_policy *policy)
+static int add_policy(struct work *work, const struct azure_policy *policy)
 {
 	CLEANUP(free_offer) struct offer offer = {0};
 	int r = policy->n_rules > RULES_MAX ? -E2BIG : make_offer(policy, &offer);
 
 	for (size_t i = 0; !r && i < policy->n_rules; i++)
-		r = add_rule(jit, policy, &policy->rules[i]);
+		r = add_rule(&work->jit, policy, &policy->rules[i]);
 	for (size_t i = 0; !r && i < policy->n_requests; i++)
-		r = judge_request(jit, &offer, &policy->requests[i]);
+		r = judge_request(work, &offer, &policy->requests[i]);
 	return r;
 }
 
-int azure_jit_snapshot(const struct azure_listing *listing, struct wall_time now, struct azure_jit *ret)
+static int start_work(struct work *work, const struct azure_basis *basis, size_t n_policies)
 {
-	_cleanup_azure_jit_ struct azure_jit jit = {.snapshot.taken = now, .n_policies = listing->n};
+	*work = (struct work){.basis = basis};
+	work->jit = (struct azure_jit){
+		.snapshot = {.taken = basis->now,
+			     .clock_known = basis->clock.known,
+			     .clock_offset_s = basis->clock.offset_s},
+		.n_policies = n_policies,
+		.clock_wrong = azure_clock_is_wrong(basis->clock, basis->clock_tolerance_s),
+	};
+	if (!work->jit.clock_wrong || !basis->before)
+		return 0;
+	return azure_before_init(&work->before, &basis->before->snapshot.grants);
+}
 
-	for (size_t i = 0; i < listing->n; i++) {
-		int r = add_policy(&jit, &listing->policies[i]);
+int azure_jit_snapshot(const struct azure_listing *listing, const struct azure_basis *basis, struct azure_jit *ret)
+{
+	CLEANUP(free_work) struct work work = {0};
+	struct snapshot *snapshot = &work.jit.snapshot;
+	int r = start_work(&work, basis, listing->n);
 
-		if (r)
-			return r;
-	}
-	if (jit.snapshot.n_ports)
-		qsort(jit.snapshot.ports, jit.snapshot.n_ports, sizeof(*jit.snapshot.ports), compare_ports);
-	*ret = jit;
-	jit = (struct azure_jit){0};
+	for (size_t i = 0; !r && i < listing->n; i++)
+		r = add_policy(&work, &listing->policies[i]);
+	if (!r)
+		r = azure_refused_tell(work.jit.refused, work.jit.n_refused, &snapshot->refused);
+	if (r)
+		return r;
+	if (snapshot->n_ports)
+		qsort(snapshot->ports, snapshot->n_ports, sizeof(*snapshot->ports), compare_ports);
+	*ret = work.jit;
+	work.jit = (struct azure_jit){0};
 	return 0;
-}
-
-/* ---------------------------------------------------------------- for people */
-
-static void report_grant(const struct grant_set *set, const struct grant *grant, struct text *out)
-{
-	char source[CIDR_TEXT_MAX], protos[PROTOS_TEXT_MAX];
-
-	cidr_format(&grant->source, source);
-	text_printf(out, "{\"source\":\"%s\",\"port\":%u,\"proto\":\"%s\",\"until\":\"", source, grant->port,
-		    protos_format(grant->protos, protos));
-	text_rfc3339(out, grant->until);
-	text_printf(out, "\",\"requestor\":");
-	text_json_string(out, grant_set_text(set, grant->requestor));
-	text_printf(out, ",\"justification\":");
-	text_json_string(out, grant_set_text(set, grant->justification));
-	text_printf(out, ",\"policy\":");
-	text_json_string(out, grant_set_text(set, grant->origin));
-	text_printf(out, "}");
-}
-
-static void report_refused(const struct azure_refused *refused, struct text *out)
-{
-	text_printf(out, "{\"why\":");
-	text_json_string(out, refused->why);
-	text_printf(out, ",\"port\":%u,\"source\":", refused->port);
-	text_json_string(out, refused->source);
-	text_printf(out, ",\"policy\":");
-	text_json_string(out, refused->policy);
-	text_printf(out, "}");
-}
-
-/* The comma and the new line before element `i`. */
-static void report_next(size_t i, struct text *out)
-{
-	text_printf(out, "%s\n    ", i ? "," : "");
-}
-
-void azure_jit_report(const struct azure_jit *jit, const char *vm_id, struct text *out)
-{
-	const struct snapshot *snapshot = &jit->snapshot;
-	char protos[PROTOS_TEXT_MAX];
-
-	text_printf(out, "{\n  \"vm\": ");
-	text_json_string(out, vm_id);
-	text_printf(out, ",\n  \"ports\": [");
-	for (size_t i = 0; i < snapshot->n_ports; i++) {
-		const struct port_rule *rule = &snapshot->ports[i];
-
-		report_next(i, out);
-		text_printf(out, "{\"port\":%u,\"proto\":\"%s\",\"longest_s\":%u}", rule->port,
-			    protos_format(rule->protos, protos), rule->longest_s);
-	}
-	text_printf(out, "%s],\n  \"grants\": [", snapshot->n_ports ? "\n  " : "");
-	for (size_t i = 0; i < snapshot->grants.n; i++) {
-		report_next(i, out);
-		report_grant(&snapshot->grants, &snapshot->grants.grants[i], out);
-	}
-	text_printf(out, "%s],\n  \"refused\": [", snapshot->grants.n ? "\n  " : "");
-	for (size_t i = 0; i < jit->n_refused; i++) {
-		report_next(i, out);
-		report_refused(&jit->refused[i], out);
-	}
-	text_printf(out, "%s]\n}\n", jit->n_refused ? "\n  " : "");
 }

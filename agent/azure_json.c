@@ -164,19 +164,43 @@ struct text_member {
 	char **ret;
 };
 
-/* One port of a request; start, requestor and justification stand once on the request, `outer`. */
-static int read_request_port(const cJSON *outer, const cJSON *port, struct azure_policy *policy,
-			     struct parse_error *err)
+/* A shape that is wrong is the request's own affair, once it is known to be one: 0. */
+static int note_odd(struct azure_request *request, int r, const struct parse_error *err)
+{
+	if (r != -EINVAL)
+		return r;
+	if (!request->odd)
+		request->odd = err->why;
+	return 0;
+}
+
+static struct azure_request *add_request(struct azure_policy *policy)
 {
 	struct azure_request *request = array_grow(&policy->requests, policy->n_requests, sizeof(*request));
+
+	policy->n_requests += request != NULL;
+	return request;
+}
+
+/* One that cannot be read so far that its VM or port were known. */
+static int add_odd(struct azure_policy *policy, const struct parse_error *err)
+{
+	struct azure_request *request = add_request(policy);
+
+	return request ? note_odd(request, -EINVAL, err) : -ENOMEM;
+}
+
+/* One port of a request; start, requestor and justification stand once on the request, `outer`. */
+static int read_request_port(const cJSON *outer, const cJSON *port, struct azure_policy *policy)
+{
+	struct azure_request *request = add_request(policy);
+	struct parse_error err = {0};
 	int r;
 
 	if (!request)
 		return -ENOMEM;
-	policy->n_requests++;
-	if (json_expect_object(port, "an element of a request's ports is not an object", err) ||
-	    json_member_port(port, "a request's number is not a whole number from 0 to 65535", &request->number, err))
-		return -EINVAL;
+	if (json_expect_object(port, "an element of a request's ports is not an object", &err))
+		return note_odd(request, -EINVAL, &err);
 
 	const struct text_member members[] = {
 		{port, "status", "a request's status is not a text", &request->status},
@@ -186,38 +210,67 @@ static int read_request_port(const cJSON *outer, const cJSON *port, struct azure
 		{outer, "justification", "a request's justification is not a text", &request->justification},
 	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
-		r = json_member_copy(members[i].object, members[i].key, false, members[i].why, members[i].ret, err);
+	r = note_odd(request,
+		     json_member_port(port, "a request's number is not a whole number from 0 to 65535",
+				      &request->number, &err),
+		     &err);
+	for (size_t i = 0; !r && i < ARRAY_SIZE(members); i++)
+		r = note_odd(request,
+			     json_member_copy(members[i].object, members[i].key, false, members[i].why, members[i].ret,
+					      &err),
+			     &err);
+	return r ? r : note_odd(request, read_sources(port, request, &err), &err);
+}
+
+static int read_request_vm(const cJSON *outer, const cJSON *vm, struct azure_policy *policy)
+{
+	struct parse_error err = {0};
+	const cJSON *ports;
+
+	if (json_member_array(vm, "ports", true, "a request's ports is not an array", &ports, &err))
+		return add_odd(policy, &err);
+	for (const cJSON *port = ports->child; port; port = port->next) {
+		int r = read_request_port(outer, port, policy);
+
 		if (r)
 			return r;
 	}
-	return read_sources(port, request, err);
+	return 0;
 }
 
-static int read_request(const cJSON *outer, const char *vm_id, struct azure_policy *policy, struct parse_error *err)
+/*
+ * Unlike a rule, which may be all that says what is to be protected, a request that is wrong opens nothing when it is
+ * left out, and the others of its policy still count.
+ */
+static int read_request(const cJSON *outer, const char *vm_id, struct azure_policy *policy)
 {
-	const cJSON *vms, *ports;
+	struct parse_error err = {0};
+	const cJSON *vms;
+	int r = 0;
 
-	if (json_expect_object(outer, "an element of requests is not an object", err) ||
-	    json_member_array(outer, "virtualMachines", true, "a request's virtualMachines is not an array", &vms, err))
-		return -EINVAL;
-	for (const cJSON *vm = vms->child; vm; vm = vm->next) {
+	if (json_expect_object(outer, "an element of requests is not an object", &err) ||
+	    json_member_array(outer, "virtualMachines", true, "a request's virtualMachines is not an array", &vms,
+			      &err))
+		return add_odd(policy, &err);
+	for (const cJSON *vm = vms->child; !r && vm; vm = vm->next) {
 		bool ours;
-		int r;
 
-		if (read_vm(vm, vm_id, &ours, err))
-			return -EINVAL;
-		if (!ours)
-			continue;
-		if (json_member_array(vm, "ports", true, "a request's ports is not an array", &ports, err))
-			return -EINVAL;
-		for (const cJSON *port = ports->child; port; port = port->next) {
-			r = read_request_port(outer, port, policy, err);
-			if (r)
-				return r;
-		}
+		if (read_vm(vm, vm_id, &ours, &err))
+			r = add_odd(policy, &err);
+		else if (ours)
+			r = read_request_vm(outer, vm, policy);
 	}
-	return 0;
+	return r;
+}
+
+/* A policy that is of other VMs: nothing of it is for this one, except what nobody can tell. */
+static bool is_of_others(const struct azure_policy *policy)
+{
+	for (size_t i = 0; i < policy->n_requests; i++) {
+		if (!policy->requests[i].odd)
+			return false;
+	}
+	return policy->n_rules == 0;
 }
 
 /* Fills *policy as far as it names this VM; the caller frees it, also after an error. */
@@ -234,9 +287,14 @@ static int read_policy(const cJSON *item, const char *vm_id, struct azure_policy
 		return -EINVAL;
 	r = read_rules(vms, vm_id, policy, err);
 	for (const cJSON *outer = requests ? requests->child : NULL; !r && outer; outer = outer->next)
-		r = read_request(outer, vm_id, policy, err);
-	if (r || (!policy->n_rules && !policy->n_requests))
+		r = read_request(outer, vm_id, policy);
+	if (r)
 		return r;
+	if (is_of_others(policy)) {
+		azure_policy_free(policy);
+		*policy = (struct azure_policy){0};
+		return 0;
+	}
 	return json_member_copy(item, "id", true, "a policy's id is not a text", &policy->id, err);
 }
 

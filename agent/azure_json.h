@@ -34,6 +34,8 @@ struct azure_request {
 	char **sources;    /* allowedSourceAddressPrefix, then allowedSourceAddressPrefixes */
 	size_t n_sources;
 	char *requestor, *justification;
+	const char *odd; /* NULL, or what of it has a wrong shape: then it is not granted, and what could be read is for
+			    people; static */
 };
 
 /* What one policy says about this VM. */
@@ -54,8 +56,9 @@ struct azure_listing {
 
 /*
  * Add one page of a list of policies to *listing. A policy that names `vm_id` in its rules or requests is read whole,
- * and an error of shape in it is an error of the page; of others only the VM ids are read. Unknown members and values
- * are no errors. *ret_next: the next page's address, or NULL; the caller frees it.
+ * and an error of shape in its rules is an error of the page, since what it protects would be lost; one in a request is
+ * the request's own (`odd`). Of other policies only the VM ids are read. Unknown members and values are no errors.
+ * *ret_next: the next page's address, or NULL; the caller frees it.
  */
 int azure_json_page(const char *bytes, size_t len, const char *vm_id, struct azure_listing *listing, char **ret_next,
 		    struct parse_error *err);

@@ -61,7 +61,7 @@ int azure_poll(struct azure_asker *asker, struct clock_pair now, struct azure_an
 	if (r)
 		return r;
 	ret->n_policies = listing.n_seen;
-	r = azure_jit_snapshot(&listing, now.wall, &ret->jit);
+	r = azure_jit_snapshot(&listing, &(struct azure_basis){.now = now.wall}, &ret->jit);
 	if (!r && ret->jit.snapshot.grants.n > asker->max_grants)
 		r = -E2BIG;
 	if (r == -E2BIG)

@@ -8,20 +8,12 @@
 #include <string.h>
 
 #include "azure_said.h"
+#include "azure_report.h"
 #include "log.h"
 #include "notify.h"
 
 #define CLOCK_SKEW_MAX_S 30   /* worth a line: grants end by our clock */
 #define CLOCK_SKEW_AGAIN_S 10 /* and another one when it has changed by so much */
-
-static bool was_refused(const struct azure_jit *jit, const struct azure_refused *refused)
-{
-	for (size_t i = 0; i < jit->n_refused; i++) {
-		if (azure_refused_equal(&jit->refused[i], refused))
-			return true;
-	}
-	return false;
-}
 
 static void log_refused(const struct azure_refused *refused)
 {
@@ -41,7 +33,19 @@ static void log_refused(const struct azure_refused *refused)
 		log_notice("%s", line.data);
 }
 
-/* One line when there is something new, one for each refusal that was not there before. */
+/* One for each that was not there before. */
+static void log_news(const struct azure_jit *before, const struct azure_jit *jit)
+{
+	_cleanup_free_ bool *news =
+		azure_refused_news(before->refused, before->n_refused, jit->refused, jit->n_refused);
+
+	for (size_t i = 0; i < jit->n_refused; i++) {
+		if (!news || news[i]) /* without memory rather twice than never */
+			log_refused(&jit->refused[i]);
+	}
+}
+
+/* One line when there is something new. */
 static void log_answer(const struct azure_said *said, const struct azure_answer *answer)
 {
 	const struct azure_jit *jit = &answer->jit, *before = &said->good;
@@ -53,10 +57,7 @@ static void log_answer(const struct azure_said *said, const struct azure_answer 
 		log_info("Azure lists policies=%zu for_this_vm=%zu ports=%zu grants=%zu refused=%zu%s",
 			 answer->n_policies, jit->n_policies, jit->snapshot.n_ports, jit->snapshot.grants.n,
 			 jit->n_refused, jit->n_policies ? "" : "; no policy names this VM");
-	for (size_t i = 0; i < jit->n_refused; i++) {
-		if (!was_refused(before, &jit->refused[i]))
-			log_refused(&jit->refused[i]);
-	}
+	log_news(before, jit);
 }
 
 /* Grants end by this machine's clock. */
@@ -136,7 +137,7 @@ int azure_said_once(int r, const struct azure_answer *answer, const char *vm_id)
 			answer->detail.data ? answer->detail.data : "");
 		return r;
 	}
-	azure_jit_report(&answer->jit, vm_id, &out);
+	azure_report(&answer->jit, vm_id, &out);
 	if (out.failed || fwrite(out.data, 1, out.len, stdout) != out.len || fflush(stdout)) {
 		log_err("cannot write the answer: %s", out.failed ? "out of memory" : strerror(errno));
 		return -EIO;

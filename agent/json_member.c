@@ -140,11 +140,26 @@ bool json_member_count(const cJSON *object, const char *key, uint64_t max, uint6
 	return true;
 }
 
+/* A text of digits, as people write it into templates. */
+static bool is_digits(const cJSON *item, uint64_t *ret)
+{
+	const char *text = cJSON_IsString(item) ? item->valuestring : "";
+
+	if (!*text || (text[0] == '0' && text[1]))
+		return false;
+	return number_parse(text, strlen(text), UINT16_MAX, ret) == 0;
+}
+
 /* valueint truncates and saturates, so the double is what is tested. */
 int json_member_port(const cJSON *object, const char *why, uint16_t *ret, struct parse_error *err)
 {
 	const cJSON *item = member_of(object, "number");
+	uint64_t number;
 
+	if (is_digits(item, &number)) {
+		*ret = (uint16_t)number;
+		return 0;
+	}
 	if (!cJSON_IsNumber(item) || !(item->valuedouble >= 0 && item->valuedouble <= 65535) ||
 	    item->valuedouble != (double)(uint16_t)item->valuedouble)
 		return parse_fail(err, 0, why);

@@ -47,7 +47,7 @@ int json_member_copy(const struct cJSON *object, const char *key, bool required,
  * nothing of the kind. */
 bool json_member_count(const struct cJSON *object, const char *key, uint64_t max, uint64_t *ret);
 
-/* The member "number": a whole number from 0 to 65535. */
+/* The member "number": a whole number from 0 to 65535, or the same as a text of digits without a leading zero. */
 int json_member_port(const struct cJSON *object, const char *why, uint16_t *ret, struct parse_error *err);
 
 #endif

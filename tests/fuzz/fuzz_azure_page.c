@@ -11,6 +11,7 @@
 #include <strings.h>
 
 #include "azure_jit.h"
+#include "azure_report.h"
 #include "feed_msg.h"
 #include "json_member.h"
 #include "timefmt.h"
@@ -121,8 +122,9 @@ static bool is_asked_for(const struct azure_request *request, const struct grant
 {
 	struct wall_time start, end;
 
-	if (!is_initiated(request) || request->number != grant->port || !parse_when(request->end, &end) ||
-	    !parse_when(request->start, &start) || end.ns != grant->until.ns || start.ns != grant->start.ns ||
+	if (request->odd || !is_initiated(request) || request->number != grant->port ||
+	    !parse_when(request->end, &end) || !parse_when(request->start, &start) || end.ns != grant->until.ns ||
+	    start.ns != grant->start.ns ||
 	    strcmp(request->requestor ? request->requestor : "", grant_set_text(set, grant->requestor)) != 0)
 		return false;
 	for (size_t i = 0; i < request->n_sources; i++) {
@@ -224,6 +226,11 @@ static void check_feed(const struct snapshot *snapshot)
 		feed_encode_grant(&m.grant, &copy.grants, &copy.grants.grants[i]);
 		HOLDS(feed_receive(&receiver, &m, sizeof(m.grant), NULL) == FEED_GOT_NOTHING);
 	}
+	HOLDS(copy.refused.n <= REFUSED_MAX);
+	for (size_t i = 0; i < copy.refused.n; i++) {
+		feed_encode_refused(&m.refused, &copy.refused.items[i]);
+		HOLDS(feed_receive(&receiver, &m, sizeof(m.refused), NULL) == FEED_GOT_NOTHING);
+	}
 	feed_encode_end(&m.end, &copy);
 	HOLDS(feed_receive(&receiver, &m, sizeof(m.end), NULL) == FEED_GOT_SNAPSHOT);
 	feed_receiver_free(&receiver);
@@ -234,7 +241,7 @@ static void check_meaning(const struct azure_listing *listing)
 	_cleanup_azure_jit_ struct azure_jit jit = {0};
 	_cleanup_text_ struct text report = {0};
 	_cleanup_json_ struct cJSON *tree = NULL;
-	int r = azure_jit_snapshot(listing, now, &jit);
+	int r = azure_jit_snapshot(listing, &(struct azure_basis){.now = now}, &jit);
 
 	if (r < 0) {
 		HOLDS(r == -E2BIG && !jit.snapshot.ports && !jit.refused);
@@ -245,8 +252,9 @@ static void check_meaning(const struct azure_listing *listing)
 		for (size_t j = 0; j < listing->policies[i].n_requests; j++)
 			check_none_is_lost(&jit, &listing->policies[i], &listing->policies[i].requests[j]);
 	}
+	HOLDS(jit.snapshot.refused.n + jit.snapshot.refused.more == jit.n_refused);
 	check_feed(&jit.snapshot);
-	azure_jit_report(&jit, VM, &report);
+	azure_report(&jit, VM, &report);
 	HOLDS(!report.failed && json_parse(report.data, report.len, &tree, NULL) == 0);
 }
 

@@ -30,7 +30,7 @@ static inline int judge_bytes(const char *json, size_t len, const char *vm, stru
 	int r = azure_json_page(json, len, vm, &listing, &next, NULL);
 
 	free(next);
-	return r ? r : azure_jit_snapshot(&listing, now, ret);
+	return r ? r : azure_jit_snapshot(&listing, &(struct azure_basis){.now = now}, ret);
 }
 
 static inline char *grants_text(const struct azure_jit *jit)

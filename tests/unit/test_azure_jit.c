@@ -14,6 +14,7 @@
 
 #include "azure_fixture.h"
 #include "azure_jit.h"
+#include "azure_report.h"
 #include "azure_judge.h"
 #include "jitgate_abi.h"
 
@@ -313,7 +314,7 @@ static void thousands_of_requests_and_rules_are_judged_within_a_second(void **st
 		policy.requests[i] = (struct azure_request){
 			.number = 60000, .status = "Initiated", .start = NOW, .end = "2262-01-01T00:00:00Z"};
 	begin = clock();
-	assert_int_equal(azure_jit_snapshot(&listing, at(NOW), &jit), 0);
+	assert_int_equal(azure_jit_snapshot(&listing, &(struct azure_basis){.now = at(NOW)}, &jit), 0);
 	assert_true(clock() - begin < CLOCKS_PER_SEC);
 	assert_int_equal(jit.n_refused, N_REQUESTS);
 	azure_jit_free(&jit);
@@ -331,7 +332,7 @@ static void the_report_is_json_with_the_promised_names(void **state)
 
 	(void)state;
 	judge(LIST(POLICY("p\\n\\\"", SSH, LIVE("203.0.113.7") "," LIVE("Internet\\u001b[2J"))), NOW, &jit);
-	azure_jit_report(&jit, VM, &out);
+	azure_report(&jit, VM, &out);
 	tree = cJSON_Parse(out.data);
 	assert_non_null(tree);
 	assert_string_equal(dig(tree, "vm", NULL, NULL)->valuestring, VM);

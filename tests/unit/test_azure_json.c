@@ -62,6 +62,26 @@ static void take(const char *json, struct azure_listing *listing)
 #define RULE "{'number':22,'protocol':'TCP','maxRequestAccessDuration':'PT3H'}"
 #define REQUEST(port) "{'virtualMachines':[{'id':'" VM "','ports':[" port "]}],'startTimeUtc':'S','requestor':'R'}"
 
+/* The first request is odd and says so, the second is read as if it stood alone. */
+static void assert_odd(const char *request, const char *odd)
+{
+	struct azure_listing listing = {0};
+	const struct azure_policy *policy;
+	char json[2048];
+
+	snprintf(json, sizeof(json), PAGE(RULE, "%s,%s"), request, REQUEST("{'number':22,'status':'Initiated'}"));
+	take(json, &listing);
+	policy = &listing.policies[0];
+	assert_int_equal(policy->n_rules, 1);
+	assert_int_equal(policy->n_requests, 2);
+	if (!policy->requests[0].odd || strcmp(policy->requests[0].odd, odd) != 0)
+		fail_msg("%s: said \"%s\", not \"%s\"", request, policy->requests[0].odd, odd);
+	assert_null(policy->requests[1].odd);
+	assert_int_equal(policy->requests[1].number, 22);
+	assert_string_equal(policy->requests[1].status, "Initiated");
+	azure_listing_free(&listing);
+}
+
 static void a_real_page_is_read_whole(void **state)
 {
 	struct azure_listing listing = {0};
@@ -113,7 +133,8 @@ static void duplicate_keys_are_refused_in_objects_that_are_read(void **state)
 	struct azure_listing listing = {0};
 
 	(void)state;
-	assert_refused(PAGE(RULE, REQUEST("{'number':22,'status':'Initiated','status':'Revoked'}")));
+	assert_odd(REQUEST("{'number':22,'status':'Initiated','status':'Revoked'}"),
+		   "an object has the same key twice");
 	assert_refused(PAGE("{'number':22,'number':23,'protocol':'TCP'}", ""));
 	assert_refused("{'value':[],'value':[]}");
 	assert_refused("{'value':[{'id':'a','properties':{'virtualMachines':[],'virtualMachines':[]}}]}");
@@ -125,8 +146,8 @@ static void duplicate_keys_are_refused_in_objects_that_are_read(void **state)
 
 static void port_numbers_are_whole_and_in_range(void **state)
 {
-	static const char *const bad[] = {"22.9", "-1",   "65536", "1e9",  "1e400", "4294967318",
-					  "'22'", "null", "true",  "[22]", "0.5"};
+	static const char *const bad[] = {"22.9", "-1",      "65536", "1e9",    "1e400", "4294967318", "'022'", "'22 '",
+					  "'-1'", "'65536'", "''",    "'22.0'", "null",  "true",       "[22]",  "0.5"};
 	struct azure_listing listing = {0};
 
 	(void)state;
@@ -135,14 +156,17 @@ static void port_numbers_are_whole_and_in_range(void **state)
 
 		snprintf(json, sizeof(json), PAGE("{'number':%s,'protocol':'TCP'}", ""), bad[i]);
 		assert_refused(json);
-		snprintf(json, sizeof(json), PAGE(RULE, REQUEST("{'number':%s,'status':'Initiated'}")), bad[i]);
-		assert_refused(json);
+		snprintf(json, sizeof(json), REQUEST("{'number':%s,'status':'Initiated'}"), bad[i]);
+		assert_odd(json, "a request's number is not a whole number from 0 to 65535");
 	}
-	take(PAGE("{'number':65535,'protocol':'TCP'},{'number':22.0,'protocol':'TCP'},{'number':0,'protocol':'TCP'}",
+	take(PAGE("{'number':65535,'protocol':'TCP'},{'number':22.0,'protocol':'TCP'},{'number':0,'protocol':'TCP'},"
+		  "{'number':'22','protocol':'TCP'},{'number':'0','protocol':'TCP'}",
 		  ""),
 	     &listing);
 	assert_int_equal(listing.policies[0].rules[0].number, 65535);
 	assert_int_equal(listing.policies[0].rules[1].number, 22);
+	assert_int_equal(listing.policies[0].rules[3].number, 22); /* as templates write it */
+	assert_int_equal(listing.policies[0].rules[4].number, 0);
 	azure_listing_free(&listing);
 }
 
@@ -165,7 +189,6 @@ static void wrong_types_make_the_page_fail(void **state)
 		"{'value':[{'properties':{'virtualMachines':[{}]}}]}",
 		"{'value':[{'properties':{'virtualMachines':[{'id':1}]}}]}",
 		"{'value':[{'properties':{'virtualMachines':[],'requests':{}}}]}",
-		"{'value':[{'properties':{'virtualMachines':[],'requests':[{}]}}]}",
 		"{'value':[],'nextLink':5}",
 		"{'value':[{'properties':{'virtualMachines':[{'id':'" VM "','ports':[" RULE
 		"]}]}}]}", /* no policy id */
@@ -176,20 +199,82 @@ static void wrong_types_make_the_page_fail(void **state)
 		PAGE("{'number':22}", ""),
 		PAGE("{'number':22,'protocol':6}", ""),
 		PAGE("{'number':22,'protocol':'TCP','maxRequestAccessDuration':3}", ""),
-		PAGE(RULE, REQUEST("{'status':'Initiated'}")),
-		PAGE(RULE, REQUEST("{'number':22,'status':1}")),
-		PAGE(RULE, REQUEST("{'number':22,'endTimeUtc':1}")),
-		PAGE(RULE, REQUEST("{'number':22,'allowedSourceAddressPrefix':['1.2.3.4']}")),
-		PAGE(RULE, REQUEST("{'number':22,'allowedSourceAddressPrefixes':'1.2.3.4'}")),
-		PAGE(RULE, REQUEST("{'number':22,'allowedSourceAddressPrefixes':[1]}")),
-		PAGE(RULE, REQUEST("{'number':22,'allowedSourceAddressPrefixes':[null]}")),
-		PAGE(RULE, "{'virtualMachines':[{'id':'" VM "','ports':[{'number':22}]}],'startTimeUtc':1}"),
-		PAGE(RULE, "{'virtualMachines':[{'id':'" VM "','ports':[{'number':22}]}],'requestor':{}}"),
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
 		assert_refused(bad[i]);
+}
+
+/* What is wrong with one request is said of it, and the one behind it is read as ever. */
+static void wrong_shape_of_a_request_is_its_own_affair(void **state)
+{
+	static const struct {
+		const char *request, *odd;
+	} cases[] = {
+		{"1", "an element of requests is not an object"},
+		{"null", "an element of requests is not an object"},
+		{"{}", "a request's virtualMachines is not an array"},
+		{"{'virtualMachines':{}}", "a request's virtualMachines is not an array"},
+		{"{'virtualMachines':[7]}", "an element of virtualMachines is not an object"},
+		{"{'virtualMachines':[{'id':7}]}", "virtualMachines[].id is not a text"},
+		{"{'virtualMachines':[{'id':'" VM "'}]}", "a request's ports is not an array"},
+		{"{'virtualMachines':[{'id':'" VM "','ports':[22]}]}",
+		 "an element of a request's ports is not an object"},
+		{REQUEST("{'status':'Initiated'}"), "a request's number is not a whole number from 0 to 65535"},
+		{REQUEST("{'number':22,'status':1}"), "a request's status is not a text"},
+		{REQUEST("{'number':22,'endTimeUtc':1}"), "a request's endTimeUtc is not a text"},
+		{REQUEST("{'number':22,'allowedSourceAddressPrefix':['1.2.3.4']}"),
+		 "allowedSourceAddressPrefix is not a text"},
+		{REQUEST("{'number':22,'allowedSourceAddressPrefixes':'1.2.3.4'}"),
+		 "allowedSourceAddressPrefixes is not an array"},
+		{REQUEST("{'number':22,'allowedSourceAddressPrefixes':['1.2.3.4',1]}"),
+		 "an element of allowedSourceAddressPrefixes is not a text"},
+		{REQUEST("{'number':22,'allowedSourceAddressPrefixes':[null]}"),
+		 "an element of allowedSourceAddressPrefixes is not a text"},
+		{"{'virtualMachines':[{'id':'" VM "','ports':[{'number':22}]}],'startTimeUtc':1}",
+		 "a request's startTimeUtc is not a text"},
+		{"{'virtualMachines':[{'id':'" VM "','ports':[{'number':22}]}],'requestor':{}}",
+		 "a request's requestor is not a text"},
+		{"{'virtualMachines':[{'id':'" VM "','ports':[{'number':22}]}],'justification':[]}",
+		 "a request's justification is not a text"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_odd(cases[i].request, cases[i].odd);
+}
+
+/* What could be read of it is there for people. */
+static void odd_request_keeps_what_could_be_read(void **state)
+{
+	struct azure_listing listing = {0};
+	const struct azure_request *r;
+
+	(void)state;
+	take(PAGE(RULE, "{'virtualMachines':[{'id':'" VM "','ports':[{'number':22,'status':[],'endTimeUtc':'E',"
+			"'allowedSourceAddressPrefix':'1.2.3.4'}]}],'requestor':'ann'}"),
+	     &listing);
+	r = &listing.policies[0].requests[0];
+	assert_string_equal(r->odd, "a request's status is not a text");
+	assert_int_equal(r->number, 22);
+	assert_string_equal(r->end, "E");
+	assert_string_equal(r->requestor, "ann");
+	assert_string_equal(r->sources[0], "1.2.3.4");
+	azure_listing_free(&listing);
+}
+
+/* A policy of other machines is no policy of this one for what nobody can read in it. */
+static void odd_request_among_those_of_other_machines_is_passed_by(void **state)
+{
+	struct azure_listing listing = {0};
+
+	(void)state;
+	take("{'value':[{'id':'p','properties':{'virtualMachines':[],'requests':[{},1,{'virtualMachines':[{}]}]}}]}",
+	     &listing);
+	assert_int_equal(listing.n, 0);
+	assert_int_equal(listing.n_seen, 1);
+	azure_listing_free(&listing);
 }
 
 static void null_and_missing_members_are_not_there(void **state)
@@ -443,6 +528,9 @@ int main(void)
 		cmocka_unit_test(duplicate_keys_are_refused_in_objects_that_are_read),
 		cmocka_unit_test(port_numbers_are_whole_and_in_range),
 		cmocka_unit_test(wrong_types_make_the_page_fail),
+		cmocka_unit_test(wrong_shape_of_a_request_is_its_own_affair),
+		cmocka_unit_test(odd_request_keeps_what_could_be_read),
+		cmocka_unit_test(odd_request_among_those_of_other_machines_is_passed_by),
 		cmocka_unit_test(null_and_missing_members_are_not_there),
 		cmocka_unit_test(other_machines_are_passed_by),
 		cmocka_unit_test(a_nul_is_refused_however_it_is_written),
