@@ -116,15 +116,15 @@ void azure_said_again(const struct azure_said *said, struct feed_client *feed)
 		feed_client_send_trouble(feed, said->trouble_at, said->trouble);
 }
 
-void azure_said_status(const struct azure_said *said, uint32_t next_s, int notify_fd)
+void azure_said_status(const struct azure_said *said, uint32_t next_s, const char *why, int notify_fd)
 {
 	char line[512];
 
 	if (*said->trouble)
 		snprintf(line, sizeof(line), "STATUS=%s", said->trouble);
 	else
-		snprintf(line, sizeof(line), "STATUS=%zu ports, %zu grants, asking again in %" PRIu32 " s",
-			 said->good.snapshot.n_ports, said->good.snapshot.grants.n, next_s);
+		snprintf(line, sizeof(line), "STATUS=%zu ports, %zu grants, asking again in %" PRIu32 " s (%s)",
+			 said->good.snapshot.n_ports, said->good.snapshot.grants.n, next_s, why);
 	notify_send(notify_fd, line);
 }
 

@@ -31,8 +31,8 @@ void azure_said_trouble(struct azure_said *said, const struct azure_answer *answ
 /* A new jitgated gets the last good snapshot, with the time it was taken at, and the trouble since. */
 void azure_said_again(const struct azure_said *said, struct feed_client *feed);
 
-/* The service manager's line. */
-void azure_said_status(const struct azure_said *said, uint32_t next_s, int notify_fd);
+/* The service manager's line: when Azure is asked next, and why then. */
+void azure_said_status(const struct azure_said *said, uint32_t next_s, const char *why, int notify_fd);
 
 /* --once: `r` is what azure_poll returned. Prints the answer, or says why there is none. 0, or -errno. */
 int azure_said_once(int r, const struct azure_answer *answer, const char *vm_id);

@@ -45,12 +45,12 @@ static int hook_save(void *ctx, const struct snapshot *snapshot)
 	return r < 0 ? r : files_replace(d->state_dir_fd, STATE_FILE_NAME, bytes, len);
 }
 
-static void hook_ask(void *ctx)
+static void hook_ask(void *ctx, const struct knock *knock)
 {
 	struct daemon *d = ctx;
 
 	if (d->feed)
-		feed_server_ask(d->feed);
+		feed_server_ask(d->feed, knock);
 }
 
 const struct enforcer_hooks daemon_hooks = {

@@ -477,19 +477,13 @@ static bool take_event_line(struct enforcer *e, struct boot_time now, bool admit
 	return false;
 }
 
-static bool is_knock(const struct event *event)
-{
-	return event->would_be == REASON_NO_GRANT || event->would_be == REASON_EXPIRED;
-}
-
 void enforcer_take_event(struct enforcer *e, const struct event *event)
 {
 	struct boot_time now = e->hooks->now(e->hooks_ctx).boot;
+	struct knock knock;
 
-	if (is_knock(event) && (!e->asked_at.ns || now.ns - e->asked_at.ns >= ENFORCER_ASK_NS)) {
-		e->asked_at = now;
-		e->hooks->ask(e->hooks_ctx);
-	}
+	if (knock_take(&e->knocks, event, now, &knock))
+		e->hooks->ask(e->hooks_ctx, &knock);
 	if (take_event_line(e, now, event->reason == REASON_GRANTED)) {
 		_cleanup_text_ struct text line = {0};
 

@@ -18,7 +18,6 @@
 
 #define ENFORCER_RETRY_NS NS_PER_S         /* after a map write that failed */
 #define ENFORCER_TICK_NS (100 * NS_PER_MS) /* between two ticks, however close the ends of grants are */
-#define ENFORCER_ASK_NS NS_PER_S           /* at most one "ask now" in this time */
 #define ENFORCER_EVENT_LINES 10            /* of each kind, denied and admitted, at most per ENFORCER_EVENT_WINDOW_NS */
 #define ENFORCER_EVENT_WINDOW_NS (10 * NS_PER_S)
 
@@ -27,7 +26,7 @@ struct enforcer_hooks {
 	void (*log)(void *ctx, enum log_level level, const char *line);
 	/* Keep the snapshot for the next start. 0 or -errno; a failure is logged here and changes nothing else. */
 	int (*save)(void *ctx, const struct snapshot *snapshot);
-	void (*ask)(void *ctx); /* tell the feed to ask now */
+	void (*ask)(void *ctx, const struct knock *knock); /* tell the feed who knocks */
 };
 
 struct enforcer {
@@ -47,7 +46,6 @@ struct enforcer {
 	bool stale_said;
 	struct boot_time ticked_at;
 	struct boot_time retry_at; /* 0: nothing to try again */
-	struct boot_time asked_at; /* last "ask now"; 0: never */
 	char feed_name[FEED_NAME_MAX];
 	char trouble[FEED_TROUBLE_MAX];
 	struct wall_time trouble_at; /* 0: none since the last good answer */
@@ -55,6 +53,7 @@ struct enforcer {
 	struct boot_time event_window;
 	uint32_t event_lines[2]; /* of denied packets, of admitted ones */
 	uint32_t event_unsaid;
+	struct knock_sieve knocks;
 };
 
 /* Fill the struct; nothing is done yet. conf, gate and hooks must outlive it. */

@@ -143,18 +143,15 @@ struct boot_time feed_client_next(const struct feed_client *c)
 	return c->closed_said ? lasts_at(c) : (struct boot_time){.ns = UINT64_MAX};
 }
 
-bool feed_client_read(struct feed_client *c)
+bool feed_client_read(struct feed_client *c, struct knock *ret)
 {
-	bool asked = false;
-	int r = feed_link_read(c->fd, &asked);
+	int r = c->fd < 0 ? 0 : feed_link_read(c->fd, ret);
 
-	if (asked)
-		log_debug("jitgated asks now");
 	if (r == -EPROTO)
 		drop(c, "jitgated sends what is no message for a feed");
 	else if (r == -EPROTONOSUPPORT)
 		drop(c, other_version);
-	else if (r)
+	else if (r < 0)
 		drop(c, closed_why(c, clock_now().boot));
-	return asked;
+	return r > 0;
 }

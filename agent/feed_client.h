@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "grant.h"
+#include "knock.h"
 
 struct feed_client {
 	const char *name; /* said in HELLO */
@@ -34,7 +35,7 @@ struct boot_time feed_client_next(const struct feed_client *c);
 void feed_client_send_snapshot(struct feed_client *c, const struct snapshot *snapshot);
 void feed_client_send_trouble(struct feed_client *c, struct wall_time at, const char *text);
 
-/* Take in what has come. True: jitgated asks now. */
-bool feed_client_read(struct feed_client *c);
+/* Take in one "ask now". True: *ret is who knocks, and there may be more. */
+bool feed_client_read(struct feed_client *c, struct knock *ret);
 
 #endif

@@ -95,7 +95,7 @@ static bool is_foreign(const void *message, size_t len)
 	return protocol && protocol != FEED_PROTOCOL;
 }
 
-int feed_link_read(int fd, bool *ret_asked)
+int feed_link_read(int fd, struct knock *ret)
 {
 	struct feed_ask ask;
 
@@ -111,9 +111,7 @@ int feed_link_read(int fd, bool *ret_asked)
 			return -ECONNRESET;
 		if (is_foreign(&ask, (size_t)n))
 			return -EPROTONOSUPPORT;
-		if (n != sizeof(ask) || ask.header.type != FEED_ASK || ask.header.size != sizeof(ask))
-			return -EPROTO;
-		*ret_asked = true;
+		return feed_receive_ask(&ask, (size_t)n, ret, NULL) ? -EPROTO : 1;
 	}
 }
 

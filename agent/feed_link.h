@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "grant.h"
+#include "knock.h"
 
 /* Longest wait for room in the socket: jitgated takes messages in as they come, or it is not well. */
 #define FEED_LINK_STALL_MS 5000
@@ -20,9 +21,9 @@ int feed_link_open(const char *path, const char *name);
 int feed_link_send_snapshot(int fd, const struct snapshot *snapshot, int stop_fd);
 int feed_link_send_trouble(int fd, struct wall_time at, const char *text, int stop_fd);
 
-/* Take in all that has come; *ret_asked is set when an ASK was in it. 0, -ECONNRESET at the end, -EPROTO for anything
- * else than ASK, -EPROTONOSUPPORT for a message of another protocol version, -errno. */
-int feed_link_read(int fd, bool *ret_asked);
+/* Take in one ASK: 1 and *ret, 0 when none has come, -ECONNRESET at the end, -EPROTO for anything else,
+ * -EPROTONOSUPPORT for a message of another protocol version, -errno. */
+int feed_link_read(int fd, struct knock *ret);
 
 /* Of a link that failed: whether the other end's last word is of another protocol version. Takes in what has come. */
 bool feed_link_is_foreign(int fd);

@@ -22,7 +22,7 @@ _Static_assert(sizeof(struct feed_refused) == 16 + REFUSED_WHY_MAX + REFUSED_SOU
 	       "feed_refused is a wire format");
 _Static_assert(sizeof(struct feed_end) == 24, "feed_end is a wire format");
 _Static_assert(sizeof(struct feed_trouble) == 16 + FEED_TROUBLE_MAX, "feed_trouble is a wire format");
-_Static_assert(sizeof(struct feed_ask) == 8, "feed_ask is a wire format");
+_Static_assert(sizeof(struct feed_ask) == 48, "feed_ask is a wire format");
 
 static const size_t sizes[_FEED_TYPE_MAX] = {
 	[FEED_HELLO] = sizeof(struct feed_hello), [FEED_BEGIN] = sizeof(struct feed_begin),
@@ -125,7 +125,15 @@ void feed_encode_trouble(struct feed_trouble *ret, struct wall_time at, const ch
 	utf8_fit(ret->text, sizeof(ret->text), text);
 }
 
-void feed_encode_ask(struct feed_ask *ret)
+void feed_encode_ask(struct feed_ask *ret, const struct knock *knock)
 {
-	*ret = (struct feed_ask){.header = make_header(FEED_ASK)};
+	*ret = (struct feed_ask){
+		.header = make_header(FEED_ASK),
+		.at_boot_ns = knock->at.ns,
+		.family = knock->family,
+		.proto = knock->proto,
+		.port = knock->port,
+		.n_unsaid = knock->n_unsaid,
+	};
+	memcpy(ret->addr, knock->addr, sizeof(ret->addr));
 }

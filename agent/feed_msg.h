@@ -13,6 +13,7 @@
 #define FEED_MSG_H
 
 #include "grant.h"
+#include "knock.h"
 
 #define FEED_PROTOCOL 2
 #define FEED_NAME_MAX 32
@@ -104,8 +105,15 @@ struct feed_trouble {
 	char text[FEED_TROUBLE_MAX]; /* one line: what failed and what the feed does about it */
 };
 
+/* Somebody knocks: a feed may ask its source of grants now. It says when that is worth it, and nothing else. */
 struct feed_ask {
 	struct feed_header header;
+	uint64_t at_boot_ns;
+	uint32_t family;   /* JITGATE_IPV4 or JITGATE_IPV6 */
+	uint32_t proto;    /* IPPROTO_*, below 256 */
+	uint32_t port;     /* 0..65535 */
+	uint32_t n_unsaid; /* knocks of the same source since the last one that was told */
+	uint8_t addr[16];  /* as in struct knock */
 };
 
 /* Room for any message. */
@@ -135,7 +143,7 @@ void feed_encode_grant(struct feed_grant *ret, const struct grant_set *set, cons
 void feed_encode_refused(struct feed_refused *ret, const struct refused *refused);
 void feed_encode_end(struct feed_end *ret, const struct snapshot *snapshot);
 void feed_encode_trouble(struct feed_trouble *ret, struct wall_time at, const char *text);
-void feed_encode_ask(struct feed_ask *ret);
+void feed_encode_ask(struct feed_ask *ret, const struct knock *knock);
 
 /* The receiving end of a connection. Starts as {0} with max_ports and max_grants set; free with feed_receiver_free. */
 struct feed_receiver {
@@ -163,5 +171,8 @@ enum feed_got {
  */
 int feed_receive(struct feed_receiver *receiver, const void *message, size_t len, struct parse_error *err);
 void feed_receiver_free(struct feed_receiver *receiver);
+
+/* The feed's end: 0 and *ret for an ASK of this protocol, or -EINVAL with err->why. */
+int feed_receive_ask(const void *message, size_t len, struct knock *ret, struct parse_error *err);
 
 #endif

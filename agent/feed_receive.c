@@ -360,3 +360,31 @@ void feed_receiver_free(struct feed_receiver *receiver)
 	snapshot_free(&receiver->complete);
 	*receiver = (struct feed_receiver){0};
 }
+
+/* ---- the other end */
+
+int feed_receive_ask(const void *message, size_t len, struct knock *ret, struct parse_error *err)
+{
+	struct feed_ask m;
+
+	if (len != sizeof(m))
+		return parse_fail(err, 0, "message of a wrong size");
+	memcpy(&m, message, sizeof(m));
+	if (m.header.protocol != FEED_PROTOCOL)
+		return parse_fail(err, offsetof(struct feed_header, protocol), "another protocol version");
+	if (m.header.type != FEED_ASK || m.header.size != sizeof(m))
+		return parse_fail(err, offsetof(struct feed_header, type), "not an ASK");
+	if (m.family != JITGATE_IPV4 && m.family != JITGATE_IPV6)
+		return parse_fail(err, offsetof(struct feed_ask, family), "unknown address family");
+	if (m.proto > UINT8_MAX || m.port > UINT16_MAX)
+		return parse_fail(err, offsetof(struct feed_ask, proto), "protocol or port out of range");
+	*ret = (struct knock){
+		.at.ns = m.at_boot_ns,
+		.family = (uint8_t)m.family,
+		.proto = (uint8_t)m.proto,
+		.port = (uint16_t)m.port,
+		.n_unsaid = m.n_unsaid,
+	};
+	memcpy(ret->addr, m.addr, sizeof(ret->addr));
+	return 0;
+}

@@ -64,7 +64,7 @@ static void turn_away(struct feed_server *server, unsigned int protocol)
 		"upgrade; "
 		"what was in force stays",
 		protocol, FEED_PROTOCOL);
-	feed_server_ask(server);
+	feed_server_ask(server, &(struct knock){0});
 }
 
 /* 1: a snapshot was taken in, 0: something else, -ECONNABORTED: the feed is to be dropped. */
@@ -221,13 +221,13 @@ bool feed_server_connected(const struct feed_server *server)
 	return server->fd >= 0;
 }
 
-void feed_server_ask(struct feed_server *server)
+void feed_server_ask(struct feed_server *server, const struct knock *knock)
 {
 	struct feed_ask ask;
 
 	if (server->fd < 0)
 		return;
-	feed_encode_ask(&ask);
+	feed_encode_ask(&ask, knock);
 	/* A feed that does not read has its own schedule all the same. */
 	(void)!send(server->fd, &ask, sizeof(ask), MSG_NOSIGNAL | MSG_DONTWAIT);
 }

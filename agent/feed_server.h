@@ -19,7 +19,7 @@ int feed_server_new(struct loop *loop, int listen_fd, uid_t feed_uid, size_t max
 		    void (*changed)(void *ctx), void *ctx, struct feed_server **ret);
 void feed_server_free(struct feed_server **server);
 bool feed_server_connected(const struct feed_server *server);
-/* Send "ask now" to the feed, if there is one. */
-void feed_server_ask(struct feed_server *server);
+/* Tell the feed who knocks, if there is one. */
+void feed_server_ask(struct feed_server *server, const struct knock *knock);
 
 #endif

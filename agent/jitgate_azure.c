@@ -4,6 +4,7 @@
  * power over packets: at worst it says nothing, and grants run out at their own ends. Decides when; asking is
  * azure_poll's, what was said is kept and told by azure_said.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -87,6 +88,7 @@ static void poll_azure(struct agent *a)
 	_cleanup_azure_answer_ struct azure_answer answer = {0};
 	struct clock_pair now = clock_now();
 	struct pace_result result = {0};
+	char why[PACE_WHY_MAX];
 	uint32_t next_s;
 	int r;
 
@@ -99,6 +101,8 @@ static void poll_azure(struct agent *a)
 		.live = answer.jit.snapshot.grants.n > 0,
 		.initiating = answer.jit.initiating,
 		.retry_after_s = answer.retry_after_s,
+		.remaining = answer.remaining,
+		.n_reads = answer.n_reads,
 	};
 	tell_news(&answer);
 	now = clock_now();
@@ -108,8 +112,9 @@ static void poll_azure(struct agent *a)
 		azure_said_trouble(&a->said, &answer, now.wall, next_s, &a->feed);
 	else
 		azure_said_good(&a->said, &answer, now.wall, pace_fresh_for_s(&a->pace), &a->feed);
-	log_debug("reads left: %" PRId64 ", next in %" PRIu32 " s", answer.remaining, next_s);
-	azure_said_status(&a->said, next_s, a->notify_fd);
+	pace_say_why(&a->pace, why);
+	log_debug("reads left: %" PRId64 ", next in %" PRIu32 " s (%s)", answer.remaining, next_s, why);
+	azure_said_status(&a->said, next_s, why, a->notify_fd);
 }
 
 /* ---------------------------------------------------------------- the service */
@@ -129,6 +134,18 @@ static void arm_timer(const struct agent *a)
 	timerfd_settime(a->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL);
 }
 
+static void hear_knocks(struct agent *a, struct boot_time now)
+{
+	char addr[INET6_ADDRSTRLEN];
+	struct knock knock;
+
+	while (feed_client_read(&a->feed, &knock)) {
+		inet_ntop(knock.family == JITGATE_IPV4 ? AF_INET : AF_INET6, knock.addr, addr, sizeof(addr));
+		log_debug("knock source=%s port=%u proto=%u", addr, knock.port, knock.proto);
+		pace_knock(&a->pace, &knock, now);
+	}
+}
+
 /* Until SIGTERM or SIGINT. */
 static int serve(struct agent *a)
 {
@@ -145,9 +162,9 @@ static int serve(struct agent *a)
 		}
 		if (fds[0].revents)
 			return EXIT_OK;
-		if (fds[1].revents && feed_client_read(&a->feed))
-			pace_ask(&a->pace);
 		now = clock_now().boot;
+		if (fds[1].revents)
+			hear_knocks(a, now);
 		if (feed_client_connect(&a->feed, now))
 			azure_said_again(&a->said, &a->feed);
 		if (now.ns >= pace_next(&a->pace).ns)
@@ -179,7 +196,7 @@ static int run_service(const struct conf *conf, int stop_fd, int notify_fd)
 		log_err("cannot start: %s", a.timer_fd < 0 ? strerror(errno) : "out of memory");
 		return EXIT_FAILED;
 	}
-	pace_init(&a.pace, conf->azure.poll_idle_s, conf->azure.poll_live_s, clock_now().boot);
+	pace_init(&a.pace, conf->azure.poll_idle_s, conf->azure.poll_live_s, clock_now().boot, draw_chance());
 	notify_send(notify_fd, "READY=1\nSTATUS=asking Azure for the first time");
 	code = serve(&a);
 	notify_send(notify_fd, "STOPPING=1");

@@ -30,6 +30,7 @@ struct world {
 	struct enforcer e;
 	char log[65536]; /* every line, newest last; forgotten when full */
 	unsigned int asks, saves;
+	struct knock last_ask;
 	int save_error;
 	bool keep_saved;
 	void (*saving)(void);  /* called at the moment of a save; NULL: nothing */
@@ -84,8 +85,9 @@ static int world_save(void *ctx, const struct snapshot *snapshot)
 	return world->save_error;
 }
 
-static void world_ask(void *ctx)
+static void world_ask(void *ctx, const struct knock *knock)
 {
+	((struct world *)ctx)->last_ask = *knock;
 	((struct world *)ctx)->asks++;
 }
 
@@ -1071,7 +1073,7 @@ static void a_reboot_opens_live_grants_and_not_the_ended_ones(void **state)
 
 /* ------------------------------------------------------------ knocks, audit mode */
 
-static void a_knock_asks_at_most_once_a_second(void **state)
+static void a_source_that_knocks_in_a_loop_is_told_of_once_a_second(void **state)
 {
 	struct event event = {
 		.reason = REASON_NO_GRANT, .would_be = REASON_NO_GRANT, .family = JITGATE_IPV4, .proto = 6};
@@ -1082,12 +1084,29 @@ static void a_knock_asks_at_most_once_a_second(void **state)
 		enforcer_take_event(&w.e, &event);
 		advance(NS_PER_S / 100);
 	}
-	assert_in_range(w.asks, 9, 11);
+	assert_in_range(w.asks, 10, 12);
+	assert_in_range(w.last_ask.n_unsaid, 85, 95);
 	event.reason = event.would_be = REASON_MALFORMED;
 	w.asks = 0;
 	advance(HOUR);
 	enforcer_take_event(&w.e, &event);
 	assert_int_equal(w.asks, 0);
+}
+
+static void another_source_does_not_wait_for_the_first(void **state)
+{
+	struct event event = {
+		.reason = REASON_NO_GRANT, .would_be = REASON_NO_GRANT, .family = JITGATE_IPV4, .proto = 6};
+
+	(void)state;
+	enforcer_start(&w.e, NULL);
+	for (uint8_t i = 0; i < 50; i++) {
+		event.saddr[3] = i;
+		enforcer_take_event(&w.e, &event);
+		enforcer_take_event(&w.e, &event);
+	}
+	assert_in_range(w.asks, 50, 55); /* a few share a slot of the sieve */
+	assert_int_equal(w.last_ask.addr[3], 49);
 }
 
 static void a_flood_of_events_does_not_flood_the_log(void **state)
@@ -1273,7 +1292,8 @@ int main(void)
 		world_test(the_end_of_time_is_no_trap),
 		world_test(freshness_counts_from_when_the_feed_learned_it),
 		world_test(a_good_answer_clears_trouble_and_a_refused_snapshot_is_trouble),
-		world_test(a_knock_asks_at_most_once_a_second),
+		world_test(a_source_that_knocks_in_a_loop_is_told_of_once_a_second),
+		world_test(another_source_does_not_wait_for_the_first),
 		world_test(a_flood_of_events_does_not_flood_the_log),
 		world_test(who_came_in_is_logged_in_a_flood_too),
 		world_test(audit_mode_says_what_enforcement_would_do),

@@ -26,11 +26,13 @@ static struct pair connect_pair(void)
 	return (struct pair){.feed = fds[0], .jitgated = fds[1]};
 }
 
+static const struct knock who = {.at.ns = 7, .family = JITGATE_IPV4, .port = 22, .addr = {192, 0, 2, 1}};
+
 static void send_ask(int fd, uint16_t protocol)
 {
 	struct feed_ask ask;
 
-	feed_encode_ask(&ask);
+	feed_encode_ask(&ask, &who);
 	ask.header.protocol = protocol;
 	assert_int_equal(send(fd, &ask, sizeof(ask), MSG_NOSIGNAL), sizeof(ask));
 }
@@ -38,16 +40,20 @@ static void send_ask(int fd, uint16_t protocol)
 static void ask_is_heard(void **state)
 {
 	struct pair p = connect_pair();
-	bool asked = false;
+	struct knock heard = {0};
 
 	(void)state;
-	assert_int_equal(feed_link_read(p.feed, &asked), 0);
-	assert_false(asked);
+	assert_int_equal(feed_link_read(p.feed, &heard), 0);
 	send_ask(p.jitgated, FEED_PROTOCOL);
-	assert_int_equal(feed_link_read(p.feed, &asked), 0);
-	assert_true(asked);
+	send_ask(p.jitgated, FEED_PROTOCOL);
+	for (int i = 0; i < 2; i++) {
+		heard = (struct knock){0};
+		assert_int_equal(feed_link_read(p.feed, &heard), 1);
+		assert_memory_equal(&heard, &who, sizeof(who));
+	}
+	assert_int_equal(feed_link_read(p.feed, &heard), 0);
 	close(p.jitgated);
-	assert_int_equal(feed_link_read(p.feed, &asked), -ECONNRESET);
+	assert_int_equal(feed_link_read(p.feed, &heard), -ECONNRESET);
 	assert_false(feed_link_is_foreign(p.feed));
 	close(p.feed);
 }
@@ -56,14 +62,14 @@ static void ask_is_heard(void **state)
 static void another_version_is_told_from_rubbish(void **state)
 {
 	struct pair p = connect_pair();
-	bool asked = false;
+	struct knock heard = {0};
 
 	(void)state;
 	send_ask(p.jitgated, FEED_PROTOCOL + 1);
-	assert_int_equal(feed_link_read(p.feed, &asked), -EPROTONOSUPPORT);
+	assert_int_equal(feed_link_read(p.feed, &heard), -EPROTONOSUPPORT);
 	assert_int_equal(send(p.jitgated, "what", 4, 0), 4);
-	assert_int_equal(feed_link_read(p.feed, &asked), -EPROTO);
-	assert_false(asked);
+	assert_int_equal(feed_link_read(p.feed, &heard), -EPROTO);
+	assert_int_equal(heard.family, 0);
 	close(p.feed);
 	close(p.jitgated);
 }

@@ -456,9 +456,49 @@ static void wrong_type_or_protocol_is_refused(void **state)
 		expect_refused(&receiver, &begin, sizeof(begin), "unknown message type");
 	}
 	begin = begin_of(0, 0);
-	feed_encode_ask(&ask);
+	feed_encode_ask(&ask, &(struct knock){.family = JITGATE_IPV4});
 	struct feed_receiver receiver = greeted();
 	expect_refused(&receiver, &ask, sizeof(ask), "other way");
+}
+
+static void ask_says_who_knocks(void **state)
+{
+	static const struct knock knocks[] = {
+		{.at.ns = 1, .family = JITGATE_IPV4, .proto = 17, .port = 65535, .addr = {192, 0, 2, 1}},
+		{.at.ns = UINT64_MAX, .family = JITGATE_IPV6, .proto = 255, .n_unsaid = UINT32_MAX, .addr = {0x20, 1}},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(knocks); i++) {
+		struct feed_ask ask;
+		struct knock got = {0};
+
+		feed_encode_ask(&ask, &knocks[i]);
+		assert_int_equal(feed_receive_ask(&ask, sizeof(ask), &got, NULL), 0);
+		assert_memory_equal(&got, &knocks[i], sizeof(got));
+	}
+}
+
+static void ask_that_is_none_is_refused(void **state)
+{
+	struct feed_ask good, ask;
+	struct knock got = {.port = 1};
+
+	(void)state;
+	feed_encode_ask(&good, &(struct knock){.family = JITGATE_IPV4});
+	assert_int_equal(feed_receive_ask(&good, sizeof(good) - 1, &got, NULL), -EINVAL);
+	assert_int_equal(feed_receive_ask(&good, sizeof(good) + 1, &got, NULL), -EINVAL);
+	for (int i = 0; i < 6; i++) {
+		ask = good;
+		ask.header.protocol += i == 0;
+		ask.header.type -= i == 1;
+		ask.header.size += i == 2;
+		ask.family += i == 3;
+		ask.proto = i == 4 ? 256 : 6;
+		ask.port = i == 5 ? 65536 : 22;
+		assert_int_equal(feed_receive_ask(&ask, sizeof(ask), &got, NULL), -EINVAL);
+	}
+	assert_int_equal(got.port, 1);
 }
 
 enum wait_state { NEW, IDLE, PORTS, GRANTS, REFUSED, N_STATES };
@@ -966,6 +1006,8 @@ int main(void)
 		cmocka_unit_test(bytes_that_are_not_utf8_are_replaced),
 		cmocka_unit_test(wrong_size_is_refused_for_every_type),
 		cmocka_unit_test(wrong_type_or_protocol_is_refused),
+		cmocka_unit_test(ask_says_who_knocks),
+		cmocka_unit_test(ask_that_is_none_is_refused),
 		cmocka_unit_test(only_what_may_follow_is_taken),
 		cmocka_unit_test(counts_must_match),
 		cmocka_unit_test(refused_entries_are_counted_too),

@@ -31,8 +31,16 @@ static void assert_next(const struct pace *pace, double wanted)
 		fail_msg("next at %f, not %f", seen, wanted);
 }
 
-static const struct pace_result idle = {.good = true}, live = {.good = true, .live = true}, failed = {.good = false},
-				coming = {.good = true, .initiating = true};
+static const struct pace_result idle = {.good = true, .remaining = -1},
+				live = {.good = true, .live = true, .remaining = -1},
+				failed = {.good = false, .remaining = -1},
+				coming = {.good = true, .initiating = true, .remaining = -1};
+
+static struct pace_result with_left(struct pace_result result, int64_t remaining)
+{
+	result.remaining = remaining;
+	return result;
+}
 
 /* One poll without length, in the middle of the spread. */
 static void poll_at(struct pace *pace, double when, const struct pace_result *result)
@@ -43,7 +51,23 @@ static void poll_at(struct pace *pace, double when, const struct pace_result *re
 
 static void start(struct pace *pace)
 {
-	pace_init(pace, IDLE, LIVE, s(1000));
+	pace_init(pace, IDLE, LIVE, s(1000), 0.5);
+}
+
+static void knock(struct pace *pace, uint32_t source, double at)
+{
+	struct knock knock = {.at = s(at), .family = JITGATE_IPV4, .proto = 6, .port = 22};
+
+	memcpy(knock.addr, &source, sizeof(source));
+	pace_knock(pace, &knock, s(at));
+}
+
+static void assert_why(const struct pace *pace, const char *wanted)
+{
+	char why[PACE_WHY_MAX];
+
+	pace_say_why(pace, why);
+	assert_string_equal(why, wanted);
 }
 
 static void the_first_poll_is_at_once(void **state)
@@ -53,6 +77,21 @@ static void the_first_poll_is_at_once(void **state)
 	(void)state;
 	start(&p);
 	assert_next(&p, 1000);
+	assert_why(&p, "the first time");
+}
+
+/* Ten thousand machines that boot at once do not ask in one second. */
+static void after_a_boot_the_first_poll_is_spread(void **state)
+{
+	struct pace p;
+
+	(void)state;
+	for (int i = 0; i <= 10; i++) {
+		pace_init(&p, IDLE, LIVE, s(30), i / 10.0);
+		assert_next(&p, 30 + i);
+	}
+	pace_init(&p, IDLE, LIVE, s(120), 1);
+	assert_next(&p, 120);
 }
 
 static void idle_is_slow_and_live_is_faster(void **state)
@@ -67,9 +106,9 @@ static void idle_is_slow_and_live_is_faster(void **state)
 	poll_at(&p, 1600, &live);
 	assert_next(&p, 1660);
 	assert_int_equal(pace_fresh_for_s(&p), 2 * 66 + 60);
-	pace_init(&p, 30, 300, s(0)); /* live is never slower than idle */
-	poll_at(&p, 0, &live);
-	assert_next(&p, 30);
+	pace_init(&p, 30, 300, s(1000), 0); /* live is never slower than idle */
+	poll_at(&p, 1000, &live);
+	assert_next(&p, 1030);
 }
 
 static void the_spread_is_ten_percent_either_way(void **state)
@@ -98,10 +137,16 @@ static void failures_back_off_to_the_idle_pace(void **state)
 		assert_next(&p, t + waits[i]);
 		t += waits[i];
 	}
+	assert_why(&p, "the last try failed");
 	poll_at(&p, t, &live);
 	assert_next(&p, t + LIVE);
 	poll_at(&p, t, &failed);
 	assert_next(&p, t + 2);
+	pace_begin(&p, s(t)); /* wide: what fails for all comes back for all */
+	pace_end(&p, s(t), &failed, 0);
+	assert_next(&p, t + 2);
+	pace_end(&p, s(t), &failed, 1);
+	assert_next(&p, t + 12);
 }
 
 static void nothing_comes_before_retry_after(void **state)
@@ -115,9 +160,11 @@ static void nothing_comes_before_retry_after(void **state)
 	pace_begin(&p, s(1000));
 	pace_end(&p, s(1000), &told, 0); /* the earliest of the spread */
 	assert_next(&p, 1100);
-	pace_ask(&p);
+	assert_why(&p, "waiting for Retry-After");
+	knock(&p, 1, 1001);
 	assert_next(&p, 1100);
 	pace_end(&p, s(1000), &told, 1);
+	knock(&p, 1, 1002);
 	assert_next(&p, 1110);
 	told = live; /* also with a good answer */
 	told.retry_after_s = 300;
@@ -138,18 +185,22 @@ static void a_knock_is_answered_at_once_but_not_within_five_seconds(void **state
 	(void)state;
 	start(&p);
 	poll_at(&p, 1000, &idle);
-	pace_ask(&p);
-	assert_next(&p, 1005);
-	poll_at(&p, 1005, &idle);
-	assert_next(&p, 1605); /* answered */
-	pace_ask(&p);
-	assert_true(next_s(&p) < 1200);
+	knock(&p, 1, 1000.2);
+	assert_next(&p, 1001); /* of a poll that was due anyway */
+	assert_why(&p, "a knock");
+	poll_at(&p, 1001, &idle);
+	assert_next(&p, 1601); /* answered */
+	knock(&p, 2, 1002);
+	assert_next(&p, 1006);
+	poll_at(&p, 1006, &idle);
+	knock(&p, 3, 1200);
+	assert_next(&p, 1200);
 	poll_at(&p, 1200, &failed);
-	pace_ask(&p); /* a knock does not wait for the back-off, nor the other way round */
+	knock(&p, 3, 1200.5); /* a knock does not wait for the back-off, nor the other way round */
 	assert_next(&p, 1202);
 }
 
-static void knocks_cause_ten_polls_in_five_minutes(void **state)
+static void knocks_cause_ten_polls_and_then_one_in_half_a_minute(void **state)
 {
 	struct pace p;
 	double t = 1000;
@@ -157,17 +208,60 @@ static void knocks_cause_ten_polls_in_five_minutes(void **state)
 	(void)state;
 	start(&p);
 	poll_at(&p, t, &idle);
-	for (int i = 0; i < PACE_KNOCKS_MAX; i++) {
-		pace_ask(&p);
+	for (uint32_t i = 0; i < 10; i++) {
 		t += 5;
+		knock(&p, i, t);
 		assert_next(&p, t);
 		poll_at(&p, t, &idle);
 	}
-	pace_ask(&p);
-	assert_next(&p, 1005 + 300); /* when the first of the ten is five minutes old */
-	poll_at(&p, 1305, &idle);
-	pace_ask(&p);
-	assert_next(&p, 1010 + 300);
+	for (uint32_t i = 10; i < 20; i++) {
+		knock(&p, i, t + 1);
+		assert_true(next_s(&p) > t + 1);
+		t = next_s(&p);
+		assert_true(t <= 1005 + 30 * (i - 8) + 0.001);
+		poll_at(&p, t, &idle);
+	}
+	assert_next(&p, t + IDLE);
+}
+
+/* Of the ten, the last is for one who repeats its SYN as a TCP client does. */
+static void in_a_flood_the_patient_do_not_wait(void **state)
+{
+	struct pace p;
+	double t = 1000;
+
+	(void)state;
+	start(&p);
+	poll_at(&p, t, &idle);
+	for (uint32_t i = 0; t < 1200; i++) {
+		knock(&p, i, t);
+		t = next_s(&p) > t ? next_s(&p) : t;
+		poll_at(&p, t, &idle);
+	}
+	knock(&p, 1000, t + 6);
+	assert_true(next_s(&p) > t + 10);
+	knock(&p, 1000, t + 7);
+	assert_true(next_s(&p) <= t + 7);
+}
+
+static void a_poll_that_took_many_reads_costs_many_of_the_ten(void **state)
+{
+	struct pace_result result = idle;
+	struct pace p;
+
+	(void)state;
+	start(&p);
+	poll_at(&p, 1000, &idle);
+	result.n_reads = 4;
+	knock(&p, 1, 1010);
+	poll_at(&p, 1010, &result);
+	knock(&p, 2, 1020);
+	poll_at(&p, 1020, &result);
+	knock(&p, 3, 1030); /* 10 - 8 and what came back in 20 s */
+	assert_next(&p, 1030);
+	poll_at(&p, 1030, &result);
+	knock(&p, 4, 1040);
+	assert_true(next_s(&p) > 1060);
 }
 
 static void a_poll_that_was_due_anyway_costs_no_knock(void **state)
@@ -176,12 +270,120 @@ static void a_poll_that_was_due_anyway_costs_no_knock(void **state)
 
 	(void)state;
 	start(&p);
-	for (int i = 0; i < 50; i++) {
-		poll_at(&p, 1000 + 60 * i, &live);
-		pace_ask(&p);
-		poll_at(&p, 1000 + 60 * (i + 1), &live); /* late */
+	for (uint32_t i = 0; i < 50; i++) {
+		poll_at(&p, 1000 + 60.0 * i, &live);
+		knock(&p, i, 1000 + 60.0 * (i + 1));
+		poll_at(&p, 1000 + 60.0 * (i + 1), &live); /* late */
 	}
-	assert_int_equal(p.n_knocked, 0);
+	assert_true(p.tokens == PACE_KNOCKS_MAX);
+}
+
+/* One address that knocks all day: a few reads, and none that keeps somebody else waiting. */
+static void whoever_knocks_on_and_on_is_no_reason_and_no_obstacle(void **state)
+{
+	struct pace p;
+	double t = 1000;
+	int reads = 0;
+
+	(void)state;
+	start(&p);
+	poll_at(&p, t, &idle);
+	for (t = 1001; t < 1001 + 3600; t++) {
+		knock(&p, 1, t);
+		if (next_s(&p) <= t) {
+			poll_at(&p, t, &idle);
+			reads++;
+		}
+	}
+	assert_in_range(reads, 10, 25);
+	poll_at(&p, t, &idle);
+	knock(&p, 2, t + 1);
+	assert_next(&p, t + 1);
+}
+
+/* ---------------------------------------------------------------- what is left */
+
+static void little_left_slows_idle_polls_first_then_live_ones(void **state)
+{
+	const struct pace_result few = with_left(idle, 200), few_live = with_left(live, 200);
+	struct pace p;
+	double t = 1000;
+
+	(void)state;
+	start(&p);
+	poll_at(&p, t, &few);
+	assert_next(&p, t + 900);
+	assert_why(&p, "idle; budget low: 200 reads left");
+	t += 900;
+	poll_at(&p, t, &few_live); /* by 2.25 */
+	assert_next(&p, t + 60);
+	for (int i = 0; i < 3; i++) {
+		t += 60;
+		poll_at(&p, t, &few_live);
+	}
+	assert_true(next_s(&p) > t + 100 && next_s(&p) < t + 120); /* 1.5^5 / 4 */
+	poll_at(&p, t, &few);
+	assert_true(next_s(&p) > t + 7 * 600 && next_s(&p) < t + 8 * 600);
+}
+
+static void however_little_is_left_it_goes_on_and_recovers(void **state)
+{
+	const struct pace_result none = with_left(idle, 0), full = with_left(idle, 749);
+	struct pace p;
+	double t = 1000;
+
+	(void)state;
+	start(&p);
+	for (int i = 0; i < 100; i++) {
+		poll_at(&p, t, &none);
+		assert_true(next_s(&p) <= t + PACE_IDLE_MAX_S + 0.001);
+		t = next_s(&p);
+	}
+	assert_true(next_s(&p) - t < 0.001);
+	poll_at(&p, t, &none);
+	assert_next(&p, t + PACE_IDLE_MAX_S);
+	assert_true(pace_fresh_for_s(&p) >= 2 * PACE_IDLE_MAX_S);
+	for (int i = 0; i < 20; i++) {
+		poll_at(&p, t, &full);
+		t = next_s(&p);
+	}
+	poll_at(&p, t, &full);
+	assert_next(&p, t + IDLE);
+}
+
+static void knocks_are_the_last_to_wait_for_more_reads(void **state)
+{
+	struct pace_result left = with_left(idle, 200);
+	struct pace p;
+
+	(void)state;
+	start(&p);
+	poll_at(&p, 1000, &left);
+	knock(&p, 1, 1010);
+	assert_next(&p, 1010);
+	poll_at(&p, 1010, &left);
+	knock(&p, 2, 1011);
+	assert_next(&p, 1015);
+	left = with_left(idle, 10);
+	poll_at(&p, 1015, &left);
+	knock(&p, 3, 1020);
+	assert_true(next_s(&p) > 1100); /* has to show patience first */
+	knock(&p, 3, 1021);
+	assert_true(next_s(&p) > 1050 && next_s(&p) < 1056); /* 93 / 11 times 5 s, at most 8 times */
+}
+
+static void what_azure_does_not_say_slows_nothing(void **state)
+{
+	struct pace p;
+	double t = 1000;
+
+	(void)state;
+	start(&p);
+	for (int i = 0; i < 20; i++) {
+		poll_at(&p, t, &idle);
+		assert_next(&p, t + IDLE);
+		t += IDLE;
+	}
 }
 
 static void initiating_is_asked_again_in_two_seconds_for_a_while(void **state)
@@ -207,16 +409,17 @@ static void freshness_fits_the_feed_protocol(void **state)
 	struct pace p;
 
 	(void)state;
-	pace_init(&p, 86400, 3600, s(0));
-	poll_at(&p, 0, &idle);
+	pace_init(&p, 86400, 3600, s(1000), 0);
+	poll_at(&p, 1000, &idle);
 	assert_in_range(pace_fresh_for_s(&p), 2 * 86400, 604800);
 }
 
-/* A random month: knocks, failures, waits. What Azure was promised holds at every poll. */
+/* A random month: knocks, failures, waits, a budget that goes up and down. What Azure was promised holds at every
+ * poll. */
 static void the_promises_hold_in_a_random_life(void **state)
 {
 	unsigned short seed[3] = {0x6a69, 0x7467, 0x6174};
-	double t = 1000, knock_polls[11] = {0}, not_before = 0, retry_s = 0, last = -100;
+	double t = 1000, not_before = 0, budget = 10, budget_at = 1000, last_new = -100;
 	struct pace p;
 
 	(void)state;
@@ -226,30 +429,37 @@ static void the_promises_hold_in_a_random_life(void **state)
 		struct pace_result result = {.good = erand48(seed) < 0.8,
 					     .live = erand48(seed) < 0.3,
 					     .initiating = erand48(seed) < 0.1,
+					     .remaining = (int64_t)(erand48(seed) * 751) - 1,
+					     .n_reads = (uint32_t)(erand48(seed) * 4),
 					     .retry_after_s =
 						     erand48(seed) < 0.05 ? (uint32_t)(erand48(seed) * 900) : 0};
-		bool knock = erand48(seed) < 0.5, early;
 		double due = (double)p.due.ns / 1e9, length = erand48(seed) * 2;
 
-		if (knock)
-			pace_ask(&p);
+		for (int n = (int)(erand48(seed) * 4); n > 0; n--)
+			knock(&p, (uint32_t)(erand48(seed) * erand48(seed) * 1000), t - erand48(seed));
 		t = next_s(&p) > t ? next_s(&p) : t;
-		early = t < due - 0.001;
 		assert_true(t >= not_before - 0.001);
-		assert_true(t <= due + 0.001 || t <= not_before + 0.1 * retry_s + 0.001); /* never forgotten */
-		if (early) {
-			assert_true(knock && t >= last + 5 - 0.001);
-			assert_true(t >= knock_polls[0] + 300 - 0.001);
-			memmove(knock_polls, knock_polls + 1, 9 * sizeof(*knock_polls));
-			knock_polls[9] = t;
-		}
 		pace_begin(&p, s(t));
-		last = t;
+		assert_int_equal(p.by_knock, t < due - 0.000001);
+		budget += (t - budget_at) / 30;
+		budget = budget < 10 ? budget : 10;
+		budget_at = t;
+		if (p.by_knock) {
+			budget -= result.n_reads > 1 ? result.n_reads : 1;
+			budget = budget > 0    ? budget
+				 : budget > -4 ? 0
+					       : budget; /* what one poll takes is known later */
+			assert_true(budget >= 0);
+		}
+		if (p.by_knock && p.knock_at.ns == s(t).ns) {
+			assert_true(t >= last_new + 5 - 0.001);
+			last_new = t;
+		}
 		t += length;
 		pace_end(&p, s(t), &result, erand48(seed));
-		retry_s = result.retry_after_s;
-		not_before = retry_s > 0 ? t + retry_s : 0;
-		assert_true(next_s(&p) >= t + 1.8 - 0.001);
+		not_before = result.retry_after_s > 0 ? t + result.retry_after_s : 0;
+		assert_true(next_s(&p) <= t + (result.retry_after_s ? 1.5 * result.retry_after_s : 0) + 1.5 * 86400);
+		assert_true((double)p.due.ns / 1e9 >= t + 0.999);
 	}
 }
 
@@ -257,13 +467,21 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_first_poll_is_at_once),
+		cmocka_unit_test(after_a_boot_the_first_poll_is_spread),
 		cmocka_unit_test(idle_is_slow_and_live_is_faster),
 		cmocka_unit_test(the_spread_is_ten_percent_either_way),
 		cmocka_unit_test(failures_back_off_to_the_idle_pace),
 		cmocka_unit_test(nothing_comes_before_retry_after),
 		cmocka_unit_test(a_knock_is_answered_at_once_but_not_within_five_seconds),
-		cmocka_unit_test(knocks_cause_ten_polls_in_five_minutes),
+		cmocka_unit_test(knocks_cause_ten_polls_and_then_one_in_half_a_minute),
+		cmocka_unit_test(in_a_flood_the_patient_do_not_wait),
+		cmocka_unit_test(a_poll_that_took_many_reads_costs_many_of_the_ten),
 		cmocka_unit_test(a_poll_that_was_due_anyway_costs_no_knock),
+		cmocka_unit_test(whoever_knocks_on_and_on_is_no_reason_and_no_obstacle),
+		cmocka_unit_test(little_left_slows_idle_polls_first_then_live_ones),
+		cmocka_unit_test(however_little_is_left_it_goes_on_and_recovers),
+		cmocka_unit_test(knocks_are_the_last_to_wait_for_more_reads),
+		cmocka_unit_test(what_azure_does_not_say_slows_nothing),
 		cmocka_unit_test(initiating_is_asked_again_in_two_seconds_for_a_while),
 		cmocka_unit_test(freshness_fits_the_feed_protocol),
 		cmocka_unit_test(the_promises_hold_in_a_random_life),
