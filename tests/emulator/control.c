@@ -165,12 +165,19 @@ static void set_budget(struct emulator *em, const cJSON *body, struct answer *an
 	if (!take_number(body, "requests", 0, 1e9, NULL, &requests, answer) ||
 	    !take_number(body, "window_s", 1, 1e6, &hour, &window_s, answer))
 		return;
-	em->budget = (struct budget){.limit = (int64_t)requests,
-				     .left = (int64_t)requests,
-				     .window_ms = (int64_t)(window_s * 1000),
-				     .refuses = true};
-	em->budget.ends_mono_ms = mono_ms() + em->budget.window_ms;
+	throttle_set_budget(&em->throttle, (int64_t)requests, (int64_t)(window_s * 1000), true);
 	answer_number(answer, "requests", requests);
+}
+
+static void set_bucket(struct emulator *em, const cJSON *body, struct answer *answer)
+{
+	double size, per_s;
+
+	if (!take_number(body, "size", 0, 1e6, NULL, &size, answer) ||
+	    !take_number(body, "per_s", 0, 1e6, NULL, &per_s, answer))
+		return;
+	throttle_set_bucket(&em->throttle, (int64_t)size, (int64_t)per_s);
+	answer_json(answer, 200, cJSON_Duplicate(body, true));
 }
 
 static void set_token(struct emulator *em, const cJSON *body, struct answer *answer)
@@ -379,6 +386,9 @@ static void reset(struct emulator *em, const cJSON *body, struct answer *answer)
 	free(TAKE_PTR(em->requestor));
 	em->delays = em->options->delays;
 	em->transfer = (struct transfer){.gzip = true};
+	em->plan = (struct plan){0};
+	throttle_set_budget(&em->throttle, READS_LIMIT, READS_WINDOW_MS, false);
+	throttle_set_bucket(&em->throttle, 0, 0);
 	answer_json(answer, 200, cJSON_CreateObject());
 }
 
@@ -399,6 +409,7 @@ static const struct {
 	{"POST", "linger", true, set_linger},
 	{"POST", "page-size", true, set_page_size},
 	{"POST", "budget", true, set_budget},
+	{"POST", "bucket", true, set_bucket},
 	{"POST", "token", true, set_token},
 	{"POST", "latency", true, set_latency},
 	{"POST", "transfer", true, set_transfer},

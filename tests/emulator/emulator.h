@@ -16,15 +16,16 @@
 #include "options.h"
 #include "policy_store.h"
 #include "prepared.h"
+#include "route.h"
+#include "throttle.h"
 #include "tokens.h"
 #include "transfer.h"
 
 #define ENDPOINT_MAX 64
 
-/* The provider's own request limit, shown in a header. Without a set budget it starts again instead of refusing. */
-struct budget {
-	int64_t limit, left, window_ms, ends_mono_ms;
-	bool refuses;
+/* Defender's plan for servers. */
+struct plan {
+	bool standard, p1;
 };
 
 /* Who the metadata service says that this machine is. */
@@ -45,7 +46,8 @@ struct emulator {
 	struct tokens tokens;
 	struct faults faults;
 	struct prepared_list prepared;
-	struct budget budget;
+	struct throttle throttle;
+	struct plan plan;
 	int64_t skew_ticks;   /* service clock minus this machine's */
 	int64_t linger_ticks; /* how long an ended request still reads Initiated */
 	unsigned page_size;   /* 0: one page */
@@ -68,6 +70,14 @@ void control_answer(struct emulator *em, const struct request *req, struct answe
 /* arm.c */
 enum operation arm_operation(const struct request *req);
 void arm_answer(struct emulator *em, const struct request *req, struct answer *answer);
+
+void answer_not_allowed(struct answer *answer, const struct request *req);
+
+/* policy_api.c */
+void policy_answer(struct emulator *em, const struct request *req, const struct route *route, struct answer *answer);
+
+/* pricing.c */
+void pricing_answer(struct emulator *em, const struct request *req, const struct route *route, struct answer *answer);
 
 /* initiate.c */
 void initiate_answer(struct emulator *em, const struct request *req, const struct scope *scope, struct answer *answer);

@@ -145,6 +145,7 @@ static void take_options(struct emulator *em)
 	em->vm.location = must_copy(em->options->location);
 	em->vm.environment = must_copy(em->options->environment);
 	em->delays = em->options->delays;
+	throttle_set_budget(&em->throttle, READS_LIMIT, READS_WINDOW_MS, false);
 }
 
 static void free_emulator(struct emulator *em)
@@ -166,10 +167,6 @@ int main(int argc, char **argv)
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 		.tokens.life_ms = 24LL * 3600 * 1000,
 		.transfer.gzip = true,
-		.budget = {.limit = 750,
-			   .left = 750,
-			   .window_ms = 3600 * 1000,
-			   .ends_mono_ms = mono_ms() + 3600 * 1000},
 	};
 	sigset_t signals;
 

@@ -102,6 +102,48 @@ test_arm_door() {
   control POST budget '{"requests":750}'
 }
 
+test_limits() {
+  local other=${policies/20ff7fc3/20ff7fc4}
+  control POST budget '{"requests":1,"window_s":30}'
+  call GET "$policies"
+  call GET "$policies"
+  check "one subscription has used up its reads" is_error 429 TooManyRequests
+  call GET "$other"
+  check "another has its own" test "$status" = 200
+  control POST bucket '{"size":2,"per_s":0}'
+  call PUT "$policies/default" "$(policy 22 TCP '*' PT3H)"
+  call DELETE "$policies/default"
+  check "a bucket of two serves two" test "$status" = 200
+  call DELETE "$policies/default"
+  check "and then refuses what is no read too, with Retry-After" test "$status$(header Retry-After)" = 42960
+  control POST budget '{"requests":750}'
+  control POST bucket '{"size":5,"per_s":1000}'
+  for _ in 1 2 3 4 5 6 7 8; do call GET "$policies"; done
+  check "a bucket fills again" test "$status" = 200
+  check "and says what is left" test "$(header x-ms-ratelimit-remaining-subscription-reads)" -le 5
+  control POST reset
+  call GET "${sub%?}/$security/jitNetworkAccessPolicies"
+  check "a subscription id that is none: refused" is_error 400 InvalidSubscriptionId
+}
+
+# What an administrator does before the first policy.
+test_enabling() {
+  local plan=$sub/$security/pricings/VirtualMachines
+  call POST "$sub/$security/register?api-version=2021-04-01" ''
+  check "the provider is registered" is 200 '.registrationState == "Registered"'
+  call GET "$plan?api-version=2024-01-01"
+  check "no plan at first" is 200 '.properties.pricingTier == "Free" and (.properties | has("subPlan") | not)'
+  call PUT "$plan?api-version=2024-01-01" '{"properties":{"pricingTier":"Standard"}}'
+  check "Standard is plan 2 when nothing else is said" is 200 ".id == \"$plan\" and .properties.pricingTier == \"Standard\" and .properties.subPlan == \"P2\""
+  call PUT "$plan?api-version=2024-01-01" '{"properties":{"pricingTier":"Standard","subPlan":"P1"}}'
+  call GET "$plan?api-version=2024-01-01"
+  check "plan 1 is remembered" is 200 '.properties.subPlan == "P1"'
+  call PUT "$plan?api-version=2024-01-01" '{"properties":{"pricingTier":"Gold"}}'
+  check "another tier: refused" is_error 400 InvalidInput
+  call GET "$plan?$v"
+  check "the version of policies is none of plans" is_error 400 InvalidApiVersionParameter
+}
+
 test_policies() {
   local other=$sub/resourceGroups/other/$security/locations/northeurope/jitNetworkAccessPolicies
   call GET "$policies/default"
@@ -252,6 +294,6 @@ test_clock() {
 }
 
 start --imds 0
-run_tests imds move token arm_door policies initiate life clock
+run_tests imds move token arm_door limits enabling policies initiate life clock
 stop
 end_tests
