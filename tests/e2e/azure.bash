@@ -74,7 +74,7 @@ begin_case() {
 lost() {
   new_source
   request_fast "$newcomer" 22
-  check "$1: status shows it" wait_for 20 feed_error_like "$2"
+  check "$1: status shows it" wait_for "${lost_within_s:-20}" feed_error_like "$2"
   like "$1: the log says it, and what becomes of the grants" "$2.*goes on to its own end" \
     "$(log_since azure "$azure_mark")"
   nothing_moved "$1"

@@ -45,5 +45,16 @@ half_list() {
 half_list "the second page fails" "500 InternalServerError" '{"on":"list_location","kind":"status","status":500}'
 half_list "the second page is cut short" "cut short" '{"on":"list_location","kind":"truncated"}'
 
+# 3. What looks like loss and is none: a policy that is being updated goes on granting.
+begin_case
+new_source
+request_fast "$newcomer" 22
+emulator_do POST answer "$(arm_call GET "$policy_path" | jq -c '.properties.provisioningState = "Updating"
+  | {on: "list", body: {value: [.]}}')" >/dev/null || die "the emulator takes no answer"
+check "a policy in Updating: a new grant is in force" opens_for "$newcomer" 22 20s
+await_good "a policy in Updating: asked again"
+nothing_moved "a policy in Updating"
+check "a policy in Updating: the new grant still is" tcp_from "$newcomer" 22
+
 sessions_lived
 finish
