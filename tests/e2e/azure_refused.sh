@@ -16,7 +16,7 @@ loss "403 after having worked" "403 AuthorizationFailed.*jitNetworkAccessPolicie
   '{"on":"list","kind":"status","status":403}'
 loss "404 of the group" "404 ResourceGroupNotFound" \
   '{"on":"list","kind":"status","status":404,"code":"ResourceGroupNotFound"}'
-loss "401, whatever the token" "401 ExpiredAuthenticationToken.*a new one too" \
+loss "401, whatever the token" "401 ExpiredAuthenticationToken; the token was refused" \
   '{"on":"list","kind":"status","status":401}'
 
 # 2. The token is refused: the one at hand has ended, and there is no other.
