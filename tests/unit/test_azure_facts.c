@@ -84,7 +84,7 @@ static void hold(void **state)
 		return;
 	}
 	assert_int_equal(r, 0);
-	assert_int_equal(azure_jit_snapshot(&listing, now, &jit), 0);
+	assert_int_equal(azure_jit_snapshot(&listing, &(struct azure_basis){.now = now}, &jit), 0);
 	expect_lines("grants", grants_after(&jit, now), member(gives, "grants"));
 	expect_lines("refused", refused_pairs(&jit), member(gives, "refused"));
 	assert_int_equal(jit.initiating, cJSON_IsTrue(member(gives, "initiating")));
