@@ -28,6 +28,7 @@ struct azure_asker {
 	struct azure_token *token;       /* NULL: none yet */
 	bool token_renewed;              /* a 401 has had its second try in this poll */
 	struct azure_plan plan;
+	struct boot_time hope_at; /* what was forbidden is to be tried again */
 };
 
 void azure_asker_free(struct azure_asker *asker);

@@ -27,7 +27,6 @@ static int take_vm(struct azure_asker *asker, struct azure_vm *vm, struct azure_
 {
 	if (azure_plan_make(&asker->plan, vm, asker->conf->policies, asker->conf->n_policies))
 		return azure_ask_no_memory(answer);
-	azure_plan_hope(&asker->plan);
 	azure_vm_free(&asker->vm);
 	asker->vm = *vm;
 	*vm = (struct azure_vm){0};
@@ -109,6 +108,10 @@ int azure_whoami(struct azure_asker *asker, struct boot_time now, struct azure_a
 	int r;
 
 	asker->vm_fresh = false;
+	if (now.ns >= asker->hope_at.ns) {
+		azure_plan_hope(&asker->plan);
+		asker->hope_at.ns = now.ns + AZURE_IDENTITY_S * (uint64_t)NS_PER_S;
+	}
 	if (asker->vm.id && now.ns < asker->vm_until.ns)
 		return 0;
 	if (!asker->vm.id)

@@ -128,6 +128,9 @@ like "that names line and key" "^.*jitgate.conf:[0-9]+: azure.policies: \"my-gro
 set_policies "/subscriptions/$subscription/resourceGroups/mainWS"
 emulator_do POST page-size '{"policies":1}' >/dev/null
 answers "pages of one policy" '[22,2022,3389,5985]' 'wide=4 region=0 get=0'
+emulator_do POST transfer '{"gzip":true,"chunked":true}' >/dev/null
+answers "packed and in chunks" '[22,2022,3389,5985]' 'wide=4 region=0 get=0'
+emulator_do POST transfer '{"gzip":false,"chunked":false}' >/dev/null
 fault '{"on":"list","kind":"status","status":500,"skip":1,"count":1}'
 refuses "a second page that fails" 'answers 500'
 no_fault
@@ -224,6 +227,11 @@ no_fault
 list_wide() { emulator_do GET stats | jq .list_wide; }
 list_region() { emulator_do GET stats | jq .list_location; }
 at_least() { (($("$1") >= $2)); }
+# delete_own: no policy of the VM's first group is left.
+delete_own() {
+  arm_call DELETE "$own_west" >/dev/null
+  arm_call DELETE "$own_north" >/dev/null
+}
 start_service() {
   stop azure
   emulator_do POST reset >/dev/null
@@ -245,6 +253,14 @@ is "never allowed: all regions are asked for once" 1 "$(list_wide)"
 is "never allowed: said once" 1 "$(grep -c 'only JIT policies of region' "$tmp/azure.log")"
 fails "never allowed: no failure" grep -q 'asking again' "$tmp/azure.log"
 
+# Without any policy the metadata service is asked each time, and all regions are not.
+start_service
+delete_own
+fault '{"on":"list_wide","kind":"status","status":403}'
+start_azure
+check "never allowed, and no policy: two polls" wait_for 40 at_least list_region 2
+is "never allowed, and no policy: all regions are asked for once" 1 "$(list_wide)"
+
 start_service
 live
 start_azure
@@ -261,11 +277,6 @@ moved_id=/subscriptions/$other_subscription/resourceGroups/away/providers/Micros
 policies_for() { grep -c "for_this_vm=$1 ports=$2" "$tmp/azure.log"; }
 says_policies() { (($(policies_for "$1" "$2") > 0)); }
 
-# delete_own: no policy of the old group is left.
-delete_own() {
-  arm_call DELETE "$own_west" >/dev/null
-  arm_call DELETE "$own_north" >/dev/null
-}
 start_service
 live
 start_azure

@@ -11,9 +11,11 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <cjson/cJSON.h>
 
 #include "azure_fixture.h"
 #include "azure_token.h"
+#include "json_member.h"
 
 #define NOW_S 1700000000LL
 
@@ -197,6 +199,24 @@ static void a_refused_one_is_known_again(void **state)
 	assert_header(token, "Authorization: Bearer two");
 }
 
+/* cJSON frees its copies as they are. */
+static void every_text_of_an_answer_is_wiped(void **state)
+{
+	static const char json[] = "{\"access_token\":\"secret\",\"more\":[{\"refresh_token\":\"secret\"}],\"n\":1}";
+	_cleanup_json_ cJSON *tree = NULL;
+	const cJSON *inner;
+
+	(void)state;
+	assert_int_equal(json_parse(json, strlen(json), &tree, NULL), 0);
+	inner = tree->child->next->child->child;
+	assert_string_equal(inner->valuestring, "secret");
+	json_wipe(tree);
+	assert_string_equal(tree->child->valuestring, "");
+	assert_string_equal(inner->valuestring, "");
+	for (size_t i = 0; i < strlen("secret"); i++)
+		assert_int_equal(tree->child->valuestring[i] | inner->valuestring[i], 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -206,6 +226,7 @@ int main(void)
 		cmocka_unit_test(short_lives_are_halved_too),
 		cmocka_unit_test(a_renewal_that_failed_waits_while_the_old_one_lives),
 		cmocka_unit_test(a_refused_one_is_known_again),
+		cmocka_unit_test(every_text_of_an_answer_is_wiped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
