@@ -52,6 +52,7 @@ int azure_poll(struct azure_asker *asker, struct clock_pair now, struct azure_an
 	int r;
 
 	ret->remaining = -1;
+	asker->token_renewed = false;
 	r = azure_whoami(asker, now.boot, ret);
 	if (r)
 		return r;

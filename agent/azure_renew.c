@@ -56,7 +56,6 @@ int azure_renew(struct azure_asker *asker, struct clock_pair now, struct azure_a
 	_cleanup_azure_answer_ struct azure_answer failed = {0};
 	int r = make_token(asker, answer);
 
-	asker->token_renewed = false;
 	if (r || !azure_token_due(asker->token, now.boot))
 		return r;
 	if (!azure_token_usable(asker->token, now.boot)) {
