@@ -10,6 +10,7 @@
 #include <sys/random.h>
 
 #include "azure_http.h"
+#include "clock.h"
 #include "azure_json.h"
 #include "log.h"
 
@@ -146,10 +147,12 @@ static void log_question(const struct azure_question *q, const char *client_id, 
 		log_debug("%s", line.data);
 }
 
-static void note_arm(struct azure_answer *answer, const struct azure_http_response *response)
+static void note_arm(struct azure_answer *answer, const struct azure_http_response *response, struct clock_pair asked)
 {
-	if (response->date.ns)
-		answer->date = response->date;
+	struct azure_clock clock = azure_clock_measure(asked, clock_now(), response->date);
+
+	if (clock.known)
+		answer->clock = clock;
 	if (response->remaining >= 0)
 		answer->remaining = response->remaining;
 }
@@ -171,6 +174,7 @@ int azure_ask(struct azure_asker *asker, const struct azure_question *q, struct 
 		.stop_fd = asker->stop_fd,
 	};
 	char error[AZURE_HTTP_ERROR_MAX];
+	struct clock_pair asked;
 	int r;
 
 	if (arm) {
@@ -178,13 +182,14 @@ int azure_ask(struct azure_asker *asker, const struct azure_question *q, struct 
 		memcpy(answer->client_id, client_id + strlen(CLIENT_ID), sizeof(answer->client_id));
 		answer->n_reads++;
 	}
+	asked = clock_now();
 	r = azure_http_get(&request, ret, error);
 	log_question(q, client_id + strlen(CLIENT_ID), r, ret);
 	answer->status = r ? 0 : ret->status;
 	if (r)
 		return azure_ask_blame(answer, q, r, error);
 	if (arm)
-		note_arm(answer, ret);
+		note_arm(answer, ret, asked);
 	if (answer->retry_after_s < ret->retry_after_s)
 		answer->retry_after_s = ret->retry_after_s;
 	return 0;

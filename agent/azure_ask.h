@@ -14,12 +14,13 @@
 #include "conf.h"
 #include "util.h"
 
-/* What is remembered between polls. Starts with conf, max_grants and stop_fd set, the rest 0; free with
+/* What is remembered between polls. Starts with conf, max_grants, stop_fd and before set, the rest 0; free with
  * azure_asker_free. */
 struct azure_asker {
 	const struct conf_azure *conf;
-	uint32_t max_grants; /* more than jitgated takes in are no answer */
-	int stop_fd;         /* readable: give up at once; -1: none */
+	uint32_t max_grants;            /* more than jitgated takes in are no answer */
+	int stop_fd;                    /* readable: give up at once; -1: none */
+	const struct azure_jit *before; /* the last good answer; NULL: none is remembered */
 	struct azure_vm vm;
 	const struct azure_cloud *cloud; /* NULL: not one that we know */
 	struct boot_time vm_until;       /* the VM's identity is to be asked for again */
@@ -37,14 +38,14 @@ void azure_asker_free(struct azure_asker *asker);
 /* What came of one poll. Starts as {0}; free with azure_answer_free. What is not said on the way is 0, for `remaining`
  * -1. */
 struct azure_answer {
-	struct azure_jit jit;   /* when azure_poll returned 0 */
-	size_t n_policies;      /* in the lists, also those of other VMs */
-	struct wall_time date;  /* ARM's clock */
-	int64_t remaining;      /* reads that ARM still allows */
-	uint32_t retry_after_s; /* whoever asked us to wait */
-	uint32_t n_reads;       /* how many of them this poll took, answered or not */
-	char client_id[37];     /* x-ms-client-request-id of the last question to ARM; "" */
-	long status;            /* that the last question got, 200 when all is well; 0: no answer came */
+	struct azure_jit jit;     /* when azure_poll returned 0 */
+	size_t n_policies;        /* in the lists, also those of other VMs */
+	struct azure_clock clock; /* this machine's against ARM's */
+	int64_t remaining;        /* reads that ARM still allows */
+	uint32_t retry_after_s;   /* whoever asked us to wait */
+	uint32_t n_reads;         /* how many of them this poll took, answered or not */
+	char client_id[37];       /* x-ms-client-request-id of the last question to ARM; "" */
+	long status;              /* that the last question got, 200 when all is well; 0: no answer came */
 	struct text why; /* when it failed: "cannot list JIT policies: https://… answers 403 AuthorizationFailed; …" */
 	struct text detail; /* the other side's own words as key="value", escaped; may be empty */
 	struct text news;   /* worth a warning, though the poll went on; said once; may be empty */

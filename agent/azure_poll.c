@@ -46,6 +46,22 @@ static int read_if_moved(struct azure_asker *asker, struct clock_pair now, int r
 	return read_policies(asker, now, listing, answer);
 }
 
+static int judge(const struct azure_asker *asker, struct wall_time now, const struct azure_listing *listing,
+		 struct azure_answer *answer)
+{
+	const struct conf_azure *conf = asker->conf;
+	const struct azure_basis basis = {
+		.now = now,
+		.clock = answer->clock,
+		.clock_tolerance_s = conf->clock_tolerance_s,
+		.before = asker->before,
+		.translate = conf->translate,
+		.n_translate = conf->n_translate,
+	};
+
+	return azure_jit_snapshot(listing, &basis, &answer->jit);
+}
+
 int azure_poll(struct azure_asker *asker, struct clock_pair now, struct azure_answer *ret)
 {
 	_cleanup_azure_listing_ struct azure_listing listing = {0};
@@ -62,7 +78,7 @@ int azure_poll(struct azure_asker *asker, struct clock_pair now, struct azure_an
 	if (r)
 		return r;
 	ret->n_policies = listing.n_seen;
-	r = azure_jit_snapshot(&listing, &(struct azure_basis){.now = now.wall}, &ret->jit);
+	r = judge(asker, now.wall, &listing, ret);
 	if (!r && ret->jit.snapshot.grants.n > asker->max_grants)
 		r = -E2BIG;
 	if (r == -E2BIG)

@@ -12,8 +12,7 @@
 #include "log.h"
 #include "notify.h"
 
-#define CLOCK_SKEW_MAX_S 30   /* worth a line: grants end by our clock */
-#define CLOCK_SKEW_AGAIN_S 10 /* and another one when it has changed by so much */
+#define CLOCK_OFFSET_AGAIN_S 10 /* another line when it has changed by so much */
 
 static void log_refused(const struct azure_refused *refused)
 {
@@ -60,31 +59,39 @@ static void log_answer(const struct azure_said *said, const struct azure_answer 
 	log_news(before, jit);
 }
 
-/* Grants end by this machine's clock. */
-static void log_skew(struct azure_said *said, struct wall_time now, struct wall_time azure)
+static void log_clock_wrong(struct azure_said *said, bool wrong)
 {
-	int64_t skew_s, change_s;
-
-	if (!azure.ns)
-		return;
-	skew_s = (now.ns - azure.ns) / NS_PER_S;
-	change_s = skew_s > said->skew_s ? skew_s - said->skew_s : said->skew_s - skew_s;
-	if (skew_s <= CLOCK_SKEW_MAX_S && skew_s >= -CLOCK_SKEW_MAX_S) {
-		said->skew_s = 0;
-		return;
-	}
-	if (change_s < CLOCK_SKEW_AGAIN_S)
-		return;
-	log_warning("this machine's clock is %" PRId64 " s %s Azure's, so grants end too %s; set it right",
-		    skew_s > 0 ? skew_s : -skew_s, skew_s > 0 ? "ahead of" : "behind", skew_s > 0 ? "early" : "late");
-	said->skew_s = skew_s;
+	if (wrong && !said->clock_wrong)
+		log_warning("no new grant is believed until the clock is within azure.clock_tolerance of Azure's; what "
+			    "was granted before goes on");
+	else if (!wrong && said->clock_wrong)
+		log_info("this machine's clock is right enough, new grants are believed again");
+	said->clock_wrong = wrong;
 }
 
-void azure_said_good(struct azure_said *said, struct azure_answer *answer, struct wall_time now, uint32_t fresh_for_s,
+/* Grants end by this machine's clock. An answer without a Date is no news of it. */
+static void log_clock(struct azure_said *said, const struct azure_jit *jit)
+{
+	int64_t offset_s = jit->snapshot.clock_offset_s, change_s = offset_s - said->offset_s;
+
+	if (!jit->snapshot.clock_known)
+		return;
+	if (offset_s <= CLOCK_OFFSET_SHOWN_S && offset_s >= -CLOCK_OFFSET_SHOWN_S) {
+		said->offset_s = 0;
+	} else if (change_s >= CLOCK_OFFSET_AGAIN_S || change_s <= -CLOCK_OFFSET_AGAIN_S) {
+		log_warning("this machine's clock is %" PRId64 " s %s Azure's, so grants end too %s; set it right",
+			    offset_s > 0 ? offset_s : -offset_s, offset_s > 0 ? "ahead of" : "behind",
+			    offset_s > 0 ? "early" : "late");
+		said->offset_s = offset_s;
+	}
+	log_clock_wrong(said, jit->clock_wrong);
+}
+
+void azure_said_good(struct azure_said *said, struct azure_answer *answer, uint32_t fresh_for_s,
 		     struct feed_client *feed)
 {
 	log_answer(said, answer);
-	log_skew(said, now, answer->date);
+	log_clock(said, &answer->jit);
 	azure_jit_free(&said->good);
 	said->good = answer->jit;
 	answer->jit = (struct azure_jit){0};

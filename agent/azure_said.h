@@ -17,11 +17,12 @@ struct azure_said {
 	bool has_good, silent;          /* silent: Azure does not answer as it should */
 	char trouble[FEED_TROUBLE_MAX]; /* "" when the last poll was good */
 	struct wall_time trouble_at;
-	int64_t skew_s; /* as last logged */
+	int64_t offset_s; /* of the clock, as last logged; 0: not off */
+	bool clock_wrong; /* as last logged */
 };
 
 /* A good answer: its snapshot becomes ours and goes to jitgated, which may rely on it for `fresh_for_s`. */
-void azure_said_good(struct azure_said *said, struct azure_answer *answer, struct wall_time now, uint32_t fresh_for_s,
+void azure_said_good(struct azure_said *said, struct azure_answer *answer, uint32_t fresh_for_s,
 		     struct feed_client *feed);
 
 /* No good answer. Nothing is granted, extended or taken away by this; jitgated is told, so that status can say it. */

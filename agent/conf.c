@@ -169,43 +169,8 @@ static int read_protect(const struct conf_reader *r, struct conf *conf)
 	return 0;
 }
 
-static bool add_network(struct cidr *networks, size_t *n, const struct cidr *network)
-{
-	for (size_t i = 0; i < *n; i++)
-		if (cidr_compare(&networks[i], network) == 0)
-			return false;
-	networks[(*n)++] = *network;
-	return true;
-}
-
-/* `spare` more slots are allocated than the text asks for. */
-static int read_networks(const struct conf_reader *r, enum conf_key key, size_t spare, struct cidr **ret, size_t *ret_n)
-{
-	size_t n = conf_read_count(r, key), used = 0;
-	_cleanup_free_ struct cidr *networks = NULL;
-
-	if (n > CONF_NETWORKS_MAX)
-		return conf_read_refuse_key(r, key, "more than 1024 networks; join neighbours to wider prefixes");
-	if (n + spare == 0)
-		return 0;
-	networks = calloc(n + spare, sizeof(*networks));
-	if (!networks)
-		return conf_read_no_memory(r);
-	for (size_t i = 0; i < n; i++) {
-		const char *value = conf_read_nth(r, key, i);
-		struct parse_error why = {0, "is no address"};
-		struct cidr network;
-
-		if (cidr_parse(value, strlen(value), &network, &why) < 0)
-			return conf_refuse(r->err, r->name, conf_scan_line(&r->scan, key, i),
-					   "%s: \"%.*s\": %s; write an address or prefix, like \"10.0.1.0/26\"",
-					   conf_keys[key].full_name, CONF_READ_SHOWN, value, why.why);
-		add_network(networks, &used, &network);
-	}
-	*ret = TAKE_PTR(networks);
-	*ret_n = used;
-	return 0;
-}
+static const struct conf_networks_limit networks_limit = {
+	.max = CONF_NETWORKS_MAX, .text = "more than 1024 networks; join neighbours to wider prefixes"};
 
 /* The platform itself: health probes, DNS and DHCP answers, instance metadata. Without them the machine is lost. */
 static const struct cidr always_allowed[] = {
@@ -215,12 +180,16 @@ static const struct cidr always_allowed[] = {
 
 static int read_allow(const struct conf_reader *r, struct conf *conf)
 {
-	int e = read_networks(r, CONF_KEY_ALLOW, ARRAY_SIZE(always_allowed), &conf->allow, &conf->n_allow);
+	struct conf_networks_limit limit = networks_limit;
+	int e;
+
+	limit.spare = ARRAY_SIZE(always_allowed);
+	e = conf_read_networks(r, CONF_KEY_ALLOW, limit, &conf->allow, &conf->n_allow);
 
 	if (e < 0)
 		return e;
 	for (size_t i = 0; i < ARRAY_SIZE(always_allowed); i++)
-		add_network(conf->allow, &conf->n_allow, &always_allowed[i]);
+		conf_network_add(conf->allow, &conf->n_allow, &always_allowed[i]);
 	return 0;
 }
 
@@ -240,7 +209,7 @@ static int read_guard(const struct conf_reader *r, struct guard *guard)
 				     &widest_ipv6);
 	guard->widest_ipv4 = (uint8_t)widest_ipv4;
 	guard->widest_ipv6 = (uint8_t)widest_ipv6;
-	return e < 0 ? e : read_networks(r, CONF_KEY_SOURCES, 0, &guard->sources, &guard->n_sources);
+	return e < 0 ? e : conf_read_networks(r, CONF_KEY_SOURCES, networks_limit, &guard->sources, &guard->n_sources);
 }
 
 static int check_session(const struct conf_reader *r)

@@ -21,6 +21,7 @@
 #define CONF_BYTES_MAX (1024 * 1024)
 #define CONF_INTERFACES_MAX 64
 #define CONF_POLICIES_MAX 16
+#define CONF_TRANSLATE_MAX 16
 #define CONF_NETWORKS_MAX 1024 /* entries of `allow`, and of `guard.sources` */
 
 enum conf_xdp_mode {
@@ -30,17 +31,20 @@ enum conf_xdp_mode {
 };
 
 struct conf_azure {
-	char *cloud;          /* "auto", "public", "usgov", "china" */
-	char *identity;       /* "" or "client_id=…", "object_id=…", "resource_id=…" */
-	char *audience;       /* "" or what a token is asked for, https://… */
-	char **policies;      /* ids that azure_scope_parse takes */
-	size_t n_policies;    /* at most CONF_POLICIES_MAX */
-	uint32_t poll_idle_s; /* 10 s..1 d, default 10 min */
-	uint32_t poll_live_s; /* 5 s..1 h, default 60 s */
-	char *arm_endpoint;   /* "" or https://host[:port]; http only for a loopback address */
-	char *imds_endpoint;  /* "" or http://host[:port] */
-	char *ca_file;        /* "" or a PEM file */
-	char *proxy;          /* "" or a proxy URL, for ARM only */
+	char *cloud;                /* "auto", "public", "usgov", "china" */
+	char *identity;             /* "" or "client_id=…", "object_id=…", "resource_id=…" */
+	char *audience;             /* "" or what a token is asked for, https://… */
+	char **policies;            /* ids that azure_scope_parse takes */
+	size_t n_policies;          /* at most CONF_POLICIES_MAX */
+	uint32_t poll_idle_s;       /* 10 s..1 d, default 10 min */
+	uint32_t poll_live_s;       /* 5 s..1 h, default 60 s */
+	uint32_t clock_tolerance_s; /* 1 min..1 d, default 5 min; 0: off */
+	struct cidr *translate;     /* granted in place of every client */
+	size_t n_translate;
+	char *arm_endpoint;  /* "" or https://host[:port]; http only for a loopback address */
+	char *imds_endpoint; /* "" or http://host[:port] */
+	char *ca_file;       /* "" or a PEM file */
+	char *proxy;         /* "" or a proxy URL, for ARM only */
 	char *user;
 };
 

@@ -97,15 +97,30 @@ static int read_policies(const struct conf_reader *r, struct conf_azure *azure)
 	return 0;
 }
 
-/* Keys that are spoken for. To ignore them would be to promise what is not done. */
-static int refuse_later_keys(const struct conf_reader *r)
+/* "off" is a word of its own: a 0 would read as the strictest of all. */
+static int read_clock_tolerance(const struct conf_reader *r, uint32_t *ret_s)
 {
-	static const enum conf_key later[] = {CONF_KEY_TRANSLATE};
+	if (strcmp(conf_read_value(r, CONF_KEY_CLOCK_TOLERANCE), "off") == 0) {
+		*ret_s = 0;
+		return 0;
+	}
+	return conf_read_duration(r, CONF_KEY_CLOCK_TOLERANCE,
+				  (struct conf_duration_range){60, DAY_S, "is out of range; 1m to 1d, or off"}, ret_s);
+}
 
-	for (size_t i = 0; i < ARRAY_SIZE(later); i++)
-		if (conf_read_count(r, later[i]) > 0)
-			return conf_read_refuse_key(r, later[i], "not supported by this version; leave it empty, {}");
-	return 0;
+static int read_translate(const struct conf_reader *r, struct conf_azure *azure)
+{
+	static const struct conf_networks_limit limit = {
+		.max = CONF_TRANSLATE_MAX, .text = "more than 16 networks; join neighbours to wider prefixes"};
+	int e = conf_read_networks(r, CONF_KEY_TRANSLATE, limit, &azure->translate, &azure->n_translate);
+
+	for (size_t i = 0; e == 0 && i < azure->n_translate; i++) {
+		if (azure->translate[i].prefix_len == 0)
+			e = conf_read_refuse_key(r, CONF_KEY_TRANSLATE,
+						 "a network of length 0 is everybody; name the firewall's or Bastion's "
+						 "subnet");
+	}
+	return e;
 }
 
 int conf_azure_read(const struct conf_reader *r, struct conf_azure *azure)
@@ -137,7 +152,11 @@ int conf_azure_read(const struct conf_reader *r, struct conf_azure *azure)
 		e = read_url(r, CONF_KEY_PROXY, URL_EITHER, &azure->proxy);
 	if (e == 0)
 		e = read_ca_file(r, &azure->ca_file);
-	return e < 0 ? e : refuse_later_keys(r);
+	if (e == 0)
+		e = read_clock_tolerance(r, &azure->clock_tolerance_s);
+	if (e == 0)
+		e = read_translate(r, azure);
+	return e;
 }
 
 void conf_azure_free(struct conf_azure *azure)
@@ -148,6 +167,7 @@ void conf_azure_free(struct conf_azure *azure)
 	for (size_t i = 0; i < azure->n_policies; i++)
 		free(azure->policies[i]);
 	free(azure->policies);
+	free(azure->translate);
 	free(azure->arm_endpoint);
 	free(azure->imds_endpoint);
 	free(azure->ca_file);

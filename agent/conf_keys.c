@@ -41,6 +41,7 @@ const struct conf_key_info conf_keys[_CONF_KEY_MAX] = {
 	[CONF_KEY_CA_FILE] = {CONF_AZURE, "ca_file", "azure.ca_file", false, ""},
 	[CONF_KEY_PROXY] = {CONF_AZURE, "proxy", "azure.proxy", false, ""},
 	[CONF_KEY_TRANSLATE] = {CONF_AZURE, "translate", "azure.translate", true, "{}"},
+	[CONF_KEY_CLOCK_TOLERANCE] = {CONF_AZURE, "clock_tolerance", "azure.clock_tolerance", false, "5m"},
 	[CONF_KEY_AZURE_USER] = {CONF_AZURE, "user", "azure.user", false, "jitgate-azure"},
 };
 

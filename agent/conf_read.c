@@ -121,6 +121,46 @@ int conf_read_path(const struct conf_reader *r, enum conf_key key, char **ret)
 	return conf_read_copy(r, key, ret);
 }
 
+/* ---- networks */
+
+bool conf_network_add(struct cidr *networks, size_t *n, const struct cidr *network)
+{
+	for (size_t i = 0; i < *n; i++)
+		if (cidr_compare(&networks[i], network) == 0)
+			return false;
+	networks[(*n)++] = *network;
+	return true;
+}
+
+int conf_read_networks(const struct conf_reader *r, enum conf_key key, struct conf_networks_limit limit,
+		       struct cidr **ret, size_t *ret_n)
+{
+	size_t n = conf_read_count(r, key), used = 0;
+	_cleanup_free_ struct cidr *networks = NULL;
+
+	if (n > limit.max)
+		return conf_read_refuse_key(r, key, limit.text);
+	if (n + limit.spare == 0)
+		return 0;
+	networks = calloc(n + limit.spare, sizeof(*networks));
+	if (!networks)
+		return conf_read_no_memory(r);
+	for (size_t i = 0; i < n; i++) {
+		const char *value = conf_read_nth(r, key, i);
+		struct parse_error why = {0, "is no address"};
+		struct cidr network;
+
+		if (cidr_parse(value, strlen(value), &network, &why) < 0)
+			return conf_refuse(r->err, r->name, conf_scan_line(&r->scan, key, i),
+					   "%s: \"%.*s\": %s; write an address or prefix, like \"10.0.1.0/26\"",
+					   conf_keys[key].full_name, CONF_READ_SHOWN, value, why.why);
+		conf_network_add(networks, &used, &network);
+	}
+	*ret = TAKE_PTR(networks);
+	*ret_n = used;
+	return 0;
+}
+
 /* ---- libconfuse */
 
 static void free_cfg(cfg_t **cfg)

@@ -48,6 +48,18 @@ int conf_read_duration(const struct conf_reader *r, enum conf_key key, struct co
 int conf_read_number(const struct conf_reader *r, enum conf_key key, uint32_t min, uint32_t max, const char *why,
 		     uint32_t *ret);
 
+struct conf_networks_limit {
+	size_t max;
+	size_t spare;     /* so many more slots are allocated than the text asks for */
+	const char *text; /* said when there are more */
+};
+
+/* A list of networks, each once; *ret is NULL when there is none and nothing to spare. */
+int conf_read_networks(const struct conf_reader *r, enum conf_key key, struct conf_networks_limit limit,
+		       struct cidr **ret, size_t *ret_n);
+/* False: it is there already. There must be room. */
+bool conf_network_add(struct cidr *networks, size_t *n, const struct cidr *network);
+
 /* Which of the words; -EINVAL with the error filled when it is none. */
 int conf_read_word(const struct conf_reader *r, enum conf_key key, const char *const words[], size_t n_words,
 		   const char *why);

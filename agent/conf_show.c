@@ -115,6 +115,17 @@ static void put_azure(struct text *out, const struct conf_azure *azure)
 	add_duration(&words, azure->poll_live_s);
 	for (size_t i = 0; i < azure->n_policies; i++)
 		text_printf(&words, "; policies also of %s", azure->policies[i]);
+	if (azure->n_translate) {
+		text_printf(&words, "; with every grant also ");
+		add_cidrs(&words, azure->translate, azure->n_translate);
+	}
+	if (azure->clock_tolerance_s) {
+		text_printf(&words, "; clock wrong by ");
+		add_duration(&words, azure->clock_tolerance_s);
+		text_printf(&words, " tolerated");
+	} else {
+		text_printf(&words, "; any clock is believed");
+	}
 	if (*azure->audience)
 		text_printf(&words, "; tokens for %s", azure->audience);
 	if (*azure->arm_endpoint)

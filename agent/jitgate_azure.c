@@ -111,7 +111,7 @@ static void poll_azure(struct agent *a)
 	if (r)
 		azure_said_trouble(&a->said, &answer, now.wall, next_s, &a->feed);
 	else
-		azure_said_good(&a->said, &answer, now.wall, pace_fresh_for_s(&a->pace), &a->feed);
+		azure_said_good(&a->said, &answer, pace_fresh_for_s(&a->pace), &a->feed);
 	pace_say_why(&a->pace, why);
 	log_debug("reads left: %" PRId64 ", next in %" PRIu32 " s (%s)", answer.remaining, next_s, why);
 	azure_said_status(&a->said, next_s, why, a->notify_fd);
@@ -187,7 +187,10 @@ static int run_service(const struct conf *conf, int stop_fd, int notify_fd)
 		.stop_fd = stop_fd,
 		.notify_fd = notify_fd,
 		.timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK),
-		.asker = {.conf = &conf->azure, .max_grants = conf->max_grants, .stop_fd = stop_fd},
+		.asker = {.conf = &conf->azure,
+			  .max_grants = conf->max_grants,
+			  .stop_fd = stop_fd,
+			  .before = &a.said.good},
 		.feed = {.fd = -1},
 	};
 	int code;

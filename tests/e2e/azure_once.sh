@@ -64,7 +64,7 @@ refused() {
 # wanted PORTS GRANTS REFUSED: each the lines of its elements.
 wanted() {
   jq -nc --arg vm "$vm_id" --argjson ports "$(jq -sc . <<<"$1")" --argjson grants "$(jq -sc . <<<"$2")" \
-    --argjson refused "$(jq -sc . <<<"$3")" '{vm: $vm, ports: $ports, grants: $grants, refused: $refused}'
+    --argjson refused "$(jq -sc . <<<"$3")" '{vm: $vm, clock_offset_s: 0, ports: $ports, grants: $grants, refused: $refused}'
 }
 port_22='{"port": 22, "proto": "tcp", "longest_s": 10800}'
 

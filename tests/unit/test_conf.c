@@ -76,6 +76,8 @@ static void expect_defaults(const struct conf *conf)
 	assert_string_equal(conf->azure.identity, "");
 	assert_string_equal(conf->azure.audience, "");
 	assert_int_equal(conf->azure.n_policies, 0);
+	assert_int_equal(conf->azure.n_translate, 0);
+	assert_int_equal(conf->azure.clock_tolerance_s, 300);
 	assert_int_equal(conf->azure.poll_idle_s, 600);
 	assert_int_equal(conf->azure.poll_live_s, 60);
 	assert_string_equal(conf->azure.arm_endpoint, "");
@@ -460,7 +462,6 @@ static void what_a_later_version_does_is_refused_not_ignored(void **state)
 	expect_refused("session = \"drain=30m\"", 1, "not in this version");
 	expect_refused("section port \"22/tcp\" { session = \"keep\" }", 1, "not in this version");
 	expect_refused("port \"22/tcp\" { session = \"keep\" }", 1, "not in this version");
-	expect_refused("azure {\n\n translate = {\"10.0.0.0/8\"} }", 3, "not supported by this version");
 }
 
 static void interfaces_are_auto_or_valid_names(void **state)
@@ -702,6 +703,59 @@ static void policies_are_ids_of_three_kinds(void **state)
 	expect_refused("azure { policies = {\"/subscriptions/s\",\n\"/SUBSCRIPTIONS/S\"} }", 2, "listed twice");
 }
 
+static void translate_takes_networks_of_firewalls(void **state)
+{
+	_cleanup_conf_ struct conf conf =
+		parse_ok("azure { translate = {\"10.0.9.7/26\", \"fd00:9::/64\", \"10.0.9.0/26\"} }");
+	char text[1024] = "azure { translate = {";
+
+	(void)state;
+	assert_int_equal(conf.azure.n_translate, 2); /* host bits are cleared, and so two are the same */
+	assert_int_equal(conf.azure.translate[0].addr[3], 0);
+	assert_int_equal(conf.azure.translate[1].prefix_len, 64);
+	expect_refused("azure {\n\n translate = {\"10.0.9.0/26\",\n\"firewall\"} }", 4,
+		       "azure.translate: \"firewall\": ");
+	expect_refused("azure { translate = {\"10.0.9.0/26\", \"0.0.0.0/0\"} }", 1, "length 0 is everybody");
+	expect_refused("azure { translate = {\"::/0\"} }", 1, "length 0 is everybody");
+	for (int i = 1; i <= 17; i++) {
+		size_t len = strlen(text);
+
+		snprintf(text + len, sizeof(text) - len, "%s\"10.0.%d.0/26\"", i > 1 ? ", " : "", i);
+		if (i == 16) {
+			_cleanup_free_ char *full = NULL;
+
+			assert_true(asprintf(&full, "%s} }", text) > 0);
+			_cleanup_conf_ struct conf most = parse_ok(full);
+			assert_int_equal(most.azure.n_translate, 16);
+		}
+	}
+	strcat(text, "} }");
+	expect_refused(text, 1, "azure.translate: more than 16");
+}
+
+static void clock_tolerance_is_a_duration_or_off(void **state)
+{
+	static const struct {
+		const char *text;
+		uint32_t s;
+	} good[] = {{"1m", 60}, {"60s", 60}, {"1d", 86400}, {"off", 0}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+		char text[64];
+
+		snprintf(text, sizeof(text), "azure { clock_tolerance = \"%s\" }", good[i].text);
+		_cleanup_conf_ struct conf conf = parse_ok(text);
+		assert_int_equal(conf.azure.clock_tolerance_s, good[i].s);
+	}
+	expect_refused("azure { clock_tolerance = 59s }", 1, "1m to 1d, or off");
+	expect_refused("azure { clock_tolerance = 0s }", 1, "1m to 1d, or off");
+	expect_refused("azure { clock_tolerance = 25h }", 1, "1m to 1d, or off");
+	expect_refused("azure { clock_tolerance = 0 }", 1, "is not a duration");
+	expect_refused("azure { clock_tolerance = OFF }", 1, "is not a duration");
+	expect_refused("azure { clock_tolerance = \"\" }", 1, "is not a duration");
+}
+
 static void at_most_sixteen_policies(void **state)
 {
 	char text[1024] = "azure { policies = {";
@@ -837,6 +891,8 @@ int main(void)
 		cmocka_unit_test(an_audience_is_empty_or_https),
 		cmocka_unit_test(policies_are_ids_of_three_kinds),
 		cmocka_unit_test(at_most_sixteen_policies),
+		cmocka_unit_test(translate_takes_networks_of_firewalls),
+		cmocka_unit_test(clock_tolerance_is_a_duration_or_off),
 		cmocka_unit_test(users_are_ordinary_and_two),
 		cmocka_unit_test(long_names_and_values_leave_the_message_readable),
 		cmocka_unit_test(mutated_example_never_breaks_the_parser),
