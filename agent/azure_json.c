@@ -190,6 +190,17 @@ static int add_odd(struct azure_policy *policy, const struct parse_error *err)
 	return request ? note_odd(request, -EINVAL, err) : -ENOMEM;
 }
 
+/*
+ * An element of a request that has to be an object. What is none is the request's affair; an object with a member twice
+ * makes the whole answer one of which nobody knows what it says. 1: go on, 0: it is odd, and noted.
+ */
+static int open_object(const cJSON *item, const char *why, struct azure_policy *policy, struct parse_error *err)
+{
+	if (cJSON_IsObject(item))
+		return json_expect_object(item, why, err) ? -EINVAL : 1;
+	return add_odd(policy, &(struct parse_error){.why = why});
+}
+
 /* One port of a request; start, requestor and justification stand once on the request, `outer`. */
 static int read_request_port(const cJSON *outer, const cJSON *port, struct azure_policy *policy)
 {
@@ -199,8 +210,6 @@ static int read_request_port(const cJSON *outer, const cJSON *port, struct azure
 
 	if (!request)
 		return -ENOMEM;
-	if (json_expect_object(port, "an element of a request's ports is not an object", &err))
-		return note_odd(request, -EINVAL, &err);
 
 	const struct text_member members[] = {
 		{port, "status", "a request's status is not a text", &request->status},
@@ -222,16 +231,24 @@ static int read_request_port(const cJSON *outer, const cJSON *port, struct azure
 	return r ? r : note_odd(request, read_sources(port, request, &err), &err);
 }
 
-static int read_request_vm(const cJSON *outer, const cJSON *vm, struct azure_policy *policy)
+static int read_request_vm(const cJSON *outer, const cJSON *vm, const char *vm_id, struct azure_policy *policy,
+			   struct parse_error *err)
 {
-	struct parse_error err = {0};
+	struct parse_error odd = {0};
 	const cJSON *ports;
+	const char *id;
 
-	if (json_member_array(vm, "ports", true, "a request's ports is not an array", &ports, &err))
-		return add_odd(policy, &err);
+	if (json_member_text(vm, "id", true, "virtualMachines[].id is not a text", &id, &odd))
+		return add_odd(policy, &odd);
+	if (!azure_id_equal(id, vm_id))
+		return 0;
+	if (json_member_array(vm, "ports", true, "a request's ports is not an array", &ports, &odd))
+		return add_odd(policy, &odd);
 	for (const cJSON *port = ports->child; port; port = port->next) {
-		int r = read_request_port(outer, port, policy);
+		int r = open_object(port, "an element of a request's ports is not an object", policy, err);
 
+		if (r > 0)
+			r = read_request_port(outer, port, policy);
 		if (r)
 			return r;
 	}
@@ -242,25 +259,25 @@ static int read_request_vm(const cJSON *outer, const cJSON *vm, struct azure_pol
  * Unlike a rule, which may be all that says what is to be protected, a request that is wrong opens nothing when it is
  * left out, and the others of its policy still count.
  */
-static int read_request(const cJSON *outer, const char *vm_id, struct azure_policy *policy)
+static int read_request(const cJSON *outer, const char *vm_id, struct azure_policy *policy, struct parse_error *err)
 {
-	struct parse_error err = {0};
+	struct parse_error odd = {0};
 	const cJSON *vms;
-	int r = 0;
+	int r = open_object(outer, "an element of requests is not an object", policy, err);
 
-	if (json_expect_object(outer, "an element of requests is not an object", &err) ||
-	    json_member_array(outer, "virtualMachines", true, "a request's virtualMachines is not an array", &vms,
-			      &err))
-		return add_odd(policy, &err);
-	for (const cJSON *vm = vms->child; !r && vm; vm = vm->next) {
-		bool ours;
-
-		if (read_vm(vm, vm_id, &ours, &err))
-			r = add_odd(policy, &err);
-		else if (ours)
-			r = read_request_vm(outer, vm, policy);
+	if (r <= 0)
+		return r;
+	if (json_member_array(outer, "virtualMachines", true, "a request's virtualMachines is not an array", &vms,
+			      &odd))
+		return add_odd(policy, &odd);
+	for (const cJSON *vm = vms->child; vm; vm = vm->next) {
+		r = open_object(vm, "an element of virtualMachines is not an object", policy, err);
+		if (r > 0)
+			r = read_request_vm(outer, vm, vm_id, policy, err);
+		if (r)
+			return r;
 	}
-	return r;
+	return 0;
 }
 
 /* A policy that is of other VMs: nothing of it is for this one, except what nobody can tell. */
@@ -287,7 +304,7 @@ static int read_policy(const cJSON *item, const char *vm_id, struct azure_policy
 		return -EINVAL;
 	r = read_rules(vms, vm_id, policy, err);
 	for (const cJSON *outer = requests ? requests->child : NULL; !r && outer; outer = outer->next)
-		r = read_request(outer, vm_id, policy);
+		r = read_request(outer, vm_id, policy, err);
 	if (r)
 		return r;
 	if (is_of_others(policy)) {

@@ -57,8 +57,9 @@ struct azure_listing {
 /*
  * Add one page of a list of policies to *listing. A policy that names `vm_id` in its rules or requests is read whole,
  * and an error of shape in its rules is an error of the page, since what it protects would be lost; one in a request is
- * the request's own (`odd`). Of other policies only the VM ids are read. Unknown members and values are no errors.
- * *ret_next: the next page's address, or NULL; the caller frees it.
+ * the request's own (`odd`), but for a member that is given twice, which is an error of the page, too. Of other
+ * policies only the VM ids are read. Unknown members and values are no errors. *ret_next: the next page's address, or
+ * NULL; the caller frees it.
  */
 int azure_json_page(const char *bytes, size_t len, const char *vm_id, struct azure_listing *listing, char **ret_next,
 		    struct parse_error *err);

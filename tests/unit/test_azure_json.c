@@ -133,8 +133,9 @@ static void duplicate_keys_are_refused_in_objects_that_are_read(void **state)
 	struct azure_listing listing = {0};
 
 	(void)state;
-	assert_odd(REQUEST("{'number':22,'status':'Initiated','status':'Revoked'}"),
-		   "an object has the same key twice");
+	assert_refused(PAGE(RULE, REQUEST("{'number':22,'status':'Initiated','status':'Revoked'}")));
+	assert_refused(PAGE(RULE, "{'virtualMachines':[],'requestor':'a','requestor':'b'}"));
+	assert_refused(PAGE(RULE, "{'virtualMachines':[{'id':'x','id':'" VM "','ports':[]}]}"));
 	assert_refused(PAGE("{'number':22,'number':23,'protocol':'TCP'}", ""));
 	assert_refused("{'value':[],'value':[]}");
 	assert_refused("{'value':[{'id':'a','properties':{'virtualMachines':[],'virtualMachines':[]}}]}");
