@@ -212,13 +212,13 @@ static void free_work(struct work *work)
 static const char *check_times(const struct azure_request *request, uint32_t longest_s, const struct azure_basis *basis,
 			       struct wall_time end, struct wall_time *ret_start)
 {
-	struct wall_time start, now = azure_clock_theirs(basis->clock, basis->now);
+	struct wall_time start, theirs = azure_clock_theirs(basis->clock, basis->now);
 	int64_t ahead, length;
 
 	if (!parse_time(request->start, &start))
 		return "startTimeUtc not understood";
 	/* No date is before 1970, and no clock is off by a century: neither difference overflows. */
-	ahead = start.ns - now.ns;
+	ahead = start.ns - (theirs.ns > basis->now.ns ? theirs.ns : basis->now.ns);
 	length = end.ns - start.ns;
 	if (ahead > AZURE_CLOCK_SLACK_S * NS_PER_S)
 		return "begins in the future: this machine's clock may be wrong";

@@ -39,8 +39,8 @@ struct azure_basis {
  * A port is protected when a rule names it; the same port in several rules has the protocols of all. A request is
  * granted when its status is Initiated (in any case), now is before its end, and its own policy has a rule for its
  * port, whose longest duration it keeps to. Requests for one key are all kept. Refused in particular: an end later than
- * the rule allows (never clipped) or more than a day from the start, a start ahead of Azure's clock (of ours, when that
- * is not known), sources other than address, CIDR and "*", and with a clock that is wrong whatever was not granted in
+ * the rule allows (never clipped) or more than a day from the start, a start ahead of our clock and of
+ * Azure's, sources other than address, CIDR and "*", and with a clock that is wrong whatever was not granted in
  * the last good answer. What is granted for an address is granted, too, for each network of `translate`.
  *
  * 0, -ENOMEM, or -E2BIG: more ports or grants than jitgate can hold; *ret untouched on error.
