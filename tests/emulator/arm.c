@@ -141,3 +141,36 @@ void arm_answer(struct emulator *em, const struct request *req, struct answer *a
 		answer_route(em, req, &route, answer);
 	throttle_tell(&em->throttle, op, route.scope.subscription, answer);
 }
+
+/* As recorded: writes have an empty id, lists of a subscription tell those of the three requests that they are made of.
+ */
+static void add_request_ids(const struct emulator *em, const struct request *req, enum operation op,
+			    struct answer *answer)
+{
+	bool write = op == OP_PUT || op == OP_DELETE || op == OP_INITIATE;
+	char id[GUID_TEXT_MAX];
+
+	random_guid(id);
+	answer_header(answer, "x-ms-request-id", "%s", write || em->quirks.empty_request_ids ? "" : id);
+	for (int i = 0; i < 3 && operation_is_list(op) && !strcasestr(req->path, "/resourceGroups/"); i++) {
+		random_guid(id);
+		answer_header(answer, "x-ms-original-request-ids", "%s", em->quirks.empty_request_ids ? "" : id);
+	}
+}
+
+void arm_add_headers(const struct emulator *em, const struct request *req, enum operation op, struct answer *answer)
+{
+	char correlation_id[GUID_TEXT_MAX], stamp[TICKS_TEXT_MAX];
+
+	random_guid(correlation_id);
+	ticks_format(emulator_now(em) / TICKS_PER_S * TICKS_PER_S, stamp);
+	answer_header(answer, "Cache-Control", "no-cache");
+	answer_header(answer, "Pragma", "no-cache");
+	answer_header(answer, "Expires", "-1");
+	answer_header(answer, "Vary", "Accept-Encoding");
+	add_request_ids(em, req, op, answer);
+	answer_header(answer, "x-ms-correlation-request-id", "%s", correlation_id);
+	answer_header(answer, "x-ms-routing-request-id", "EMULATOR:%s:%s", stamp, correlation_id);
+	answer_header(answer, "Strict-Transport-Security", "max-age=31536000; includeSubDomains");
+	answer_header(answer, "X-Content-Type-Options", "nosniff");
+}

@@ -13,15 +13,23 @@
 
 #include "faults.h"
 #include "http_util.h"
+#include "identity.h"
 #include "options.h"
 #include "policy_store.h"
 #include "prepared.h"
+#include "quirks.h"
 #include "route.h"
 #include "throttle.h"
 #include "tokens.h"
 #include "transfer.h"
 
 #define ENDPOINT_MAX 64
+
+/* How often the metadata service may be asked in a second; 0: as often as one likes. */
+struct imds_limit {
+	int64_t per_s, identity_per_s;
+	int64_t since_mono_ms, used[2];
+};
 
 /* Defender's plan for servers. */
 struct plan {
@@ -47,7 +55,9 @@ struct emulator {
 	struct faults faults;
 	struct prepared_list prepared;
 	struct throttle throttle;
+	struct imds_limit imds_limit;
 	struct plan plan;
+	struct quirks quirks;
 	int64_t skew_ticks;   /* service clock minus this machine's */
 	int64_t linger_ticks; /* how long an ended request still reads Initiated */
 	unsigned page_size;   /* 0: one page */
@@ -63,6 +73,10 @@ int64_t emulator_now(const struct emulator *em);
 enum operation imds_operation(const struct request *req);
 void imds_answer(struct emulator *em, const struct request *req, enum operation op, struct answer *answer);
 
+/* imds_token.c */
+void token_answer(struct emulator *em, const struct request *req, struct answer *answer);
+void token_answer_error(struct answer *answer, unsigned status, const char *error, const char *description);
+
 /* control.c: /emulator/... on the IMDS port */
 bool control_wants(const struct request *req);
 void control_answer(struct emulator *em, const struct request *req, struct answer *answer);
@@ -70,6 +84,7 @@ void control_answer(struct emulator *em, const struct request *req, struct answe
 /* arm.c */
 enum operation arm_operation(const struct request *req);
 void arm_answer(struct emulator *em, const struct request *req, struct answer *answer);
+void arm_add_headers(const struct emulator *em, const struct request *req, enum operation op, struct answer *answer);
 
 void answer_not_allowed(struct answer *answer, const struct request *req);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * The instance metadata service: its checks, the instance documents, the token.
+ * The instance metadata service: its checks, how often it may be asked, the instance documents.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -73,15 +73,6 @@ static void answer_imds_error(struct answer *answer, unsigned status, const char
 	cJSON *body = cJSON_CreateObject();
 
 	cJSON_AddStringToObject(body, "error", error);
-	answer_json(answer, status, body);
-}
-
-static void answer_identity_error(struct answer *answer, unsigned status, const char *error, const char *description)
-{
-	cJSON *body = cJSON_CreateObject();
-
-	cJSON_AddStringToObject(body, "error", error);
-	cJSON_AddStringToObject(body, "error_description", description);
 	answer_json(answer, status, body);
 }
 
@@ -183,38 +174,6 @@ static void answer_instance(struct emulator *em, const struct request *req, stru
 		answer_json(answer, 200, cJSON_Duplicate(found, true));
 }
 
-static void add_number_text(cJSON *object, const char *name, int64_t value)
-{
-	char text[24];
-
-	snprintf(text, sizeof(text), "%lld", (long long)value);
-	cJSON_AddStringToObject(object, name, text);
-}
-
-static void answer_token(struct emulator *em, const struct request *req, struct answer *answer)
-{
-	const char *resource = request_query(req, "resource");
-	int64_t mono = mono_ms(), now_s = emulator_now(em) / TICKS_PER_S;
-	const struct token *token;
-	cJSON *body;
-
-	if (!resource || strncmp(resource, "https://", 8) != 0 || strlen(resource) >= TOKEN_RESOURCE_MAX) {
-		answer_identity_error(answer, 400, "invalid_resource",
-				      "AADSTS50001: The application named in the resource parameter was not found.");
-		return;
-	}
-	token = tokens_issue(&em->tokens, resource, mono);
-	body = cJSON_CreateObject();
-	cJSON_AddStringToObject(body, "access_token", token->text);
-	cJSON_AddStringToObject(body, "refresh_token", "");
-	add_number_text(body, "expires_in", (token->ends_mono_ms - mono) / 1000);
-	add_number_text(body, "expires_on", now_s + (token->ends_mono_ms - mono) / 1000);
-	add_number_text(body, "not_before", now_s - (mono - token->issued_mono_ms) / 1000 - 300);
-	cJSON_AddStringToObject(body, "resource", resource);
-	cJSON_AddStringToObject(body, "token_type", "Bearer");
-	answer_json(answer, 200, body);
-}
-
 static void answer_versions(struct answer *answer)
 {
 	cJSON *body = cJSON_CreateObject();
@@ -234,7 +193,7 @@ static bool request_allowed(const struct request *req, enum operation op, struct
 	}
 	if (!metadata || strcmp(metadata, "true") != 0) {
 		if (op == OP_TOKEN)
-			answer_identity_error(answer, 400, "bad_request_102", "Required metadata header not specified");
+			token_answer_error(answer, 400, "bad_request_102", "Required metadata header not specified");
 		else
 			answer_imds_error(answer, 400, "Bad request. Required metadata header not specified");
 		return false;
@@ -255,12 +214,30 @@ static bool request_allowed(const struct request *req, enum operation op, struct
 	return true;
 }
 
+/* False: answered. */
+static bool spend(struct imds_limit *limit, bool identity, struct answer *answer)
+{
+	int64_t now = mono_ms(), *most = identity ? &limit->identity_per_s : &limit->per_s,
+		*used = &limit->used[identity];
+
+	if (now - limit->since_mono_ms >= 1000) {
+		limit->since_mono_ms = now;
+		limit->used[false] = limit->used[true] = 0;
+	}
+	if (*most && ++*used > *most) {
+		answer_imds_error(answer, 429, "Too many requests");
+		return false;
+	}
+	return true;
+}
+
 void imds_answer(struct emulator *em, const struct request *req, enum operation op, struct answer *answer)
 {
-	if (!request_allowed(req, op, answer) || prepared_take(&em->prepared, op, req->path, false, answer))
+	if (!spend(&em->imds_limit, op == OP_TOKEN, answer) || !request_allowed(req, op, answer) ||
+	    prepared_take(&em->prepared, op, req->path, false, answer))
 		return;
 	if (op == OP_TOKEN)
-		answer_token(em, req, answer);
+		token_answer(em, req, answer);
 	else if (op == OP_VERSIONS)
 		answer_versions(answer);
 	else

@@ -264,5 +264,7 @@ void initiate_answer(struct emulator *em, const struct request *req, const struc
 	doc = initiate_document(em, TAKE_PTR(machines), json_string(body, "justification"));
 	policy_supersede(policy, doc);
 	policy_add_request(policy, cJSON_Duplicate(doc, true), mono_ms() + em->delays.initiating_ms);
+	policy->updating_until_mono_ms = mono_ms() + em->delays.updating_ms;
+	quirks_apply(&em->quirks, doc);
 	answer_json(answer, 202, doc);
 }

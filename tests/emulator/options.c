@@ -26,7 +26,9 @@ enum {
 	LATENCY,
 	IMDS_LATENCY,
 	INITIATE_LATENCY,
-	INITIATE_DELAY
+	INITIATE_DELAY,
+	UPDATING,
+	IDENTITY
 };
 
 static const struct option known[] = {{"imds", required_argument, NULL, IMDS},
@@ -41,6 +43,8 @@ static const struct option known[] = {{"imds", required_argument, NULL, IMDS},
 				      {"imds-latency", required_argument, NULL, IMDS_LATENCY},
 				      {"initiate-latency", required_argument, NULL, INITIATE_LATENCY},
 				      {"initiate-delay", required_argument, NULL, INITIATE_DELAY},
+				      {"identity", required_argument, NULL, IDENTITY},
+				      {"updating", required_argument, NULL, UPDATING},
 				      {NULL, 0, NULL, 0}};
 
 static int usage_error(const char *what)
@@ -113,6 +117,12 @@ static int take_option(int option, const char *value, struct options *options)
 		return take_delay(value, &options->delays.initiate_ms);
 	case INITIATE_DELAY:
 		return take_delay(value, &options->delays.initiating_ms);
+	case UPDATING:
+		return take_delay(value, &options->delays.updating_ms);
+	case IDENTITY:
+		if (!identities_add(&options->identities, value))
+			return usage_error("--identity needs system, or client_id=ID,object_id=ID,msi_res_id=ID");
+		return 0;
 	default:
 		return usage_error("unknown option or missing value");
 	}
@@ -134,6 +144,8 @@ int options_parse(int argc, char **argv, struct options *ret)
 	}
 	if (optind != argc)
 		return usage_error("there are no arguments besides options");
+	if (!options.identities.n)
+		identities_add(&options.identities, "system");
 	*ret = options;
 	return 0;
 }

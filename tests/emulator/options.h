@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "identity.h"
+
 #define DEFAULT_VM                                                                                              \
 	"/subscriptions/20ff7fc3-e762-44dd-bd96-b71116dcdc23/resourceGroups/myRg1/providers/Microsoft.Compute/" \
 	"virtualMachines/vm1"
@@ -17,6 +19,7 @@
 struct delays {
 	int64_t arm_ms, imds_ms;
 	int64_t initiate_ms;   /* of the answer to a request for access; < 0: as arm_ms */
+	int64_t updating_ms;   /* a policy is in Updating after a write */
 	int64_t initiating_ms; /* from the arrival of such a request until it is open */
 };
 
@@ -25,6 +28,7 @@ struct options {
 	const char *tls_dir; /* NULL: a temporary one */
 	const char *vm, *location, *environment;
 	const char *policy_file;
+	struct identities identities;
 	struct delays delays;
 	bool plain_arm;
 };

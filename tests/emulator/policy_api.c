@@ -13,11 +13,15 @@
 #include "util.h"
 
 #define SHORTEST_ACCESS (5 * 60 * TICKS_PER_S)
+#define NAMES_MAX 56 /* of policy and machine together */
 #define LONGEST_ACCESS (24 * 3600 * TICKS_PER_S)
 
-static void answer_policy(struct answer *answer, const struct policy *policy)
+static cJSON *render(const struct emulator *em, const struct policy *policy)
 {
-	answer_json(answer, 200, policy_render(policy));
+	cJSON *doc = policy_render(policy, mono_ms());
+
+	quirks_apply(&em->quirks, doc);
+	return doc;
 }
 
 static void answer_no_policy(struct answer *answer, const struct scope *scope)
@@ -51,7 +55,7 @@ static void answer_list(struct emulator *em, const struct request *req, const st
 			cJSON_AddStringToObject(body, "nextLink", next);
 			break;
 		}
-		cJSON_AddItemToArray(value, policy_render(em->store.policies[i]));
+		cJSON_AddItemToArray(value, render(em, em->store.policies[i]));
 		shown++;
 	}
 	answer_json(answer, 200, body);
@@ -62,7 +66,7 @@ static void answer_get(struct emulator *em, const struct scope *scope, struct an
 	const struct policy *policy = store_find(&em->store, scope);
 
 	if (policy)
-		answer_policy(answer, policy);
+		answer_json(answer, 200, render(em, policy));
 	else
 		answer_no_policy(answer, scope);
 }
@@ -98,6 +102,13 @@ static bool port_rule_good(cJSON *port, struct answer *answer)
 		answer_arm_error(answer, 400, "InvalidPolicyInput", "A port needs a 'number' of 0 to 65535.");
 		return false;
 	}
+	if (cJSON_IsString(cJSON_GetObjectItemCaseSensitive(port, "allowedSourceAddressPrefix")) &&
+	    cJSON_IsArray(cJSON_GetObjectItemCaseSensitive(port, "allowedSourceAddressPrefixes"))) {
+		answer_arm_error(answer, 400, "InvalidPolicyInput",
+				 "Only one of 'AllowedSourceAddressPrefix' and 'AllowedSourceAddressPrefixes' can be "
+				 "set.");
+		return false;
+	}
 	if (!known_protocol(json_string(port, "protocol"))) {
 		/* What users report for it; a 400 would be kinder. */
 		answer_arm_error(answer, 500, "InternalServerError", "Internal server error");
@@ -111,7 +122,18 @@ static bool port_rule_good(cJSON *port, struct answer *answer)
 	return true;
 }
 
-static bool machines_good(cJSON *machines, struct answer *answer)
+static bool names_good(const char *policy, const char *vm, struct answer *answer)
+{
+	const char *slash = strrchr(vm, '/');
+
+	if (strlen(policy) + strlen(slash ? slash + 1 : vm) <= NAMES_MAX)
+		return true;
+	answer_arm_error(answer, 400, "InvalidPolicyInput",
+			 "The names of policy and machine together have more than %d characters.", NAMES_MAX);
+	return false;
+}
+
+static bool machines_good(cJSON *machines, const char *policy, struct answer *answer)
 {
 	cJSON *machine, *port;
 
@@ -127,18 +149,21 @@ static bool machines_good(cJSON *machines, struct answer *answer)
 			answer_arm_error(answer, 400, "InvalidPolicyInput", "A machine needs 'id' and 'ports'.");
 			return false;
 		}
+		if (!names_good(policy, json_string(machine, "id"), answer))
+			return false;
 		cJSON_ArrayForEach(port, ports) if (!port_rule_good(port, answer)) return false;
 	}
 	return true;
 }
 
 /* The answer to PUT shows the requests of its body, or none: it is not the state. */
-static cJSON *render_put(const struct policy *policy, cJSON *requests)
+static cJSON *render_put(const struct emulator *em, const struct policy *policy, cJSON *requests)
 {
-	cJSON *doc = policy_render(policy);
+	cJSON *doc = policy_render(policy, mono_ms());
 
 	cJSON_ReplaceItemInObjectCaseSensitive(cJSON_GetObjectItemCaseSensitive(doc, "properties"), "requests",
 					       requests ? requests : cJSON_CreateArray());
+	quirks_apply(&em->quirks, doc);
 	return doc;
 }
 
@@ -146,13 +171,13 @@ static void answer_put(struct emulator *em, const struct request *req, const str
 {
 	_cleanup_json_ cJSON *body = request_json(req);
 	cJSON *properties = cJSON_GetObjectItemCaseSensitive(body, "properties"), *requests, *shown;
-	const struct policy *policy;
+	struct policy *policy;
 
 	if (!body) {
 		answer_arm_error(answer, 400, "InvalidRequestContent", "The request content was invalid.");
 		return;
 	}
-	if (!machines_good(cJSON_GetObjectItemCaseSensitive(properties, "virtualMachines"), answer))
+	if (!machines_good(cJSON_GetObjectItemCaseSensitive(properties, "virtualMachines"), scope->name, answer))
 		return;
 	requests = cJSON_DetachItemFromObjectCaseSensitive(properties, "requests");
 	if (!cJSON_IsArray(requests)) {
@@ -162,7 +187,8 @@ static void answer_put(struct emulator *em, const struct request *req, const str
 	shown = requests ? cJSON_Duplicate(requests, true) : NULL;
 	policy = store_put(&em->store, scope, cJSON_DetachItemFromObjectCaseSensitive(properties, "virtualMachines"),
 			   requests);
-	answer_json(answer, 200, render_put(policy, shown));
+	policy->updating_until_mono_ms = mono_ms() + em->delays.updating_ms;
+	answer_json(answer, 200, render_put(em, policy, shown));
 }
 
 void policy_answer(struct emulator *em, const struct request *req, const struct route *route, struct answer *answer)

@@ -354,7 +354,7 @@ cJSON *policy_machine(const struct policy *policy, const char *vm)
 	return NULL;
 }
 
-cJSON *policy_render(const struct policy *policy)
+cJSON *policy_render(const struct policy *policy, int64_t now_mono_ms)
 {
 	cJSON *doc = cJSON_CreateObject(), *properties, *requests;
 	_cleanup_free_ char *id =
@@ -368,7 +368,8 @@ cJSON *policy_render(const struct policy *policy)
 	requests = cJSON_AddArrayToObject(properties, "requests");
 	for (size_t i = 0; i < policy->n_requests; i++)
 		cJSON_AddItemToArray(requests, cJSON_Duplicate(policy->requests[i].doc, true));
-	cJSON_AddStringToObject(properties, "provisioningState", "Succeeded");
+	cJSON_AddStringToObject(properties, "provisioningState",
+				now_mono_ms < policy->updating_until_mono_ms ? "Updating" : "Succeeded");
 	cJSON_AddBoolToObject(properties, "appendMode", false);
 	cJSON_AddStringToObject(doc, "id", id);
 	cJSON_AddStringToObject(doc, "name", policy->name);

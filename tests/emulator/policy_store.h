@@ -28,6 +28,7 @@ struct policy {
 	cJSON *machines; /* properties.virtualMachines, as the client wrote it */
 	struct jit_request *requests;
 	size_t n_requests;
+	int64_t updating_until_mono_ms;
 };
 
 struct store {
@@ -75,7 +76,7 @@ void policy_supersede(struct policy *policy, const cJSON *newer);
 cJSON *policy_machine(const struct policy *policy, const char *vm);
 
 /* As GET answers. The caller frees it. */
-cJSON *policy_render(const struct policy *policy);
+cJSON *policy_render(const struct policy *policy, int64_t now_mono_ms);
 
 /* The S and G of "/subscriptions/S/resourceGroups/G/...", each into `size` bytes. -EINVAL when the id has another form.
  */

@@ -31,24 +31,6 @@ int64_t emulator_now(const struct emulator *em)
 
 /* ---------------------------------------------------------------- answering */
 
-static void add_arm_headers(const struct emulator *em, struct answer *answer)
-{
-	char request_id[GUID_TEXT_MAX], correlation_id[GUID_TEXT_MAX], stamp[TICKS_TEXT_MAX];
-
-	random_guid(request_id);
-	random_guid(correlation_id);
-	ticks_format(emulator_now(em) / TICKS_PER_S * TICKS_PER_S, stamp);
-	answer_header(answer, "Cache-Control", "no-cache");
-	answer_header(answer, "Pragma", "no-cache");
-	answer_header(answer, "Expires", "-1");
-	answer_header(answer, "Vary", "Accept-Encoding");
-	answer_header(answer, "x-ms-request-id", "%s", request_id);
-	answer_header(answer, "x-ms-correlation-request-id", "%s", correlation_id);
-	answer_header(answer, "x-ms-routing-request-id", "EMULATOR:%s:%s", stamp, correlation_id);
-	answer_header(answer, "Strict-Transport-Security", "max-age=31536000; includeSubDomains");
-	answer_header(answer, "X-Content-Type-Options", "nosniff");
-}
-
 static void add_date(const struct emulator *em, struct answer *answer)
 {
 	char date[HTTP_DATE_MAX];
@@ -87,7 +69,7 @@ static struct fault produce_answer(struct listener *l, const struct request *req
 	if (fault.kind == FAULT_DUP_KEYS)
 		mangle_double_members(answer);
 	if (l->is_arm)
-		add_arm_headers(em, answer);
+		arm_add_headers(em, req, op, answer);
 	return fault;
 }
 

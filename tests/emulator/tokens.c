@@ -9,20 +9,22 @@
 
 #include "http_util.h"
 
-static const struct token *find_live(const struct tokens *tokens, const char *resource, int64_t now_mono_ms)
+static const struct token *find_live(const struct tokens *tokens, int identity, const char *resource,
+				     int64_t now_mono_ms)
 {
 	for (size_t i = 0; i < tokens->n; i++) {
 		const struct token *token = &tokens->ring[i];
 
-		if (strcmp(token->resource, resource) == 0 && now_mono_ms < token->ends_mono_ms)
+		if (token->identity == identity && strcmp(token->resource, resource) == 0 &&
+		    now_mono_ms < token->ends_mono_ms)
 			return token;
 	}
 	return NULL;
 }
 
-const struct token *tokens_issue(struct tokens *tokens, const char *resource, int64_t now_mono_ms)
+const struct token *tokens_issue(struct tokens *tokens, int identity, const char *resource, int64_t now_mono_ms)
 {
-	const struct token *live = find_live(tokens, resource, now_mono_ms);
+	const struct token *live = find_live(tokens, identity, resource, now_mono_ms);
 	struct token *token = &tokens->ring[tokens->next];
 	char head[13], body[65], tail[33];
 
@@ -33,6 +35,7 @@ const struct token *tokens_issue(struct tokens *tokens, const char *resource, in
 	random_hex(tail, 16);
 	snprintf(token->text, sizeof(token->text), "eyJ0eXAi%s.%s.%s", head, body, tail);
 	snprintf(token->resource, sizeof(token->resource), "%s", resource);
+	token->identity = identity;
 	token->issued_mono_ms = now_mono_ms;
 	token->ends_mono_ms = now_mono_ms + tokens->life_ms;
 	tokens->next = (tokens->next + 1) % TOKENS_MAX;

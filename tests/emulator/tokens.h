@@ -16,6 +16,7 @@
 struct token {
 	char text[TOKEN_TEXT_MAX];
 	char resource[TOKEN_RESOURCE_MAX];
+	int identity;
 	int64_t issued_mono_ms, ends_mono_ms;
 };
 
@@ -27,8 +28,8 @@ struct tokens {
 
 enum token_state { TOKEN_GOOD, TOKEN_EXPIRED, TOKEN_UNKNOWN, TOKEN_WRONG_AUDIENCE };
 
-/* A live token for the resource: the one that exists, else a new one. */
-const struct token *tokens_issue(struct tokens *tokens, const char *resource, int64_t now_mono_ms);
+/* A live token of the identity for the resource: the one that exists, else a new one. */
+const struct token *tokens_issue(struct tokens *tokens, int identity, const char *resource, int64_t now_mono_ms);
 
 /* What the resource manager makes of a bearer token. */
 enum token_state tokens_check(const struct tokens *tokens, const char *text, int64_t now_mono_ms);
