@@ -164,13 +164,14 @@ static struct boot_time tokens_at(const struct pace *pace, enum knock_class clas
 static struct boot_time class_at(const struct pace *pace, enum knock_class class, struct boot_time due)
 {
 	struct boot_time at = latest(due, tokens_at(pace, class));
+	double gap_s = class == KNOCK_PATIENT ? PACE_PATIENT_GAP_S : PACE_KNOCK_GAP_S;
 
 	if (!pace->began || due.ns == UINT64_MAX)
 		return at;
 	if (class == KNOCK_KNOWN) /* whoever knocks on and on stands in nobody's way */
-		return latest(at, later(pace->began_at, PACE_KNOCK_GAP_S));
+		return latest(at, later(pace->began_at, gap_s));
 	at = latest(at, later(pace->began_at, PACE_READ_GAP_S));
-	return pace->knock_at.ns ? latest(at, later(pace->knock_at, PACE_KNOCK_GAP_S * gap_stretch(pace))) : at;
+	return pace->knock_at.ns ? latest(at, later(pace->knock_at, gap_s * gap_stretch(pace))) : at;
 }
 
 /* The next read that knocks cause, UINT64_MAX: none; *ret_new: the same of new sources alone. */

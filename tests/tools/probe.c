@@ -37,6 +37,7 @@ static const struct {
 	{"feed-time", probe_feed_time, 4,
 	 "RUN_DIR PIN_DIR GRANTS UNTIL_WALL_NS [CHANGED [FIRST]]   a snapshot, and when it was in the maps"},
 	{"knock-time", probe_knock_time, 4, "RUN_DIR DST PORT TIMES               from a denied packet to \"ask now\""},
+	{"scan", probe_scan, 6, "SRC SOURCES DST PORT RATE TIME             SYNs from many addresses"},
 	{"ask", probe_ask, 2, "SOCK LINE                                   one control request"},
 	{"notify-wait", probe_notify_wait, 2,
 	 "SOCK TIMEOUT                         be the service manager until READY=1"},

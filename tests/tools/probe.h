@@ -57,6 +57,7 @@ int probe_frames(int argc, char **argv);
 int probe_feed(int argc, char **argv);
 int probe_feed_time(int argc, char **argv);
 int probe_knock_time(int argc, char **argv);
+int probe_scan(int argc, char **argv);
 int probe_ask(int argc, char **argv);
 int probe_notify_wait(int argc, char **argv);
 int probe_unix_listen(int argc, char **argv);
