@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * A test that holds facts of docs/azure.md says so in its name: "A4, R1: what it shows". tests/check/azure_facts.sh
- * compares the two. For a cmocka test that is a function, in the list of its program; after cmocka.h.
+ * For the list of a cmocka program: a test that holds facts of docs/azure.md has their ids in front of its name.
+ * tests/check/azure_facts.sh compares page and tests. After cmocka.h.
  */
 #ifndef FACT_TEST_H
 #define FACT_TEST_H

@@ -78,8 +78,8 @@ emulator_do POST initiate-fast "{\"port\":22,\"source\":\"$nbr4\",\"seconds\":60
 feed_troubled() { silent_for "$nbr4" 22 && [[ -n $(jg status --json | jq -r '.feed.last_error // ""') ]]; }
 check "status shows the failure" wait_for 20 feed_troubled
 like "and what it is" 503 "$(jg status --json | jq -r .feed.last_error)"
-check "the new grant is not in force" silent_for $nbr4 22
-check "the old one is" tcp_from $cli4 22
+check "R4: the new grant is not in force" silent_for $nbr4 22
+check "R4: the old one is" tcp_from $cli4 22
 
 # The positive control: with a good answer the neighbour's grant does come through.
 emulator_do DELETE fault >/dev/null

@@ -30,8 +30,8 @@ like "no answer yet: status begins with what is closed" '^jitgate [^ ]+: ONLY .p
   "$(jg status | sed -n 1p)"
 is "no answer yet: in JSON" "true never [22]" \
   "$(jg status --json | jq -r '"\(.only_protect) \(.feed.state) \([.ports[].port] | unique)"')"
-check "no answer yet: the protected port is closed to all" silent_for $cli4 22
-check "no answer yet: no other port is" tcp_from $nbr4 2022
+check "R15: no answer yet: the protected port is closed to all" silent_for $cli4 22
+check "R15: no answer yet: no other port is" tcp_from $nbr4 2022
 emulator_do DELETE fault >/dev/null
 check "the first good answer opens for the grant" opens_for $cli4 22 20s
 check "and closes the policy's port to the others" closes_for $nbr4 2022 10
@@ -48,7 +48,7 @@ emulator_do POST revoke "{\"port\":22,\"source\":\"$cli4b\"}" >/dev/null
 check "revoked: the source is shut out" closes_for $cli4b 22 20
 check "revoked: the log says so" said_of revoked $cli4b 22
 session_cut session_b "revoked: its session is cut"
-check "revoked: the other source of the same port is not" tcp_from $cli4 22
+check "R7: revoked: the other source of the same port is not" tcp_from $cli4 22
 check "revoked: nor is its session" alive session22
 is "revoked: the other two are in force" 2 "$(grant_count)"
 
@@ -85,7 +85,7 @@ check "and closes to the others" closes_for $nbr4 3333 10
 start_hold session3333 $cli4 3333 500s 3s || die "no session on the second policy's port"
 begin_case
 arm_call DELETE "$default_path" >/dev/null || die "arm does not delete the policy"
-check "policy deleted: its grant ends" closes_for $cli4 22 20
+check "R4: policy deleted: its grant ends" closes_for $cli4 22 20
 check "policy deleted: on each of its ports" silent_for $cli4 2022
 check "policy deleted: the log says so" said_of revoked $cli4 22
 session_cut session22 "policy deleted: the session on the protected port is cut"
@@ -121,12 +121,12 @@ all_closed "VM gone from the policy"
 # 6. No policy at all; again and again, and over restarts.
 begin_case
 arm_call DELETE "$policy_path" >/dev/null || die "arm does not delete the policy"
-check "empty list: the log says so" wait_for 20 log_has azure "$azure_mark" \
+check "R16: empty list: the log says so" wait_for 20 log_has azure "$azure_mark" \
   'policies=0 for_this_vm=0 .*; no policy names this VM'
 await_good "empty list: and again"
 all_closed "empty list"
 stop jitgated
-check "empty list, no daemon: the learned port is closed" silent_for $nbr4 2022
+check "R4: empty list, no daemon: the learned port is closed" silent_for $nbr4 2022
 must_start_jitgated
 feed_fresh() { [[ $(feed_field state) == fresh ]]; }
 check "empty list, after a restart: the feed tells again" wait_for 20 feed_fresh

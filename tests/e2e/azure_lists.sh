@@ -110,7 +110,7 @@ grant_at "$own_west" 22
 granted_twice() { azure_once && [[ $(grants_once) == '[22,3389]' ]]; }
 set_policies "$main" "/subscriptions/$subscription/resourceGroups/mainWS" "/subscriptions/$subscription" "$own_west"
 wait_for 10 granted_twice
-is "a policy that four lists show counts once" '[22,3389]' "$(grants_once)"
+is "R3: a policy that four lists show counts once" '[22,3389]' "$(grants_once)"
 is "and that took" 'wide=3 region=0 get=2' "$(reads_cost)"
 
 jg check-config "$tmp/jitgate.conf" >"$tmp/shown" || die "the config is refused"
@@ -132,7 +132,7 @@ emulator_do POST transfer '{"gzip":true,"chunked":true}' >/dev/null
 answers "packed and in chunks" '[22,2022,3389,5985]' 'wide=4 region=0 get=0'
 emulator_do POST transfer '{"gzip":false,"chunked":false}' >/dev/null
 fault '{"on":"list","kind":"status","status":500,"skip":1,"count":1}'
-refuses "a second page that fails" 'answers 500'
+refuses "R4: a second page that fails" 'answers 500'
 no_fault
 emulator_do POST page-size '{"policies":0}' >/dev/null
 

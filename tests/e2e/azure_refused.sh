@@ -38,7 +38,7 @@ before=$(reads)
 lost "429" "429 TooManyRequests.*in 9 s at the earliest"
 check "429: asked again" wait_for 20 reads_above "$before"
 tick
-within "429: after what Retry-After said, and knocks made no difference" 8000 $((now - told)) 14000
+within "R11: 429: after what Retry-After said, and knocks made no difference" 8000 $((now - told)) 14000
 emulator_do DELETE fault >/dev/null
 recovers "429"
 

@@ -46,7 +46,7 @@ is "a token of an hour: asked for once" 1 "$(stat_of token)"
 emulator_do POST token '{"life_s":3600,"expire":true}' >/dev/null
 check "it is revoked: two polls more" wait_for 30 asked_at_least 4
 is "it is revoked: refused once" 1 "$(stat_of unauthorized)"
-is "it is revoked: one more is asked for" 2 "$(stat_of token)"
+is "R12: it is revoked: one more is asked for" 2 "$(stat_of token)"
 fails "it is revoked: no failure" has_said 'asking again'
 
 # The metadata service fails while the old one lives: at half of its life, and then for good.
@@ -209,15 +209,15 @@ chunk() { printf '%x\r\n' "$(stat -c %s "$1")" && cat "$1" && printf '\r\n'; }
 
 gzip -c "$tmp/list.body" >"$tmp/list.gz"
 answer arm "$tmp/list.gz" "Content-Encoding: gzip" "Vary: Accept-Encoding" "Content-Length: $(stat -c %s "$tmp/list.gz")"
-is "packed" '[22]' "$(ask_packed)"
+is "A1: packed" '[22]' "$(ask_packed)"
 head -c 50 "$tmp/list.gz" >"$tmp/one.part"
 tail -c +51 "$tmp/list.gz" >"$tmp/two.part"
 { chunk "$tmp/one.part"; chunk "$tmp/two.part"; printf '0\r\n\r\n'; } >"$tmp/chunks"
 answer arm "$tmp/chunks" "Content-Encoding: gzip" "Transfer-Encoding: chunked"
-is "packed and in chunks" '[22]' "$(ask_packed)"
+is "A1: packed and in chunks" '[22]' "$(ask_packed)"
 { chunk "$tmp/list.body"; printf '0\r\n\r\n'; } >"$tmp/chunks"
 answer arm "$tmp/chunks" "Transfer-Encoding: chunked"
-is "in chunks" '[22]' "$(ask_packed)"
+is "A1: in chunks" '[22]' "$(ask_packed)"
 
 # does_not_unpack NAME PATTERN
 does_not_unpack() {
@@ -251,7 +251,7 @@ answer_fails() { # HEADER…: ARM fails with them
   ask_files
 }
 answer_fails "x-ms-request-id:" "x-ms-original-request-ids: ,," "x-ms-correlation-request-id: 0c-1" "Retry-After: 17"
-like "an id that is empty is left out, the others are said" \
+like "A11: an id that is empty is left out, the others are said" \
   "503 ServerTimeout; to be asked again in 17 s.* message=\"x\" correlation=\"0c-1\" client_request=$guid\$" "$(<"$tmp/once.err")"
 answer_fails "x-ms-request-id: 0c-2"
 like "one that is there is said" ' request="0c-2" client_request=' "$(<"$tmp/once.err")"
@@ -272,13 +272,13 @@ is "control: curl goes where the environment says" 1 "$(requests_to hostile)"
 write_conf
 azure_once
 is "no proxy is configured: an answer" 0 $?
-is "no proxy is configured: none is used" 0 "$(requests_to hostile)"
+is "R12: no proxy is configured: none is used" 0 "$(requests_to hostile)"
 
 conf_azure[proxy]="\"http://127.0.0.1:${port_of[named]}\""
 write_conf
 azure_once
 is "a proxy is configured: an answer" 0 $?
-is "a proxy is configured: asked for the resource manager, once" "1 CONNECT ${arm#https://}" \
+is "R12: a proxy is configured: asked for the resource manager, once" "1 CONNECT ${arm#https://}" \
   "$(requests_to named) $(sed -n 's/^< \(CONNECT [^ ]*\) HTTP.*/\1/p' "$tmp/named.log")"
 fails "it does not see the token" grep -qi authorization "$tmp/named.log"
 fails "nor what is asked" grep -qi -e jitNetwork -e x-ms-client "$tmp/named.log"

@@ -17,7 +17,7 @@ wide=$(deadline_of 22 24)
 start_stream wide-client $cli4 22/tcp 20s
 start_stream wide-neighbour $nbr4 22/tcp 20s
 check "while both live, the client passes" tcp_from $cli4 22
-check "closed after the wider one has ended" closes_for $cli4 22 8
+check "R7: closed after the wider one has ended" closes_for $cli4 22 8
 end_stream wide-client seen "$wide"
 is "the narrower one's end costs the client no packet" 0 "${seen[before_lost]}"
 within "the wider one let the client through for its time" 1000 "${seen[before_passed]}" 3500
@@ -58,7 +58,7 @@ like "the log says what was revoked" 'revoked.*10\.9\.0\.2|10\.9\.0\.2.*revoked'
 # 4. Protocol and family are part of a grant.
 feed_sync port=22/tcp port=22/udp grant=$cli4,22/udp,1m
 check "a UDP grant opens UDP" udp_from $cli4 22
-check "a UDP grant does not open TCP" silent_for $cli4 22
+check "R5: a UDP grant does not open TCP" silent_for $cli4 22
 is "UDP of the neighbour is dropped" 1 "$(udp_from $nbr4 22 >/dev/null; echo $?)"
 check "an IPv4 grant opens nothing for IPv6" silent_for $cli6 22
 

@@ -50,8 +50,8 @@ check "the same one, safe, is taken" closes_for $nbr4 2022 3
 conf[allow]="{\"$nbr6\"}"
 write_conf
 reload_jitgated
-check "an allowed source is open" opens_for $nbr6 22 3s
-check "only that one" silent_for $cli6 22
+check "R8: an allowed source is open" opens_for $nbr6 22 3s
+check "R8: only that one" silent_for $cli6 22
 unset 'conf[allow]'
 write_conf
 reload_jitgated

@@ -66,7 +66,7 @@ off=$now
 past_end() { tick && ((now > off + 1100)); }
 wait_for 5 past_end
 must_start_jitgated
-check "after the reboot the live grant is open without a feed" tcp_from $cli4 22
+check "R15: after the reboot the live grant is open without a feed" tcp_from $cli4 22
 check "the one that ended meanwhile is not" silent_for $nbr4 22
 check "a source that never had one is closed" silent_for $cli4c 22
 

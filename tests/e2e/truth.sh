@@ -22,8 +22,8 @@ why() { jg status --json | jq -r --arg name "${1:-$srv_if}" '.interfaces[] | sel
 distrusted() {
   run status
   is "$1: status exits with 1" 1 $rc
-  like "$1: status says so first" "^jitgate [^ ]+ NOT VERIFIED: $srv_if \\($2\\)" "$said"
-  is "$1: JSON says so" "[false]" "$(verified)"
+  like "R13: $1: status says so first" "^jitgate [^ ]+ NOT VERIFIED: $srv_if \\($2\\)" "$said"
+  is "R13: $1: JSON says so" "[false]" "$(verified)"
   run selftest
   is "$1: selftest exits with 1" 1 $rc
 }

@@ -27,18 +27,18 @@ outbound() { in_srv "$build/probe" connect "$1" "$2" "$3" 1s; }
 
 # everything_else STATE: one test for each kind, and the protected port for comparison.
 everything_else() {
-  check "$1: ARP" pings_afresh -4 $srv4
-  check "$1: neighbour discovery" pings_afresh -6 $srv6
-  check "$1: ICMP, also in fragments" in_cli ping -c1 -W2 -s 4000 $srv4
-  check "$1: ICMPv6, also in fragments" in_cli ping -c1 -W2 -s 4000 $srv6
-  check "$1: DHCP" dhcp_works
-  check "$1: TCP to another port" tcp_from $nbr4 80
-  check "$1: TCP to another port, IPv6" tcp_from $nbr6 80
-  check "$1: UDP to the protected number" udp_from $nbr4 22
-  check "$1: UDP in fragments" udp_from $nbr4 5353 500ms 4000
-  check "$1: UDP in fragments, IPv6" udp_from $nbr6 5353 500ms 4000
-  check "$1: the machine's own connections" outbound $srv4 $cli4 8080
-  check "$1: the machine's own connections to a protected number" outbound $srv6 $cli6 22
+  check "R10: $1: ARP" pings_afresh -4 $srv4
+  check "R10: $1: neighbour discovery" pings_afresh -6 $srv6
+  check "R10: $1: ICMP, also in fragments" in_cli ping -c1 -W2 -s 4000 $srv4
+  check "R10: $1: ICMPv6, also in fragments" in_cli ping -c1 -W2 -s 4000 $srv6
+  check "R10: $1: DHCP" dhcp_works
+  check "R10: $1: TCP to another port" tcp_from $nbr4 80
+  check "R10: $1: TCP to another port, IPv6" tcp_from $nbr6 80
+  check "R10: $1: UDP to the protected number" udp_from $nbr4 22
+  check "R10: $1: UDP in fragments" udp_from $nbr4 5353 500ms 4000
+  check "R10: $1: UDP in fragments, IPv6" udp_from $nbr6 5353 500ms 4000
+  check "R10: $1: the machine's own connections" outbound $srv4 $cli4 8080
+  check "R9: $1: the machine's own connections to a protected number" outbound $srv6 $cli6 22
 }
 
 everything_else "before"
@@ -66,7 +66,7 @@ check "taken off: the port answers" tcp_from $nbr4 22
 conf[xdp_mode]='"generic"'
 write_conf
 must_start_jitgated
-is "generic mode is said" generic "$(jg status --json | jq -r '.interfaces[0].xdp_mode')"
+is "R13: generic mode is said" generic "$(jg status --json | jq -r '.interfaces[0].xdp_mode')"
 everything_else "generic mode"
 check "generic mode: the protected port does not answer" silent_for $nbr4 22
 feed_sync port=22/tcp grant=$nbr4,22/tcp,1m

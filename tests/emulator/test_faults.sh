@@ -156,17 +156,17 @@ test_transfer() {
   local plain='{"value":[]}'
   control POST reset
   call GET "$policies"
-  check "as it is, with its length" test "$(header Content-Length)$(header Content-Encoding)" = ${#plain}
+  check "A1: as it is, with its length" test "$(header Content-Length)$(header Content-Encoding)" = ${#plain}
   list_with 'Accept-Encoding: br, gzip'
-  check "gzip when asked for" test "$(header Content-Encoding) $(gzip -dc <"$work/body")" = "gzip $plain"
+  check "A1: gzip when asked for" test "$(header Content-Encoding) $(gzip -dc <"$work/body")" = "gzip $plain"
   check "which answers depend on" test "$(header Vary)" = Accept-Encoding
   list_with 'Accept-Encoding: br, gzip;q=0'
   check "not when refused" test "$(header Content-Encoding)$(cat "$work/body")" = "$plain"
   control POST transfer '{"chunked":true}'
   call GET "$policies"
-  check "in chunks" test "$(header Transfer-Encoding)$(header Content-Length) $(cat "$work/body")" = "chunked $plain"
+  check "A1: in chunks" test "$(header Transfer-Encoding)$(header Content-Length) $(cat "$work/body")" = "chunked $plain"
   list_with 'Accept-Encoding: gzip'
-  check "gzip in chunks" test "$(header Transfer-Encoding) $(gzip -dc <"$work/body")" = "chunked $plain"
+  check "A1: gzip in chunks" test "$(header Transfer-Encoding) $(gzip -dc <"$work/body")" = "chunked $plain"
   fault truncated
   check "cut off in chunks" test "$rc" = 18
   control POST transfer '{"chunked":false,"gzip":false}'

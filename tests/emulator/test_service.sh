@@ -80,8 +80,8 @@ test_arm_door() {
   call PATCH "$policies/default"
   check "there is no PATCH" is_error 405 MethodNotAllowed
   call GET "$policies"
-  check "with token and version: an empty list, compact" test "$status$(cat "$work/body")" = '200{"value":[]}'
-  check "a correlation id" test -n "$(header x-ms-correlation-request-id)"
+  check "A1: with token and version: an empty list, compact" test "$status$(cat "$work/body")" = '200{"value":[]}'
+  check "A11: a correlation id" test -n "$(header x-ms-correlation-request-id)"
   check "the date" test -n "$(header Date)"
   first=$(header x-ms-ratelimit-remaining-subscription-resource-requests)
   call GET "$policies"
@@ -154,17 +154,17 @@ test_policies() {
   call GET "$policies/default"
   check "and is there" is 200 ".properties.virtualMachines[0].ports[0].number == 22"
   call GET "${policies^^}/DEFAULT?api-version=2020-01-01"
-  check "names and segments are compared without case" is 200 '.name == "default"'
+  check "A23: names and segments are compared without case" is 200 '.name == "default"'
   call PUT "$policies/default" "$(policy '"2222"' TCP '*' PT3H)"
-  check "a port number in quotes is answered as a number" is 200 '.properties.virtualMachines[0].ports[0].number == 2222'
+  check "A18: a port number in quotes is answered as a number" is 200 '.properties.virtualMachines[0].ports[0].number == 2222'
   call PUT "$policies/default" "$(policy 65536 TCP '*' PT3H)"
   check "a port out of range: refused" test "$status" = 400
   call PUT "$policies/default" "$(policy 22 SCTP '*' PT3H)"
   check "an unknown protocol: refused" test "$status" = 500
   call PUT "$policies/default" "$(policy 22 TCP '*' PT4M)"
-  check "less than five minutes: refused" test "$status" = 400
+  check "A22: less than five minutes: refused" test "$status" = 400
   call PUT "$policies/default" "$(policy 22 TCP '*' P1DT1S)"
-  check "more than a day: refused" test "$status" = 400
+  check "A22: more than a day: refused" test "$status" = 400
   call PUT "$policies/default" '{"properties":{"virtualMachines":'
   check "half a body: refused" is_error 400 InvalidRequestContent
   call GET "$policies/default"
@@ -196,15 +196,15 @@ test_initiate() {
   end=$(in_seconds 3600)
   call PUT "$policies/default" "$(policy 22 TCP 198.51.100.0/24 PT3H)"
   call POST "$url" "$(access 22 "\"endTimeUtc\":\"${end%Z}.4200000Z\",\"allowedSourceAddressPrefix\":\"198.51.100.7\"")"
-  check "access is granted" is 202 '.virtualMachines[0].ports[0] | .status == "Initiating" and .statusReason == "UserRequested"'
-  check "trailing zeros of the end are dropped" is 202 ".virtualMachines[0].ports[0].endTimeUtc == \"${end%Z}.42Z\""
-  check "nothing given: no justification, empty requestor" is 202 '(has("justification") | not) and .requestor == ""'
-  check "the start has up to 7 digits" is 202 '.startTimeUtc | test("T[0-9:]{8}([.][0-9]{1,7})?Z$")'
-  check "the answer points nowhere" test -z "$(header Location)$(header Azure-AsyncOperation)"
+  check "A12: access is granted" is 202 '.virtualMachines[0].ports[0] | .status == "Initiating" and .statusReason == "UserRequested"'
+  check "A4: trailing zeros of the end are dropped" is 202 ".virtualMachines[0].ports[0].endTimeUtc == \"${end%Z}.42Z\""
+  check "A9: nothing given: no justification, empty requestor" is 202 '(has("justification") | not) and .requestor == ""'
+  check "A4: the start has up to 7 digits" is 202 '.startTimeUtc | test("T[0-9:]{8}([.][0-9]{1,7})?Z$")'
+  check "A13: the answer points nowhere" test -z "$(header Location)$(header Azure-AsyncOperation)"
   check "at the next look it is open" state_is true 'Initiated UserRequested'
   control POST requestor '{"name":"alice@example.com"}'
   call POST "$url" "$(access 22 '"duration":"PT1H","allowedSourceAddressPrefixes":["198.51.100.8","198.51.100.16/28"]' | sed 's/}$/,"justification":"why not"}/')"
-  check "several sources, a duration, a justification" is 202 '.justification == "why not" and .requestor == "alice@example.com"
+  check "A20: several sources, a duration, a justification" is 202 '.justification == "why not" and .requestor == "alice@example.com"
     and (.virtualMachines[0].ports[0] | .allowedSourceAddressPrefixes == ["198.51.100.8","198.51.100.16/28"] and (.endTimeUtc | endswith("Z")))'
   call POST "$url" "$(access 22 '"duration":"PT1H","allowedSourceAddressPrefix":"198.51.100.0/24"' "${vm^^}")"
   check "ids are compared without case; the whole rule may be asked for" test "$status" = 202
@@ -229,14 +229,14 @@ test_initiate() {
   check "an unknown policy: not found" is_error 404 PolicyNotFound
   call GET "$policies/default"
   check "what was refused left no request" is 200 '.properties.requests | length == 3'
-  check "the newest is not the last" is 200 '.properties.requests[-1].startTimeUtc != ([.properties.requests[].startTimeUtc] | max)'
+  check "A7: the newest is not the last" is 200 '.properties.requests[-1].startTimeUtc != ([.properties.requests[].startTimeUtc] | max)'
   call PUT "$policies/default" "$(policy 22 TCP '*' PT3H)"
   call POST "$url" "$(access 22 '"duration":"PT1H"')"
-  check "no source: the caller's own" is 202 '.virtualMachines[0].ports[0].allowedSourceAddressPrefix == "127.0.0.1"'
+  check "A20: no source: the caller's own" is 202 '.virtualMachines[0].ports[0].allowedSourceAddressPrefix == "127.0.0.1"'
   call PUT "$policies/default" "$(policy 22 TCP 2001:db8::/32 PT3H)"
-  check "PUT shows no requests" is 200 '.properties.requests == []'
+  check "A14: PUT shows no requests" is 200 '.properties.requests == []'
   call GET "$policies/default"
-  check "but they are still there" is 200 '.properties.requests | length == 4'
+  check "A14: but they are still there" is 200 '.properties.requests | length == 4'
   call POST "$url" "$(access 22 '"duration":"PT1H","allowedSourceAddressPrefix":"2001:db8::7"')"
   check "IPv6 inside the rule" test "$status" = 202
   refused_as_no_subset "IPv6 beside the rule" "$(access 22 '"duration":"PT1H","allowedSourceAddressPrefix":"2001:db9::7"')"
@@ -253,16 +253,16 @@ test_life() {
   call POST "$policies/default/initiate" "$(access 22 "\"endTimeUtc\":\"$(in_seconds 2)\",\"allowedSourceAddressPrefix\":\"192.0.2.1\"")"
   call POST "$policies/default/initiate" "$(access 22 '"duration":"PT1H","allowedSourceAddressPrefix":"192.0.2.2"')"
   check "a grant for two seconds is open" state_is '.allowedSourceAddressPrefix == "192.0.2.1"' 'Initiated UserRequested'
-  check "and then really ends" wait_for 5 state_is '.allowedSourceAddressPrefix == "192.0.2.1"' 'Revoked Expired'
+  check "A8: and then really ends" wait_for 5 state_is '.allowedSourceAddressPrefix == "192.0.2.1"' 'Revoked Expired'
   check "the longer one goes on" state_is '.allowedSourceAddressPrefix == "192.0.2.2"' 'Initiated UserRequested'
   call POST "$policies/default/initiate" "$(access 22 '"duration":"PT2H","allowedSourceAddressPrefix":"192.0.2.2/32"')"
-  check "a newer request for the same source takes its place" state_is '.number == 22 and (.allowedSourceAddressPrefix | startswith("192.0.2.2"))' \
+  check "A26: a newer request for the same source takes its place" state_is '.number == 22 and (.allowedSourceAddressPrefix | startswith("192.0.2.2"))' \
     'Initiated UserRequested,Revoked NewerRequestInitiated'
   control POST revoke '{"port":22,"source":"192.0.2.9"}'
   check "revoking another source revokes nothing" is 200 '.revoked == 0'
   control POST revoke '{"port":22}'
   check "revoking the port revokes what is open" is 200 '.revoked == 1'
-  check "and shows who did" state_is '.status == "Revoked" and .statusReason == "UserRequested"' 'Revoked UserRequested'
+  check "A26: and shows who did" state_is '.status == "Revoked" and .statusReason == "UserRequested"' 'Revoked UserRequested'
 
   control POST reset
   control POST initiate-fast '{"port":2222,"source":"192.0.2.3","seconds":0.7,"justification":"quick"}'
@@ -288,7 +288,7 @@ test_clock() {
   control POST skew '{"seconds":0}'
   control POST linger '{"seconds":600}'
   control POST initiate-fast '{"port":22,"source":"192.0.2.4","seconds":-5}'
-  check "with linger an ended request still reads Initiated" state_is '.allowedSourceAddressPrefix == "192.0.2.4"' 'Initiated UserRequested'
+  check "A26: with linger an ended request still reads Initiated" state_is '.allowedSourceAddressPrefix == "192.0.2.4"' 'Initiated UserRequested'
   control POST linger '{"seconds":0}'
   check "without it does not" state_is '.allowedSourceAddressPrefix == "192.0.2.4"' 'Revoked Expired'
 }

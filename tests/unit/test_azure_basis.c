@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "azure_judge.h"
+#include "fact_test.h"
 #include "jitgate_abi.h"
 
 #define NOW "2026-03-14T09:30:00Z"
@@ -445,14 +446,14 @@ static void news_are_told_by_every_member(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(new_grants_wait_until_the_clock_is_right),
+		fact_test("R2", new_grants_wait_until_the_clock_is_right),
 		cmocka_unit_test(what_was_granted_before_stays),
 		cmocka_unit_test(everybody_is_believed_whole_or_not_at_all),
 		cmocka_unit_test(wrong_clock_changes_nothing_else),
 		cmocka_unit_test(start_is_held_against_azures_clock),
-		cmocka_unit_test(nothing_is_longer_than_a_day),
-		cmocka_unit_test(end_by_the_callers_clock_is_within_the_limit),
-		cmocka_unit_test(translated_networks_are_granted_besides),
+		fact_test("R2", nothing_is_longer_than_a_day),
+		fact_test("A5, R2", end_by_the_callers_clock_is_within_the_limit),
+		fact_test("R8", translated_networks_are_granted_besides),
 		cmocka_unit_test(translation_is_once_a_request_and_says_how_many),
 		cmocka_unit_test(what_is_refused_is_not_translated),
 		cmocka_unit_test(network_that_is_let_in_already_is_not_granted_again),

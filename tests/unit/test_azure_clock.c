@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "azure_clock.h"
+#include "fact_test.h"
 #include "random.h"
 #include "util.h"
 
@@ -156,7 +157,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(right_clock_is_right_however_slow_the_answer),
-		cmocka_unit_test(wrong_clock_is_seen_with_its_sign),
+		fact_test("R2", wrong_clock_is_seen_with_its_sign),
 		cmocka_unit_test(random_answers_never_claim_more_than_is_true),
 		cmocka_unit_test(clock_set_meanwhile_counts_as_it_is_now),
 		cmocka_unit_test(what_makes_no_sense_is_not_known),

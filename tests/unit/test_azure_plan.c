@@ -14,6 +14,7 @@
 #include "azure_fixture.h"
 #include "azure_listing.h"
 #include "azure_plan.h"
+#include "fact_test.h"
 
 #define SUBSCRIPTION "/subscriptions/5f0c1c5e-0000-4000-8000-00000000000a"
 #define SECURITY "/providers/Microsoft.Security"
@@ -295,14 +296,14 @@ static void an_answer_for_one_policy_is_no_list(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_vms_own_group_is_always_read),
-		cmocka_unit_test(configured_places_come_behind_and_none_twice),
+		fact_test("A25, R3", the_vms_own_group_is_always_read),
+		fact_test("R3", configured_places_come_behind_and_none_twice),
 		cmocka_unit_test(as_many_as_the_config_takes_fit),
-		cmocka_unit_test(a_forbidden_list_becomes_that_of_the_region),
+		fact_test("R3", a_forbidden_list_becomes_that_of_the_region),
 		cmocka_unit_test(what_was_forbidden_is_tried_again_later),
 		cmocka_unit_test(a_list_that_was_read_once_never_shrinks),
 		cmocka_unit_test(without_a_region_there_is_nothing_narrower),
-		cmocka_unit_test(a_policy_is_gone_only_by_arms_own_word),
+		fact_test("R4", a_policy_is_gone_only_by_arms_own_word),
 		cmocka_unit_test(a_moved_vm_has_another_plan_and_the_rest_is_remembered),
 		cmocka_unit_test(a_policy_counts_once_as_it_was_read_last),
 		cmocka_unit_test(an_empty_listing_stays_one),

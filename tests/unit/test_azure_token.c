@@ -15,6 +15,7 @@
 
 #include "azure_fixture.h"
 #include "azure_token.h"
+#include "fact_test.h"
 #include "json_member.h"
 
 #define NOW_S 1700000000LL
@@ -220,9 +221,9 @@ static void every_text_of_an_answer_is_wiped(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_token_is_fit_for_a_header_or_is_refused),
+		fact_test("R12", a_token_is_fit_for_a_header_or_is_refused),
 		cmocka_unit_test(life_is_the_shorter_of_two_in_texts_or_numbers),
-		cmocka_unit_test(half_way_is_time_for_the_next_one),
+		fact_test("R12", half_way_is_time_for_the_next_one),
 		cmocka_unit_test(short_lives_are_halved_too),
 		cmocka_unit_test(a_renewal_that_failed_waits_while_the_old_one_lives),
 		cmocka_unit_test(a_refused_one_is_known_again),

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "cidr.h"
+#include "fact_test.h"
 #include "jitgate_abi.h"
 #include "random.h"
 
@@ -306,7 +307,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(valid_texts_have_one_canonical_form),
-		cmocka_unit_test(host_bits_are_cleared_not_refused),
+		fact_test("R6", host_bits_are_cleared_not_refused),
 		cmocka_unit_test(anything_else_is_refused_and_ret_untouched),
 		cmocka_unit_test(nul_inside_is_refused_and_len_is_obeyed),
 		cmocka_unit_test(format_of_parse_is_a_fixpoint),

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "fact_test.h"
 #include "guard.h"
 #include "jitgate_abi.h"
 
@@ -157,7 +158,7 @@ static void every_verdict_has_its_own_text(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(longest_is_inclusive_with_a_minute_of_slack),
+		fact_test("R2", longest_is_inclusive_with_a_minute_of_slack),
 		cmocka_unit_test(what_was_too_long_at_its_start_stays_refused_when_its_rest_is_short),
 		cmocka_unit_test(hostile_times_are_judged_as_exact_sums),
 		cmocka_unit_test(shortest_prefix_is_per_family),

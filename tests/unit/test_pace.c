@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "fact_test.h"
 #include "pace.h"
 #include "util.h"
 
@@ -486,9 +487,9 @@ int main(void)
 		cmocka_unit_test(the_first_poll_is_at_once),
 		cmocka_unit_test(after_a_boot_the_first_poll_is_spread),
 		cmocka_unit_test(idle_is_slow_and_live_is_faster),
-		cmocka_unit_test(the_spread_is_ten_percent_either_way),
+		fact_test("R11", the_spread_is_ten_percent_either_way),
 		cmocka_unit_test(failures_back_off_to_the_idle_pace),
-		cmocka_unit_test(nothing_comes_before_retry_after),
+		fact_test("R11", nothing_comes_before_retry_after),
 		cmocka_unit_test(a_knock_is_answered_at_once_but_not_within_five_seconds),
 		cmocka_unit_test(a_tcp_client_just_after_another_one_is_in_time),
 		cmocka_unit_test(knocks_cause_ten_polls_and_then_one_in_half_a_minute),
@@ -496,7 +497,7 @@ int main(void)
 		cmocka_unit_test(a_poll_that_took_many_reads_costs_many_of_the_ten),
 		cmocka_unit_test(a_poll_that_was_due_anyway_costs_no_knock),
 		cmocka_unit_test(whoever_knocks_on_and_on_is_no_reason_and_no_obstacle),
-		cmocka_unit_test(little_left_slows_idle_polls_first_then_live_ones),
+		fact_test("R11", little_left_slows_idle_polls_first_then_live_ones),
 		cmocka_unit_test(however_little_is_left_it_goes_on_and_recovers),
 		cmocka_unit_test(knocks_are_the_last_to_wait_for_more_reads),
 		cmocka_unit_test(what_azure_does_not_say_slows_nothing),

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "fact_test.h"
 #include "fake_gate.h"
 #include "random.h"
 #include "reconcile.h"
@@ -288,7 +289,7 @@ static void a_foreign_slot_is_replaced(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(trie_passes_exactly_what_a_live_grant_covers),
+		fact_test("R7", trie_passes_exactly_what_a_live_grant_covers),
 		cmocka_unit_test(applying_twice_changes_nothing),
 		cmocka_unit_test(slots_are_unique_and_kept_over_a_renewal),
 		cmocka_unit_test(more_than_fits_gives_no_plan),

@@ -41,6 +41,13 @@ const access = (port, end, source) => ({
   virtualMachines: [{ id: vm, ports: [{ number: port, endTimeUtc: end, allowedSourceAddressPrefix: source }] }],
 });
 
+// The headers of the answer to `ask`, which is called with the options of a request.
+async function headers_of(ask) {
+  let headers;
+  await ask({ onResponse: (answer) => (headers = answer.headers) });
+  return headers;
+}
+
 const refused = (promise, statusCode, code) =>
   assert.rejects(promise, (error) => {
     assert.equal(error.name, "RestError");
@@ -90,7 +97,17 @@ const tests = {
     assert.equal(policy.virtualMachines[0].ports[0].maxRequestAccessDuration, "PT3H");
   },
 
-  "A24, A25: four lists, each with what is its own": async () => {
+  "A2, A3, A11: headers: JSON in UTF-8, ids for a support case, no ETag": async () => {
+    for (const ask of [(o) => policies.get(group, region, "default", o), (o) => policies.list(o).next(),
+      (o) => policies.createOrUpdate(group, region, "default", { virtualMachines: [{ id: vm, ports: [rule, { ...rule, number: 53, protocol: "*" }] }] }, o)]) {
+      const headers = await headers_of(ask);
+      assert.equal(headers.get("content-type"), "application/json; charset=utf-8");
+      assert.match(headers.get("x-ms-correlation-request-id"), /^[0-9a-f-]{36}$/);
+      assert.equal(headers.get("etag"), undefined);
+    }
+  },
+
+  "A24: four lists, each with what is its own": async () => {
     await policies.createOrUpdate(group, "northeurope", "other", { virtualMachines: [{ id: vm, ports: [rule] }] });
     await policies.createOrUpdate("otherRg", region, "third", { virtualMachines: [{ id: vm, ports: [rule] }] });
     assert.deepEqual(await all(policies.list()), ["northeurope/other", "westeurope/default", "westeurope/third"]);
@@ -108,8 +125,13 @@ const tests = {
     await control("POST", "page-size", { policies: 0 });
   },
 
-  "A12, A13: access is asked for: Initiating at first": async () => {
-    const answer = await policies.initiate(group, region, "default", { ...access(22, end, "203.0.113.7"), justification: "why not" });
+  "A12, A13: access is asked for: Initiating at first, and nothing to follow": async () => {
+    let answer;
+    const headers = await headers_of(async (options) => {
+      const wanted = { ...access(22, end, "203.0.113.7"), justification: "why not" };
+      answer = await policies.initiate(group, region, "default", wanted, options);
+    });
+    assert.deepEqual([headers.get("location"), headers.get("azure-asyncoperation")], [undefined, undefined]);
     const [port] = answer.virtualMachines[0].ports;
     assert.deepEqual([port.status, port.statusReason, port.allowedSourceAddressPrefix], ["Initiating", "UserRequested", "203.0.113.7"]);
     assert.equal(port.endTimeUtc.getTime(), end.getTime());
