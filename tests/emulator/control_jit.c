@@ -22,58 +22,6 @@ void control_revoke(struct emulator *em, const cJSON *body, struct answer *answe
 	control_answer_number(answer, "revoked", store_revoke(&em->store, &rv));
 }
 
-static cJSON *find_rule(const cJSON *machine, int number, const char *protocol)
-{
-	cJSON *rule;
-
-	cJSON_ArrayForEach(rule, cJSON_GetObjectItemCaseSensitive(machine, "ports"))
-	{
-		const cJSON *n = cJSON_GetObjectItemCaseSensitive(rule, "number");
-		const char *has = json_string(rule, "protocol");
-
-		if (cJSON_IsNumber(n) && n->valueint == number &&
-		    (!protocol || (has && (strcasecmp(has, protocol) == 0 || strcmp(has, "*") == 0))))
-			return rule;
-	}
-	return NULL;
-}
-
-static void add_rule(cJSON *machine, int number, const char *protocol)
-{
-	cJSON *ports = cJSON_GetObjectItemCaseSensitive(machine, "ports"), *rule = cJSON_CreateObject();
-
-	cJSON_AddNumberToObject(rule, "number", number);
-	cJSON_AddStringToObject(rule, "protocol", protocol ? protocol : "TCP");
-	cJSON_AddStringToObject(rule, "allowedSourceAddressPrefix", "*");
-	cJSON_AddStringToObject(rule, "maxRequestAccessDuration", "PT3H");
-	cJSON_AddItemToArray(ports, rule);
-}
-
-/* The policy `default` of the machine's group, with a rule for the port; made as far as it is missing. */
-static struct policy *policy_with_rule(struct emulator *em, const char *vm, int number, const char *protocol)
-{
-	char subscription[128], group[128];
-	struct scope scope = {subscription, group, em->vm.location, "default"};
-	struct policy *policy;
-	cJSON *machine;
-
-	if (resource_scope(vm, subscription, group, sizeof(group)) < 0)
-		return NULL;
-	policy = store_find(&em->store, &scope);
-	if (!policy)
-		policy = store_put(&em->store, &scope, cJSON_CreateArray(), NULL);
-	machine = policy_machine(policy, vm);
-	if (!machine) {
-		machine = cJSON_CreateObject();
-		cJSON_AddStringToObject(machine, "id", vm);
-		cJSON_AddArrayToObject(machine, "ports");
-		cJSON_AddItemToArray(policy->machines, machine);
-	}
-	if (!find_rule(machine, number, protocol))
-		add_rule(machine, number, protocol);
-	return policy;
-}
-
 static cJSON *fast_machines(const char *vm, int number, const char *source, int64_t end)
 {
 	cJSON *machines = cJSON_CreateArray(), *machine = cJSON_CreateObject(), *port = cJSON_CreateObject(), *ports;
@@ -108,7 +56,7 @@ void control_initiate_fast(struct emulator *em, const cJSON *body, struct answer
 	}
 	if (!vm)
 		vm = em->vm.id;
-	policy = policy_with_rule(em, vm, (int)port, json_string(body, "protocol"));
+	policy = protect_port(em, vm, (int)port, json_string(body, "protocol"));
 	if (!policy) {
 		control_refuse(answer, "\"vm\" is not a resource id");
 		return;

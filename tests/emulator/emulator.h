@@ -91,6 +91,10 @@ void answer_not_allowed(struct answer *answer, const struct request *req);
 /* policy_api.c */
 void policy_answer(struct emulator *em, const struct request *req, const struct route *route, struct answer *answer);
 
+/* protect.c: the policy `default` of the machine's group, with a rule for the port (protocol NULL: any rule will do);
+ * made as far as it is missing. NULL: vm is no resource id. */
+struct policy *protect_port(struct emulator *em, const char *vm, int number, const char *protocol);
+
 /* pricing.c */
 void pricing_answer(struct emulator *em, const struct request *req, const struct route *route, struct answer *answer);
 

@@ -118,6 +118,8 @@ static int run(struct emulator *em, const sigset_t *signals)
 
 	if (em->options->policy_file && read_policies(&em->store, em->options->policy_file) < 0)
 		return -EINVAL;
+	for (size_t i = 0; i < em->options->n_protect; i++)
+		protect_port(em, em->vm.id, em->options->protect[i].number, em->options->protect[i].protocol);
 	if (take_place(em->options->tls_dir, &place) < 0)
 		return -EIO;
 	if (tls_make(&tls, &why) < 0) {

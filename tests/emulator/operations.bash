@@ -5,8 +5,10 @@
 # an answer has to look like: they define
 #   observe OPERATION STATUS LABEL    the last answer: of this operation, with this status expected
 
+# shellcheck disable=SC2154 # security: lib.bash
 in_group=$security/jitNetworkAccessPolicies
 in_region=$security/locations/westeurope/jitNetworkAccessPolicies
+# shellcheck disable=SC2034 # for those who source this
 operations=(list_subscription list_subscription_region list_group list_group_region get put delete initiate)
 
 # One policy with all that a policy can hold: two machines, every form of source, requests in every state.

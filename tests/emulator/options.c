@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "http_util.h"
 #include "policy_store.h"
@@ -28,6 +29,7 @@ enum {
 	INITIATE_LATENCY,
 	INITIATE_DELAY,
 	UPDATING,
+	PROTECT,
 	IDENTITY
 };
 
@@ -44,6 +46,7 @@ static const struct option known[] = {{"imds", required_argument, NULL, IMDS},
 				      {"initiate-latency", required_argument, NULL, INITIATE_LATENCY},
 				      {"initiate-delay", required_argument, NULL, INITIATE_DELAY},
 				      {"identity", required_argument, NULL, IDENTITY},
+				      {"protect", required_argument, NULL, PROTECT},
 				      {"updating", required_argument, NULL, UPDATING},
 				      {NULL, 0, NULL, 0}};
 
@@ -83,6 +86,27 @@ static int take_vm(const char *value, const char **ret)
 	return 0;
 }
 
+/* "22/TCP", as policies write protocols. */
+static int take_protect(const char *value, struct options *options)
+{
+	static const char *const protocols[] = {"TCP", "UDP", "*"};
+	const char *slash = strchr(value, '/');
+	char port[8];
+	long number;
+
+	if (slash && slash - value < (int)sizeof(port) && options->n_protect < PROTECT_MAX) {
+		snprintf(port, sizeof(port), "%.*s", (int)(slash - value), value);
+		for (size_t i = 0; i < ARRAY_SIZE(protocols) && text_number(port, 65535, &number) == 0; i++) {
+			if (strcmp(protocols[i], slash + 1) != 0)
+				continue;
+			options->protect[options->n_protect].number = (int)number;
+			options->protect[options->n_protect++].protocol = protocols[i];
+			return 0;
+		}
+	}
+	return usage_error("--protect needs PORT/TCP, PORT/UDP or PORT/*");
+}
+
 static int take_text(const char *value, const char **ret)
 {
 	*ret = value;
@@ -119,6 +143,8 @@ static int take_option(int option, const char *value, struct options *options)
 		return take_delay(value, &options->delays.initiating_ms);
 	case UPDATING:
 		return take_delay(value, &options->delays.updating_ms);
+	case PROTECT:
+		return take_protect(value, options);
 	case IDENTITY:
 		if (!identities_add(&options->identities, value))
 			return usage_error("--identity needs system, or client_id=ID,object_id=ID,msi_res_id=ID");

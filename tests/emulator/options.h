@@ -15,6 +15,8 @@
 	"/subscriptions/20ff7fc3-e762-44dd-bd96-b71116dcdc23/resourceGroups/myRg1/providers/Microsoft.Compute/" \
 	"virtualMachines/vm1"
 
+#define PROTECT_MAX 16
+
 /* How late things happen. */
 struct delays {
 	int64_t arm_ms, imds_ms;
@@ -29,6 +31,11 @@ struct options {
 	const char *vm, *location, *environment;
 	const char *policy_file;
 	struct identities identities;
+	struct {
+		int number;
+		const char *protocol;
+	} protect[PROTECT_MAX];
+	size_t n_protect;
 	struct delays delays;
 	bool plain_arm;
 };

@@ -14,6 +14,11 @@ test_command_line() {
   "$emulator" --imds 65536 >"$work/body" 2>&1
   rc=$?
   check "a port out of range is a usage error" test $rc = 2
+  for status in 22 22/SCTP 70000/TCP /TCP; do
+    "$emulator" --protect "$status" >"$work/body" 2>&1
+    rc=$?
+    check "--protect $status is a usage error" test $rc = 2
+  done
   "$emulator" --vm /subscriptions/x >"$work/body" 2>&1
   rc=$?
   check "a machine that is no resource id is a usage error" test $rc = 2
@@ -59,6 +64,11 @@ test_options() {
   get_token
   call GET "$policies/default"
   check "a policy is loaded from a file" test "$(jq -S . "$work/body")" = "$(jq -S . "$work/policy")"
+  stop
+  start --protect 22/TCP --protect '53/*'
+  policies=${policies/northeurope/westeurope}
+  call GET "$policies/default"
+  check "a machine that is protected from the start" is 200 '[.properties.virtualMachines[] | "\(.id) \(.ports[] | "\(.number)/\(.protocol)")"] == ["'"$vm"' 22/TCP","'"$vm"' 53/*"]'
   stop
 }
 
