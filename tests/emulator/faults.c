@@ -64,6 +64,7 @@ static const char *parse_fault(const cJSON *json, struct fault *ret)
 		return "\"status\" must be 200..599";
 	fault.status = cJSON_IsNumber(status) ? (unsigned)status->valueint : 502;
 	fault.retry_after_s = cJSON_IsNumber(retry) ? retry->valueint : -1;
+	fault.details = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "details"));
 	snprintf(fault.code, sizeof(fault.code), "%s", code ? code : "");
 	*ret = fault;
 	return NULL;

@@ -35,6 +35,7 @@ struct fault {
 	enum fault_kind kind;
 	unsigned status;
 	int retry_after_s; /* < 0: no header */
+	bool details;      /* the error body has all that one may have */
 	char code[64];     /* of the error body; "": the usual one for the status */
 };
 

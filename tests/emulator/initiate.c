@@ -93,8 +93,9 @@ static int read_ask(const cJSON *port, int64_t now, const char *client, struct a
 	struct ask ask = {0};
 	int r;
 
-	if (!cJSON_IsNumber(number) || number->valuedouble != number->valueint)
-		return refuse_input(refusal, "A port needs a 'number'.");
+	if (!cJSON_IsNumber(number) || number->valuedouble != number->valueint || number->valueint < 0 ||
+	    number->valueint > 65535)
+		return refuse_input(refusal, "A port needs a 'number' of 0 to 65535.");
 	ask.number = number->valueint;
 	r = read_end(port, now, &ask.end, refusal);
 	if (r == 0)

@@ -44,20 +44,48 @@ static const char *arm_code(unsigned status)
 	}
 }
 
+static const char *arm_message(unsigned status)
+{
+	switch (status) {
+	case 403:
+		return "The client 'emulated' with object id '00000000-0000-0000-0000-000000000000' does not have "
+		       "authorization to perform action 'Microsoft.Security/locations/jitNetworkAccessPolicies/read' "
+		       "or the scope is invalid. If access was recently granted, please refresh your credentials.";
+	case 429:
+		return "The request is being throttled, as asked for.";
+	default:
+		return "Fault, as asked for.";
+	}
+}
+
+/* All that an error of the resource manager may have. */
+static void add_details(struct answer *answer)
+{
+	cJSON *body = must(cJSON_Parse(answer->body)), *error = cJSON_GetObjectItemCaseSensitive(body, "error");
+	cJSON *details = cJSON_AddArrayToObject(error, "details"), *detail = cJSON_CreateObject();
+	cJSON *infos = cJSON_AddArrayToObject(error, "additionalInfo"), *info = cJSON_CreateObject();
+
+	cJSON_AddStringToObject(error, "target", "jitNetworkAccessPolicies");
+	cJSON_AddItemToArray(details, detail);
+	cJSON_AddStringToObject(detail, "code", "Detail");
+	cJSON_AddStringToObject(detail, "message", "The error behind the error.");
+	cJSON_AddItemToArray(infos, info);
+	cJSON_AddStringToObject(info, "type", "PolicyViolation");
+	cJSON_AddStringToObject(cJSON_AddObjectToObject(info, "info"), "policyDefinitionName", "emulated");
+	answer_json(answer, answer->status, body);
+}
+
 static void replace_with_status(const struct fault *fault, enum operation op, struct answer *answer)
 {
-	cJSON *body;
+	const char *usual = fault->status >= 500 ? "unknown" : "invalid_request";
 
 	if (operation_is_arm(op)) {
-		answer_arm_error(answer, fault->status, fault->code[0] ? fault->code : arm_code(fault->status),
-				 "Fault %u, as asked for.", fault->status);
+		answer_arm_error(answer, fault->status, fault->code[0] ? fault->code : arm_code(fault->status), "%s",
+				 arm_message(fault->status));
+		if (fault->details)
+			add_details(answer);
 	} else {
-		const char *usual = fault->status >= 500 ? "unknown" : "invalid_request";
-
-		body = cJSON_CreateObject();
-		cJSON_AddStringToObject(body, "error", fault->code[0] ? fault->code : usual);
-		cJSON_AddStringToObject(body, "error_description", "Fault, as asked for.");
-		answer_json(answer, fault->status, body);
+		token_answer_error(answer, fault->status, fault->code[0] ? fault->code : usual, "Fault, as asked for.");
 	}
 	if (fault->retry_after_s >= 0)
 		answer_header(answer, "Retry-After", "%d", fault->retry_after_s);

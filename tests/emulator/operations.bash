@@ -52,6 +52,9 @@ refusals() {
     call "$1" "$2" ${3+"$3"}
     observe "$op" "$kind" "refused with $kind"
   done
+  control POST fault '{"on":"arm","kind":"status","status":409,"details":true,"count":1}'
+  call "$1" "$2" ${3+"$3"}
+  observe "$op" 409 "refused with all that a refusal may have"
 }
 
 exercise_list() { # OPERATION PATH
@@ -128,6 +131,8 @@ exercise_initiate() {
   observe initiate 400 "no end"
   call POST "$path" "$(access 23 '"duration":"PT10M"')"
   observe initiate 400 "no such port"
+  call POST "$path" "$(access 65536 '"duration":"PT10M"')"
+  observe initiate 400 "no port at all"
   call POST "$group/$in_region/nobody/initiate" "$(access 22 '"duration":"PT10M"')"
   observe initiate 404 "an unknown policy"
   refusals initiate POST "$path" "$(access 22 '"duration":"PT10M"')"

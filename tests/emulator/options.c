@@ -146,8 +146,10 @@ static int take_option(int option, const char *value, struct options *options)
 	case PROTECT:
 		return take_protect(value, options);
 	case IDENTITY:
-		if (!identities_add(&options->identities, value))
-			return usage_error("--identity needs system, or client_id=ID,object_id=ID,msi_res_id=ID");
+		if (strcmp(value, "none") == 0)
+			options->no_identity = true;
+		else if (!identities_add(&options->identities, value))
+			return usage_error("--identity needs none, system, or client_id=ID,object_id=ID,msi_res_id=ID");
 		return 0;
 	default:
 		return usage_error("unknown option or missing value");
@@ -170,7 +172,7 @@ int options_parse(int argc, char **argv, struct options *ret)
 	}
 	if (optind != argc)
 		return usage_error("there are no arguments besides options");
-	if (!options.identities.n)
+	if (!options.identities.n && !options.no_identity)
 		identities_add(&options.identities, "system");
 	*ret = options;
 	return 0;

@@ -31,6 +31,7 @@ struct options {
 	const char *vm, *location, *environment;
 	const char *policy_file;
 	struct identities identities;
+	bool no_identity; /* not even the one that is there unless others are named */
 	struct {
 		int number;
 		const char *protocol;

@@ -70,6 +70,7 @@ test_targets() {
   control POST fault '{"on":"list_wide","kind":"status","status":403}'
   call GET "$wide"
   check "the list without a location can be forbidden" is_error 403 AuthorizationFailed
+  check "which names the action" says Microsoft.Security/locations/jitNetworkAccessPolicies/read
   call GET "$policies"
   check "while the one with a location is allowed" test "$status" = 200
   control DELETE fault

@@ -149,6 +149,10 @@ test_identities() {
   start --identity client_id=c1 --identity client_id=c2 --identity system
   token_of ''
   check "nor does the system's beside others" test "$status" = 200
+  stop
+  start --identity none
+  token_of ''
+  check "no identity at all" is 400 '.error == "invalid_request"'
   "$emulator" --identity name=x >"$work/body" 2>&1
   rc=$?
   check "an id of another kind is a usage error" test "$rc" = 2
