@@ -122,7 +122,7 @@ test_limits() {
   check "a bucket fills again" test "$status" = 200
   check "and says what is left" test "$(header x-ms-ratelimit-remaining-subscription-reads)" -le 5
   control POST reset
-  call GET "${sub%?}/$security/jitNetworkAccessPolicies"
+  call GET "${sub}0/$security/jitNetworkAccessPolicies"
   check "a subscription id that is none: refused" is_error 400 InvalidSubscriptionId
 }
 
