@@ -23,6 +23,7 @@ static const char *const kinds[] = {
 	[FAULT_TRUNCATED] = "truncated",
 	[FAULT_WRONG_LENGTH] = "wrong-length",
 	[FAULT_SLOW] = "slow",
+	[FAULT_SKEW] = "skew",
 	[FAULT_DUP_KEYS] = "dup-keys",
 };
 _Static_assert(ARRAY_SIZE(kinds) == _FAULT_MAX, "every kind needs a name");
@@ -50,6 +51,7 @@ static const char *parse_fault(const cJSON *json, struct fault *ret)
 {
 	const cJSON *status = cJSON_GetObjectItemCaseSensitive(json, "status");
 	const cJSON *retry = cJSON_GetObjectItemCaseSensitive(json, "retry_after");
+	const cJSON *skew = cJSON_GetObjectItemCaseSensitive(json, "seconds");
 	const char *code = json_string(json, "code"), *why;
 	struct fault fault = {.kind = kind_from_name(json_string(json, "kind")), .retry_after_s = -1};
 
@@ -60,10 +62,13 @@ static const char *parse_fault(const cJSON *json, struct fault *ret)
 		return "unknown \"kind\"";
 	if (fault.kind == FAULT_STATUS && !cJSON_IsNumber(status))
 		return "kind status needs a \"status\"";
+	if (fault.kind == FAULT_SKEW && !cJSON_IsNumber(skew))
+		return "kind skew needs \"seconds\"";
 	if (cJSON_IsNumber(status) && (status->valueint < 200 || status->valueint > 599))
 		return "\"status\" must be 200..599";
 	fault.status = cJSON_IsNumber(status) ? (unsigned)status->valueint : 502;
 	fault.retry_after_s = cJSON_IsNumber(retry) ? retry->valueint : -1;
+	fault.skew_s = cJSON_IsNumber(skew) ? skew->valueint : 0;
 	fault.details = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "details"));
 	snprintf(fault.code, sizeof(fault.code), "%s", code ? code : "");
 	*ret = fault;

@@ -26,6 +26,7 @@ enum fault_kind {
 	FAULT_TRUNCATED,    /* the right answer, cut before its Content-Length */
 	FAULT_WRONG_LENGTH, /* half of the right answer, under a Content-Length that agrees with the half */
 	FAULT_SLOW,         /* the right answer, a byte per second */
+	FAULT_SKEW,         /* the right answer, its Date so many seconds off */
 	FAULT_DUP_KEYS,     /* the right answer with members given twice */
 	_FAULT_MAX,
 };
@@ -35,8 +36,9 @@ struct fault {
 	enum fault_kind kind;
 	unsigned status;
 	int retry_after_s; /* < 0: no header */
-	bool details;      /* the error body has all that one may have */
-	char code[64];     /* of the error body; "": the usual one for the status */
+	int skew_s;
+	bool details;  /* the error body has all that one may have */
+	char code[64]; /* of the error body; "": the usual one for the status */
 };
 
 #define FAULTS_MAX 16

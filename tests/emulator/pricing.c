@@ -11,7 +11,22 @@
 
 #define PLAN_NAME "VirtualMachines"
 
-static cJSON *render(const struct emulator *em, const char *subscription)
+/* Members that the newest version has, and those before it have not. */
+static void add_new_members(const struct emulator *em, cJSON *properties)
+{
+	cJSON *extensions, *extension = cJSON_CreateObject();
+
+	cJSON_AddStringToObject(properties, "enablementTime", "2026-01-05T12:42:42.1921106Z");
+	cJSON_AddStringToObject(properties, "enforce", "False");
+	cJSON_AddStringToObject(properties, "resourcesCoverageStatus",
+				em->plan.standard ? "FullyCovered" : "NotCovered");
+	extensions = cJSON_AddArrayToObject(properties, "extensions");
+	cJSON_AddItemToArray(extensions, extension);
+	cJSON_AddStringToObject(extension, "name", "AgentlessVmScanning");
+	cJSON_AddStringToObject(extension, "isEnabled", em->plan.standard ? "True" : "False");
+}
+
+static cJSON *render(const struct emulator *em, const struct request *req, const char *subscription)
 {
 	cJSON *body = cJSON_CreateObject(), *properties;
 	_cleanup_free_ char *id =
@@ -25,6 +40,8 @@ static cJSON *render(const struct emulator *em, const char *subscription)
 		cJSON_AddStringToObject(properties, "subPlan", em->plan.p1 ? "P1" : "P2");
 	cJSON_AddStringToObject(properties, "pricingTier", em->plan.standard ? "Standard" : "Free");
 	cJSON_AddStringToObject(properties, "freeTrialRemainingTime", "PT0S");
+	if (strcmp(request_query(req, "api-version"), "2024-01-01") == 0)
+		add_new_members(em, properties);
 	return body;
 }
 
@@ -40,7 +57,7 @@ static void put_plan(struct emulator *em, const struct request *req, const char 
 	}
 	em->plan.standard = strcasecmp(tier, "Standard") == 0;
 	em->plan.p1 = sub_plan && strcasecmp(sub_plan, "P1") == 0;
-	answer_json(answer, 200, render(em, subscription));
+	answer_json(answer, 200, render(em, req, subscription));
 }
 
 void pricing_answer(struct emulator *em, const struct request *req, const struct route *route, struct answer *answer)
@@ -48,7 +65,7 @@ void pricing_answer(struct emulator *em, const struct request *req, const struct
 	if (strcasecmp(route->scope.name, PLAN_NAME) != 0)
 		answer_arm_error(answer, 404, "ResourceNotFound", "There is no plan '%s'.", route->scope.name);
 	else if (strcmp(req->method, "GET") == 0)
-		answer_json(answer, 200, render(em, route->scope.subscription));
+		answer_json(answer, 200, render(em, req, route->scope.subscription));
 	else if (strcmp(req->method, "PUT") == 0)
 		put_plan(em, req, route->scope.subscription, answer);
 	else

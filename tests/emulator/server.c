@@ -31,11 +31,11 @@ int64_t emulator_now(const struct emulator *em)
 
 /* ---------------------------------------------------------------- answering */
 
-static void add_date(const struct emulator *em, struct answer *answer)
+static void add_date(const struct emulator *em, int skew_s, struct answer *answer)
 {
 	char date[HTTP_DATE_MAX];
 
-	http_date(emulator_now(em), date);
+	http_date(emulator_now(em) + skew_s * TICKS_PER_S, date);
 	answer_header(answer, "Date", "%s", date);
 }
 
@@ -115,7 +115,7 @@ static enum MHD_Result serve(struct listener *l, const struct request *req)
 		if (l->is_arm)
 			transfer = l->em->transfer;
 	}
-	add_date(l->em, &answer);
+	add_date(l->em, fault.skew_s, &answer);
 	if (answer.type)
 		answer_header(&answer, "Content-Type", "%s", answer.type);
 	pthread_mutex_unlock(&l->em->lock);

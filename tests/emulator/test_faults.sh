@@ -36,6 +36,10 @@ test_faults() {
   check "fault truncated: the end comes before the length" test "$rc" = 18
   fault wrong-length
   check "fault wrong-length: whole for HTTP, half for JSON" half_json
+  fault skew '"seconds":-600'
+  check "fault skew: the date is wrong, the answer right" test "$status $(($(date +%s) - $(date -d "$(header Date)" +%s) > 590))" = '200 1'
+  call GET "$policies"
+  check "and right again" test $(($(date +%s) - $(date -d "$(header Date)" +%s) < 60)) = 1
   fault dup-keys
   check "fault dup-keys" duplicated
 

@@ -52,6 +52,15 @@ test_checker() {
   finds "a status that is none" '.properties.requests[0].virtualMachines[0].ports[0].status = "Open"'
 }
 
+test_kept() {
+  local put
+  control POST reset
+  put=$(full_policy)
+  call PUT "$group/$in_region/default" "$put"
+  call GET "$group/$in_region/default"
+  check "all that was put is there" is 200 ".properties | {virtualMachines, requests} == ($put | .properties)"
+}
+
 # SHAPE DEFINITION: do both name the same members, and require the same? What our answers always have may be optional there.
 same_members() {
   jq -nre --slurpfile book "$book" --slurpfile swagger "$description" --slurpfile common "$common" --arg shape "$1" --arg name "$2" '
@@ -79,7 +88,7 @@ test_against_published() {
 }
 
 start --imds 0
-run_tests checker against_published
+run_tests checker kept against_published
 for name in "${operations[@]}"; do "exercise_$name"; done
 stop
 end_tests
