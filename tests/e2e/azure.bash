@@ -88,7 +88,8 @@ lost() {
   like "$1: the log says it, and what becomes of the grants" "$2.*goes on to its own end" \
     "$(log_since azure "$azure_mark")"
   nothing_moved "$1"
-  is "$1: the last good answer is the one before" "$last_good_seen" "$(feed_field last_good)"
+  is "$1: the last good answer is the one before, and fresh" "$last_good_seen fresh" \
+    "$(feed_field last_good) $(feed_field state)"
   check "$1: what was requested meanwhile is not in force" silent_for "$newcomer" 22
 }
 

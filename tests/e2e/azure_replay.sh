@@ -88,13 +88,15 @@ as_list() {
     elif $how == "request" then .body = {value: [.body | around]} | .status = 200 else . end'
 }
 
-# serve_as HOW ANSWER: the emulator gives it from now on, for the machine that it names.
+# serve_as HOW ANSWER: the emulator gives it from now on, for the machine that it names, to lists or what $on says.
 serve_as() {
-  local how=${1#no } on=list vm
-  [[ $how =~ ^(compute|token)$ ]] && on=$how
+  local how=${1#no } on=${on-list} vm
+  if [[ $how =~ ^(compute|token)$ ]]; then # the sample's subscription and token are no real ones
+    on=$how
+    control answer '{"on":"list","unchecked":true,"body":{"value":[]}}'
+  fi
   vm=$(jq -r '[.body | .. | objects | select(has("ports")) | .id][0] // "'"$emulator_vm"'"' <<<"$2")
   control vm "$(jq -nc --arg id "$vm" '{id: $id}')"
-  [[ $how == token ]] && control answer '{"on":"list","unchecked":true,"body":{"value":[]}}'
   control answer "$(jq -c --arg on "$on" '{on: $on, status, headers, body} | if .body then . else del(.body) end' <<<"$2")"
 }
 
@@ -122,6 +124,16 @@ comes_out() {
   is "$1: nothing is refused, and no word on stderr" "[]" "$(jq -c .refused "$tmp/once.json")$(<"$tmp/once.err")"
 }
 
+# by_its_id NAME PORTS GRANTS ANSWER: the policy of a list again, as azure.policies asks for it; the group has none.
+by_its_id() {
+  conf_azure[policies]="{\"$(jq -r '.body.value[0].id' <<<"$4")\"}"
+  write_conf
+  on="get" comes_out "$1, asked for by its id" policy "$2" "$3" "$(jq -c '.body |= .value[0]' <<<"$4")"
+  emulator_do DELETE answer >/dev/null
+  unset "conf_azure[policies]"
+  write_conf
+}
+
 # fails_with NAME HOW PATTERN ANSWER
 fails_with() {
   serve_as "$2" "$4"
@@ -145,6 +157,10 @@ replay() {
     request)
       comes_out "$1, as it was answered" "$how" "$ports" "" "$answer"
       comes_out "$1, some seconds later" "$how" "$ports" "$grants" "${answer//\"Initiating\"/\"Initiated\"}"
+      ;;
+    policy)
+      comes_out "$1" "$how" "$ports" "$grants" "$answer"
+      by_its_id "$1" "$ports" "$grants" "$answer"
       ;;
     *) comes_out "$1" "$how" "$ports" "$grants" "$answer" ;;
   esac
