@@ -104,6 +104,10 @@ no_list "a NUL in a text" "NUL|U\\+0000|null|control" "${page/default\"/default\
 no_list "a nextLink that is a number" "nextLink is not a text" "$(with '.nextLink = 1')"
 no_list "a nextLink to another port" "another address" "$(with '.nextLink = "https://127.0.0.1:1/list"')"
 no_list "a nextLink without TLS" "another address" "$(with ".nextLink = \"${once_arm/https/http}/list\"")"
+asked_there() { in_srv curl -fsS "$once_imds/emulator/stats" | jq .imds_other; }
+before=$(asked_there)
+no_list "a nextLink to a server that answers" "another address" "$(with ".nextLink = \"$once_imds/metadata/list\"")"
+is "a nextLink to a server that answers: it is not asked" "$before" "$(asked_there)"
 no_list "a nextLink to another host" "another address" "$(with '.nextLink = "https://example.net/list"')"
 
 request=".value[0].properties.requests[0].virtualMachines[0].ports[0]"
