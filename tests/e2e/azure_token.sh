@@ -282,6 +282,7 @@ is "R12: a proxy is configured: asked for the resource manager, once" "1 CONNECT
   "$(requests_to named) $(sed -n 's/^< \(CONNECT [^ ]*\) HTTP.*/\1/p' "$tmp/named.log")"
 fails "it does not see the token" grep -qi authorization "$tmp/named.log"
 fails "nor what is asked" grep -qi -e jitNetwork -e x-ms-client "$tmp/named.log"
+within "the proxy's own date is not taken for Azure's" -2 "$(jq .clock_offset_s "$tmp/once.out")" 2
 is "the environment's is not used" 0 "$(requests_to hostile)"
 no_proxy='*' NO_PROXY='*' azure_once
 is "nor is its word for none" 2 "$(requests_to named)"
