@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * CORE. JSON of IMDS and ARM. Members are read through json_member.c, which keeps cJSON's traps away. Judges no value
+ * CORE. See azure_json.h. Members are read through json_member.c, which keeps cJSON's traps away. Judges no value
  * and keeps nothing.
  */
 #include "azure_json.h"
@@ -403,51 +403,6 @@ int azure_json_policy(const char *bytes, size_t len, const char *vm_id, struct a
 	if (!r)
 		r = add_policy(tree, vm_id, &one, err);
 	return r ? r : merge_listing(listing, &one);
-}
-
-/* ---------------------------------------------------------------- IMDS */
-
-void azure_compute_free(struct azure_compute *compute)
-{
-	free(compute->resource_id);
-	free(compute->environment);
-	free(compute->location);
-	*compute = (struct azure_compute){0};
-}
-
-static int copy_or_empty(const cJSON *object, const char *key, const char *why, char **ret, struct parse_error *err)
-{
-	int r = json_member_copy(object, key, false, why, ret, err);
-
-	if (!r && !*ret && !(*ret = strdup("")))
-		return -ENOMEM;
-	return r;
-}
-
-int azure_json_compute(const char *bytes, size_t len, struct azure_compute *ret, struct parse_error *err)
-{
-	_cleanup_json_ cJSON *tree = NULL;
-	_cleanup_azure_compute_ struct azure_compute compute = {0};
-	int r = json_parse(bytes, len, &tree, err);
-
-	if (r)
-		return r;
-	if (json_expect_object(tree, "the instance data are not an object", err))
-		return -EINVAL;
-	r = json_member_copy(tree, "resourceId", true, "resourceId is not a text", &compute.resource_id, err);
-	if (r)
-		return r;
-	if (!*compute.resource_id)
-		return parse_fail(err, 0, "resourceId is empty");
-	r = copy_or_empty(tree, "azEnvironment", "azEnvironment is not a text", &compute.environment, err);
-	if (!r)
-		r = copy_or_empty(tree, "location", "location is not a text", &compute.location, err);
-	if (r)
-		return r;
-	ret->resource_id = TAKE_PTR(compute.resource_id);
-	ret->environment = TAKE_PTR(compute.environment);
-	ret->location = TAKE_PTR(compute.location);
-	return 0;
 }
 
 /* ---------------------------------------------------------------- errors */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * CORE. Answers of IMDS and ARM: bytes -> plain C. Types and shape are checked here;
+ * CORE. Answers of ARM, and errors of IMDS too: bytes -> plain C. Types and shape are checked here;
  * what a value means (dates, addresses, status) is judged in azure_jit. Bytes are hostile: nothing here allocates more
  * than a fixed multiple of the input.
  *
@@ -69,17 +69,6 @@ int azure_json_policy(const char *bytes, size_t len, const char *vm_id, struct a
 void azure_policy_free(struct azure_policy *policy);
 void azure_listing_free(struct azure_listing *listing);
 #define _cleanup_azure_listing_ CLEANUP(azure_listing_free)
-
-/* IMDS compute: who this VM is. */
-struct azure_compute {
-	char *resource_id; /* never "" */
-	char *environment; /* azEnvironment; "" when not said */
-	char *location;    /* the region, "westeurope"; "" when not said */
-};
-
-int azure_json_compute(const char *bytes, size_t len, struct azure_compute *ret, struct parse_error *err);
-void azure_compute_free(struct azure_compute *compute);
-#define _cleanup_azure_compute_ CLEANUP(azure_compute_free)
 
 /* ARM {"error":{"code","message"}} or IMDS {"error","error_description"}; for people, cut to fit, not escaped. */
 struct azure_error {

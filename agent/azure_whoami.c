@@ -6,8 +6,8 @@
 
 #include <errno.h>
 
+#include "azure_compute.h"
 #include "azure_http.h"
-#include "azure_json.h"
 
 /* Whether the addresses of this cloud are known; else say what to do. */
 static int check_cloud(struct azure_asker *asker, const char *name, struct azure_answer *answer)
@@ -71,7 +71,7 @@ static int ask_imds(struct azure_asker *asker, struct azure_answer *answer)
 		return r;
 	if (response.status != 200)
 		return azure_ask_blame_status(answer, &q, &response);
-	r = azure_json_compute(response.body, response.len, &compute, &err);
+	r = azure_compute_parse(response.body, response.len, &compute, &err);
 	if (r)
 		return azure_ask_blame_body(answer, &q, r, &err);
 	return learn(asker, &compute, &q, answer);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "azure_compute.h"
 #include "azure_json.h"
 #include "azure_token.h"
 #include "azure_url.h"
@@ -18,7 +19,7 @@ static void check_compute(const char *bytes, size_t len)
 	int r;
 
 	FILL(compute);
-	r = azure_json_compute(bytes, len, &compute, &err);
+	r = azure_compute_parse(bytes, len, &compute, &err);
 	if (r < 0) {
 		HOLDS(r == -EINVAL && IS_FILLED(compute) && IS_REFUSAL(err, len));
 		return;
@@ -76,7 +77,7 @@ static void check_prefixes(const uint8_t *data, size_t size)
 		char *half = fuzz_text(data, cut);
 		bool ended = cut && half[strspn(half, " \t\r\n")] == '{' && strchr("} \t\r\n", half[cut - 1]);
 
-		HOLDS(azure_json_compute(half, cut, &compute, NULL) < 0 || ended);
+		HOLDS(azure_compute_parse(half, cut, &compute, NULL) < 0 || ended);
 		azure_compute_free(&compute);
 		free(half);
 	}

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "azure_fixture.h"
+#include "azure_compute.h"
 #include "azure_json.h"
 
 #define VM "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/vm"
@@ -486,13 +487,13 @@ static void compute_says_who_the_vm_is(void **state)
 
 	(void)state;
 	assert_non_null(json);
-	assert_int_equal(azure_json_compute(json, len, &compute, NULL), 0);
+	assert_int_equal(azure_compute_parse(json, len, &compute, NULL), 0);
 	assert_string_equal(compute.resource_id, FIXTURE_VM);
 	assert_string_equal(compute.environment, "AZUREPUBLICCLOUD");
 	assert_string_equal(compute.location, "westeurope");
 	azure_compute_free(&compute);
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
-		assert_int_equal(azure_json_compute(bad[i], strlen(bad[i]), &compute, NULL), -22);
+		assert_int_equal(azure_compute_parse(bad[i], strlen(bad[i]), &compute, NULL), -22);
 	free(json);
 }
 

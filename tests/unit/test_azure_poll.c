@@ -378,6 +378,16 @@ static void a_token_is_renewed_once_in_a_poll(void **state)
 	assert_int_equal(poll_at(&asker, 300, &answer), -EREMOTEIO);
 	assert_int_equal(answer.status, 401);
 	assert_int_equal(answer.n_reads, 3);
+
+	/* The first list has had the second try of this poll. */
+	service.oldest_token = ++service.token;
+	service.main_revokes = false;
+	assert_int_equal(poll_at(&asker, 360, &answer), 0);
+	service.oldest_token = ++service.token;
+	service.main_revokes = true;
+	assert_int_equal(poll_at(&asker, 420, &answer), -EREMOTEIO);
+	assert_int_equal(answer.status, 401);
+	assert_int_equal(answer.n_reads, 3);
 }
 
 static void one_source_that_fails_fails_the_poll(void **state)
