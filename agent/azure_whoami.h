@@ -12,8 +12,9 @@
 #define AZURE_IDENTITY_S 3600
 
 /*
- * The beginning of a poll. Fill asker->vm, cloud and plan, asking IMDS when the hour is over; asker->vm_fresh says whether it was asked. When it
- * does not answer, what is remembered goes on, if there is anything. 0, or -errno with answer->why.
+ * The beginning of a poll. Fill asker->vm, cloud and plan, asking IMDS when the hour is over; asker->vm_fresh says
+ * whether it was asked. When it does not answer, what is remembered goes on, if there is anything. 0, or -errno with
+ * answer->why.
  */
 int azure_whoami(struct azure_asker *asker, struct boot_time now, struct azure_answer *answer);
 
