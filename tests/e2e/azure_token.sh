@@ -291,4 +291,29 @@ azure_once
 is "the proxy is away: fails" 1 $?
 like "and no other way is tried" 'cannot list JIT policies' "$(<"$tmp/once.err")"
 is "not even the environment's" 0 "$(requests_to hostile)"
+unset http_proxy https_proxy HTTPS_PROXY ALL_PROXY all_proxy no_proxy NO_PROXY 'conf_azure[proxy]'
+
+# ---------------------------------------------------------------- 6. a machine with two identities and none of its own
+
+stop emulator
+mv "$tmp/emulator.log" "$tmp/emulator-before.log"
+one=$vm_id-one two=$vm_id-two
+emulator_options=(--identity "client_id=c-1,object_id=o-1,msi_res_id=$one" --identity "client_id=c-2,object_id=o-2,msi_res_id=$two")
+start emulator "$ns_srv" "$build/emulator" --tls-dir "$tmp/tls" --imds "${imds##*:}" --arm "${arm##*:}" "${emulator_options[@]}"
+wait_for 15 grep -q 'emulator: ready' "$tmp/emulator.log" || die "the emulator does not get ready again"
+write_conf
+azure_once
+is "two identities, none named: fails" 1 $?
+like "two identities, none named: says what to do" 'cannot get a token.*name the right one in azure.identity' \
+  "$(<"$tmp/once.err")"
+for identity in client_id=c-2 object_id=o-1 "resource_id=$two" "resource_id=${one^^}"; do
+  conf_azure[identity]="\"$identity\""
+  write_conf
+  azure_once
+  is "two identities, $identity: an answer" 0 $?
+done
+conf_azure[identity]='"client_id=c-3"'
+write_conf
+azure_once
+is "an identity that it has not: fails" 1 $?
 finish
