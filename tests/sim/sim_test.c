@@ -3,6 +3,7 @@
  * The enforcer with a clock, a data path and a feed of the test's own: rules that take hours or a broken machine to
  * see in life, in milliseconds. Each test starts a fresh world.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -490,6 +491,41 @@ static void freshness_counts_from_when_the_feed_learned_it(void **state)
 	assert_int_equal(enforcer_take_snapshot(&w.e, &s), 0);
 	assert_int_equal(w.e.fresh_until.ns, START_BOOT + 600 * NS_PER_S);
 	assert_int_equal(w.gate.state.last_sync_boot_ns, START_BOOT);
+}
+
+/* Kept like the grants: over trouble and over a snapshot that does not fit, until the next good answer. */
+static void what_is_refused_and_the_clock_are_those_of_the_last_good_answer(void **state)
+{
+	const struct refused_texts texts = {"source not understood", "Internet", "", "ann", "p"};
+	struct snapshot s = {.fresh_for_s = 600, .taken.ns = START_WALL, .clock_known = true, .clock_offset_s = -431};
+	struct snapshot many = {0}, clean = {.fresh_for_s = 600, .taken.ns = START_WALL};
+
+	(void)state;
+	w.conf.max_grants = 16;
+	enforcer_start(&w.e, NULL);
+	assert_int_equal(w.gate.state.clock_known, 0);
+	assert_int_equal(refused_add(&s.refused, 22, &texts), 0);
+	assert_int_equal(enforcer_take_snapshot(&w.e, &s), 0);
+	assert_null(s.refused.items); /* moved in */
+	enforcer_take_trouble(&w.e, w.clock.wall, "cannot");
+	for (int i = 0; i < 40; i++) {
+		char from[32];
+
+		snprintf(from, sizeof(from), "10.0.0.%d", i + 1);
+		add_grant(&many, from, 22, HOUR);
+	}
+	add_port(&many, 22);
+	assert_int_equal(enforcer_take_snapshot(&w.e, &many), -ENOSPC);
+	snapshot_free(&many);
+	enforcer_tick(&w.e);
+	assert_int_equal(w.e.current.refused.n, 1);
+	assert_string_equal(w.e.current.refused.items[0].source, "Internet");
+	assert_int_equal(w.e.current.clock_offset_s, -431);
+	assert_int_equal(w.gate.state.clock_known, 1);
+	assert_int_equal(w.gate.state.clock_offset_s, -431);
+	assert_int_equal(enforcer_take_snapshot(&w.e, &clean), 0);
+	assert_int_equal(w.e.current.refused.n, 0);
+	assert_int_equal(w.gate.state.clock_known, 0);
 }
 
 static void a_good_answer_clears_trouble_and_a_refused_snapshot_is_trouble(void **state)
@@ -1291,6 +1327,7 @@ int main(void)
 		world_test(ends_close_together_are_few_rounds_of_work),
 		world_test(the_end_of_time_is_no_trap),
 		world_test(freshness_counts_from_when_the_feed_learned_it),
+		world_test(what_is_refused_and_the_clock_are_those_of_the_last_good_answer),
 		world_test(a_good_answer_clears_trouble_and_a_refused_snapshot_is_trouble),
 		world_test(a_source_that_knocks_in_a_loop_is_told_of_once_a_second),
 		world_test(another_source_does_not_wait_for_the_first),
