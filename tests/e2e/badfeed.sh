@@ -33,6 +33,8 @@ broken "too long" long "size"
 broken "wrong size in the header" size "size"
 broken "another protocol version" protocol "version"
 broken "port 70000" port "port"
+check "a feed of before an upgrade hears of which version jitgated is" feed no-snapshot fault=hello-protocol ask=3s
+check "and then jitgated hangs up" feed no-snapshot fault=hello-protocol expect=closed
 broken "port 0" port-zero "port"
 broken "counts that do not match" count "announced"
 broken "no HELLO" no-hello "HELLO"

@@ -364,6 +364,8 @@ int probe_feed(int argc, char **argv)
 	feed.fd = probe_unix_connect(argv[1], SOCK_SEQPACKET);
 	probe_stop_on_signals();
 	feed_encode_hello(&hello, feed.name);
+	if (has_fault(&feed, "hello-protocol"))
+		hello.header.protocol = FEED_PROTOCOL - 1;
 	if (!has_fault(&feed, "no-hello"))
 		send_message(&feed, &hello, sizeof(hello));
 	if (!feed.no_snapshot)

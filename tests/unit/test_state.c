@@ -145,6 +145,26 @@ static void what_was_written_comes_back(void **state)
 	}
 }
 
+/* Those are the feed's to say anew: after a reboot another clock is there. */
+static void what_is_refused_and_the_clock_are_not_kept(void **state)
+{
+	const struct refused_texts texts = {"no", "Internet", "", "ann", "p"};
+	_cleanup_snapshot_ struct snapshot snapshot = make_snapshot(2, 3), back = {0};
+	_cleanup_file_ struct file before = encode(&snapshot);
+
+	(void)state;
+	snapshot.clock_known = true;
+	snapshot.clock_offset_s = 431;
+	snapshot.refused.more = 5;
+	assert_int_equal(refused_add(&snapshot.refused, 22, &texts), 0);
+	_cleanup_file_ struct file file = encode(&snapshot);
+	assert_int_equal(file.len, before.len);
+	assert_memory_equal(file.bytes, before.bytes, file.len);
+	assert_int_equal(decode(file.bytes, file.len, &back, NULL), 0);
+	assert_false(back.clock_known);
+	assert_int_equal(back.refused.n + back.refused.more, 0);
+}
+
 /* Whether a grant is over is the caller's question: it has the clock. */
 static void grant_past_its_end_is_read_all_the_same(void **state)
 {
@@ -343,6 +363,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_was_written_comes_back),
+		cmocka_unit_test(what_is_refused_and_the_clock_are_not_kept),
 		cmocka_unit_test(grant_past_its_end_is_read_all_the_same),
 		cmocka_unit_test(file_cut_short_anywhere_is_truncated),
 		cmocka_unit_test(any_flipped_bit_is_seen),
