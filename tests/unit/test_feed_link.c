@@ -87,16 +87,18 @@ static void last_word_of_a_closed_link_is_heard(void **state)
 		     {FEED_PROTOCOL, true, false}};
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(cases); i++) {
+		const bool tries = i % 2; /* whether a call of ours fails before, which takes the error away */
 		struct pair p = connect_pair();
 		const struct snapshot snapshot = {.fresh_for_s = 60};
 
-		if (cases[i].unread)
+		if (cases[i / 2].unread)
 			assert_int_equal(feed_link_send_snapshot(p.feed, &snapshot, -1), 0);
-		send_ask(p.jitgated, cases[i].protocol);
+		send_ask(p.jitgated, cases[i / 2].protocol);
 		close(p.jitgated);
-		assert_true(feed_link_send_trouble(p.feed, (struct wall_time){1}, "x", -1) < 0);
-		assert_int_equal(feed_link_is_foreign(p.feed), cases[i].foreign);
+		if (tries)
+			assert_true(feed_link_send_trouble(p.feed, (struct wall_time){1}, "x", -1) < 0);
+		assert_int_equal(feed_link_is_foreign(p.feed), cases[i / 2].foreign);
 		close(p.feed);
 	}
 }
