@@ -85,7 +85,28 @@ like "and --once has both clocks and reasons" "^0 true$" "$(in_srv timeout 60 "$
   -c "$tmp/jitgate.conf" --once | jq -r '"\(.clock_offset_s) \(any(.refused[]; .source == "Internet" and .until != ""))"')"
 is "the log says it once" 1 "$(grep -c 'refused port=22 source="Internet"' "$tmp/azure.log")"
 
-# 4. The list outlives the feed, and is not known without the daemon.
+# 4. Two live requests for one source: the later end counts, and when that one is revoked the other is still there.
+began=$(date +%s)
+rfc3339() { date -u -d "@$((began + $1))" +%Y-%m-%dT%H:%M:%SZ; }
+two_requests() { # STATUS of the longer one
+  emulator_do POST answer "$(jq -nc --arg id "$policy_path" --arg vm "$vm_id" --arg source $cli4 --arg start "$(rfc3339 -5)" \
+    --arg short "$(rfc3339 600)" --arg long "$(rfc3339 1500)" --arg status "$1" '
+    def request($to; $status): {startTimeUtc: $start, requestor: "ann", virtualMachines: [{id: $vm, ports: [{number: 22,
+      endTimeUtc: $to, status: $status, statusReason: "UserRequested", allowedSourceAddressPrefix: $source}]}]};
+    {on: "list", body: {value: [{id: $id, properties: {virtualMachines: [{id: $vm, ports: [{number: 22, protocol: "TCP",
+      maxRequestAccessDuration: "PT3H"}]}], requests: [request($long; $status), request($short; "Initiated")]}}]}}')" \
+    >/dev/null || die "the emulator does not take an answer"
+}
+ends_at() { [[ $(jg list --json | jq -r --arg source "$cli4" '[.[] | select(.source == $source) | .until] | join(" ")') == "$1" ]]; }
+two_requests Initiated
+check "two requests for one source: one grant, with the later end" wait_for 20 ends_at "$(rfc3339 1500)"
+two_requests Revoked
+check "the longer one is revoked: the other is left, with its own end" wait_for 20 ends_at "$(rfc3339 600)"
+check "and the session has not noticed" alive session22
+emulator_do DELETE answer >/dev/null || die "the emulator goes on with its answer"
+check "the emulator's own list again" wait_for 20 is_refused Internet
+
+# 5. The list outlives the feed, and is not known without the daemon.
 stop azure
 check "the feed is gone" wait_for 5 first_line_like "NOT CONNECTED"
 check "what it refused is still shown" is_refused Internet
