@@ -21,7 +21,8 @@
 #define READS_SCARCE 187
 #define READS_KEPT 93 /* below, knocks wait too */
 #define STRETCH_AGAIN_S 60
-#define LIVE_FOLLOWS 4.0 /* the live pace starts to stretch when the idle one has stretched so far */
+#define SCARCE_STRETCH 2.0 /* the machines of the subscription are many, so that a scan of all of them can empty it */
+#define LIVE_FOLLOWS 4.0   /* the live pace starts to stretch when the idle one has stretched so far */
 #define KNOCKS_FOLLOW 8.0
 #define KNOWN_STRETCH_MAX 64.0
 #define GAP_STRETCH_MAX 8.0
@@ -88,7 +89,7 @@ static double stretch_behind(const struct pace *pace, double behind)
 /* Then whoever knocks has to show first that it is patient, which costs a TCP client a second and most scans all. */
 static bool is_scarce(const struct pace *pace)
 {
-	return pace->stretch >= LIVE_FOLLOWS || (pace->remaining >= 0 && pace->remaining < READS_SCARCE);
+	return pace->stretch >= SCARCE_STRETCH || (pace->remaining >= 0 && pace->remaining < READS_SCARCE);
 }
 
 /* Of the gap between reads for somebody new, by what is left alone: it is over as soon as there is more again. */

@@ -26,7 +26,7 @@
  * resource-requests counts them down. All machines of the subscription share them, and see what is left. */
 #define PACE_READS_FULL 750
 #define PACE_STRETCH_MAX 288.0
-#define PACE_IDLE_MAX_S 86400 /* once a day whatever is left, so that a new policy is found */
+#define PACE_IDLE_MAX_S 172800 /* whatever is left, so that a new policy is found */
 
 #define PACE_INITIATING_S 2
 #define PACE_INITIATING_MAX 15 /* polls in a row; a request that stays on its way is then polled like a live one */

@@ -43,7 +43,7 @@ run_machine() {
   begin knock
   serve 22/tcp
   # The request stays Initiating for a second from its arrival: over by the time of its answer, or a second after it.
-  emulator_options=(--latency "$read_ms" --initiate-latency "$delay" --initiate-delay $accept_ms)
+  emulator_options=(--latency "$read_ms" --initiate-latency "$delay" --initiate-delay "$accept_ms")
   start_emulator
   put_policy 22/TCP || exit 1
   # shellcheck disable=SC2034 # for the config
