@@ -39,6 +39,12 @@ static size_t first_of_page(const struct request *req)
 	return skip && text_number(skip, 1000000, &first) == 0 ? (size_t)first : 0;
 }
 
+/* Users report that the lists of a subscription leave out what those of its groups have. */
+static bool is_listed(const struct emulator *em, const struct policy *policy, const struct scope *scope)
+{
+	return policy_matches(policy, scope) && (scope->group || strcasecmp(policy->name, em->quirks.hidden) != 0);
+}
+
 static void answer_list(struct emulator *em, const struct request *req, const struct scope *scope,
 			struct answer *answer)
 {
@@ -46,7 +52,7 @@ static void answer_list(struct emulator *em, const struct request *req, const st
 	cJSON *body = cJSON_CreateObject(), *value = cJSON_AddArrayToObject(body, "value");
 
 	for (size_t i = 0; i < em->store.n; i++) {
-		if (!policy_matches(em->store.policies[i], scope) || seen++ < first)
+		if (!is_listed(em, em->store.policies[i], scope) || seen++ < first)
 			continue;
 		if (em->page_size && shown == em->page_size) {
 			_cleanup_free_ char *next = must_printf("%s%s?api-version=2020-01-01&$skipToken=%zu",

@@ -5,6 +5,7 @@
 #include "quirks.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -30,6 +31,7 @@ const char *quirks_parse(const cJSON *json, struct quirks *ret)
 {
 	const cJSON *digits = cJSON_GetObjectItemCaseSensitive(json, "fraction_digits");
 	const char *ids = json_string(json, "ids"), *word = cJSON_GetStringValue(digits);
+	const char *hidden = json_string(json, "subscription_hides");
 	struct quirks quirks = {.nulls = is_true(json, "nulls"),
 				.unknown = is_true(json, "unknown"),
 				.empty_request_ids = is_true(json, "empty_request_ids")};
@@ -42,6 +44,7 @@ const char *quirks_parse(const cJSON *json, struct quirks *ret)
 	if (digits && !quirks.vary_digits && !(quirks.exact_digits && digits->valueint >= 0 && digits->valueint <= 7))
 		return "\"fraction_digits\" must be 0 to 7 or \"vary\"";
 	quirks.digits = quirks.exact_digits ? digits->valueint : 0;
+	snprintf(quirks.hidden, sizeof(quirks.hidden), "%s", hidden ? hidden : "");
 	*ret = quirks;
 	return NULL;
 }

@@ -25,9 +25,11 @@ struct quirks {
 	bool nulls;             /* members that are not there are null instead */
 	bool unknown;           /* members and a kind that nobody knows */
 	bool empty_request_ids; /* headers */
+	char hidden[64];        /* a policy's name: the lists of the subscription leave it out */
 };
 
-/* {"ids", "fraction_digits", "nulls", "unknown", "empty_request_ids"}: what is missing is as usual. NULL, or why not.
+/* {"ids", "fraction_digits", "nulls", "unknown", "empty_request_ids",
+ * "subscription_hides"}: what is missing is as usual. NULL, or why not.
  */
 const char *quirks_parse(const cJSON *json, struct quirks *ret);
 

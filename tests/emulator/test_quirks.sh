@@ -102,6 +102,16 @@ test_request_ids() {
   check "while the correlation id is there" test -n "$(header x-ms-correlation-request-id)"
 }
 
+test_hidden() {
+  set_up
+  call PUT "$policies/other" "$(policy 22 TCP '*' PT3H)"
+  control POST quirks '{"subscription_hides":"default"}'
+  call GET "$sub/$security/jitNetworkAccessPolicies"
+  check "the subscription's list leaves one out" is 200 '[.value[].name] == ["other"]'
+  call GET "$group/$security/jitNetworkAccessPolicies"
+  check "which the group's has" is 200 '[.value[].name] == ["default","other"]'
+}
+
 test_names() {
   local long
   printf -v long '%053d' 7
@@ -173,6 +183,6 @@ test_imds_limit() {
 
 end=
 start --imds 0
-run_tests ids times members updating request_ids names identities imds_limit
+run_tests ids times members updating request_ids hidden names identities imds_limit
 stop
 end_tests
