@@ -282,21 +282,7 @@ static void show_stats(struct emulator *em, const cJSON *body, struct answer *an
 static void reset(struct emulator *em, const cJSON *body, struct answer *answer)
 {
 	(void)body;
-	store_free(&em->store);
-	faults_clear(&em->faults);
-	prepared_clear(&em->prepared);
-	memset(em->counts, 0, sizeof(em->counts));
-	em->faulted = em->unauthorized = 0;
-	em->skew_ticks = em->linger_ticks = 0;
-	em->page_size = 0;
-	free(TAKE_PTR(em->requestor));
-	em->delays = em->options->delays;
-	em->transfer = (struct transfer){.gzip = true};
-	em->plan = (struct plan){0};
-	em->imds_limit = (struct imds_limit){0};
-	em->quirks = (struct quirks){0};
-	throttle_set_budget(&em->throttle, READS_LIMIT, READS_WINDOW_MS, false);
-	throttle_set_bucket(&em->throttle, 0, 0);
+	emulator_reset(em);
 	answer_json(answer, 200, cJSON_CreateObject());
 }
 

@@ -66,8 +66,12 @@ struct emulator {
 	uint64_t faulted, unauthorized;
 };
 
-/* The service's clock. */
+/* state.c. The service's clock. */
 int64_t emulator_now(const struct emulator *em);
+
+/* No policies, no faults, nothing counted, everything else as the options say; tokens that were given out stay good. */
+void emulator_reset(struct emulator *em);
+void emulator_free(struct emulator *em);
 
 /* imds.c */
 enum operation imds_operation(const struct request *req);

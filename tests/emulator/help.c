@@ -97,7 +97,7 @@ const char help_text[] =
 	"{\"id\":\"/subscriptions/...\",\"location\":\"westus\",\"environment\":\"...\"}   "
 	"moved\n"
 	"  GET    /emulator/stats         requests seen, by operation\n"
-	"  POST   /emulator/reset         back to the start: no policies, no faults, counts 0\n"
+	"  POST   /emulator/reset         no policies, no faults, counts 0, the rest as the options say\n"
 	"\n"
 	"  curl -s -X POST \"$imds/emulator/initiate-fast\" -d "
 	"'{\"port\":22,\"source\":\"203.0.113.7\",\"seconds\":5}'\n"

@@ -141,34 +141,12 @@ static void block_signals(sigset_t *ret)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-static void take_options(struct emulator *em)
-{
-	em->vm.id = must_copy(em->options->vm);
-	em->vm.location = must_copy(em->options->location);
-	em->vm.environment = must_copy(em->options->environment);
-	em->delays = em->options->delays;
-	throttle_set_budget(&em->throttle, READS_LIMIT, READS_WINDOW_MS, false);
-}
-
-static void free_emulator(struct emulator *em)
-{
-	free(em->vm.id);
-	free(em->vm.location);
-	free(em->vm.environment);
-	store_free(&em->store);
-	prepared_clear(&em->prepared);
-	free(em->requestor);
-	pthread_mutex_destroy(&em->lock);
-}
-
 int main(int argc, char **argv)
 {
 	struct options options;
-	__attribute__((cleanup(free_emulator))) struct emulator em = {
+	__attribute__((cleanup(emulator_free))) struct emulator em = {
 		.options = &options,
 		.lock = PTHREAD_MUTEX_INITIALIZER,
-		.tokens.life_ms = 24LL * 3600 * 1000,
-		.transfer.gzip = true,
 	};
 	sigset_t signals;
 
@@ -178,7 +156,7 @@ int main(int argc, char **argv)
 		return printf("emulator (jitgate) " JITGATE_VERSION "\n") < 0;
 	if (options_parse(argc, argv, &options) < 0)
 		return 2;
-	take_options(&em);
+	emulator_reset(&em);
 	block_signals(&signals);
 	return run(&em, &signals) < 0;
 }

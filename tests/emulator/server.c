@@ -24,11 +24,6 @@ struct server {
 	struct listener imds, arm;
 };
 
-int64_t emulator_now(const struct emulator *em)
-{
-	return ticks_now() + em->skew_ticks;
-}
-
 /* ---------------------------------------------------------------- answering */
 
 static void add_date(const struct emulator *em, int skew_s, struct answer *answer)

@@ -44,7 +44,9 @@ test_move() {
     and .resourceGroupName == \"other\" and .location == \"westus\" and .azEnvironment == \"AZUREUSGOVERNMENTCLOUD\""
   control POST vm '{"id":"vm1"}'
   check "not to what is no resource id" test "$status" = 400
-  control POST vm "{\"id\":\"$vm\",\"location\":\"westeurope\",\"environment\":\"AzurePublicCloud\"}"
+  control POST reset
+  ask_imds '/metadata/instance/compute?api-version=2021-02-01'
+  check "a reset brings it back" is 200 ".resourceId == \"$vm\" and .location == \"westeurope\" and .azEnvironment == \"AzurePublicCloud\""
 }
 
 test_token() {
