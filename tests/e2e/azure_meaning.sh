@@ -32,7 +32,7 @@ first_line_like() { first_line | grep -E -- "$1" >/dev/null; }
 # 1. A grant, and its translation.
 request_fast $cli4 22
 check "the client's grant opens the port" opens_for $cli4 22 15s
-check "and lets in what stands in its place" opens_for $nbr4 22 5s
+check "R8: and lets in what stands in its place" opens_for $nbr4 22 5s
 like "which the list says" "translated from $cli4" \
   "$(jg list --json | jq -r --arg source $nbr4 '.[] | select(.source == $source) | .justification')"
 like "of the same requestor" "." "$(jg list --json | jq -r --arg a $cli4 --arg b $nbr4 \
@@ -49,10 +49,10 @@ clock_case() { # SKEW FROM TO WORD
   like "skew $1: bpftool sees it" "^1 -?[0-9]{3}$" "$(known_by_bpftool)"
   new_source
   request_fast "$newcomer" 22 1500
-  check "skew $1: a new grant is refused" wait_for 20 is_refused "$newcomer"
+  check "R2: skew $1: a new grant is refused" wait_for 20 is_refused "$newcomer"
   like "skew $1: for the clocks" "clock and Azure's are too far apart" "$(refused_of "$newcomer")"
   check "skew $1: and not let in" closes_for "$newcomer" 22 3
-  check "skew $1: who was granted before is let in" opens_for $cli4 22 3s
+  check "R2: skew $1: who was granted before is let in" opens_for $cli4 22 3s
   check "skew $1: in place of it, too" opens_for $nbr4 22 3s
   check "skew $1: its session goes on" alive session22
   skew 0
@@ -74,7 +74,7 @@ skew 0
 # 3. Refused by the feed and by the guard rails, each with its reason.
 request_fast Internet 22
 request_fast 10.0.0.0/7 22
-check "a service tag is in status" wait_for 20 is_refused Internet
+check "R6: a service tag is in status" wait_for 20 is_refused Internet
 is "with everything about it" '["22","feed","source not understood: only an address, a CIDR or * is",true,true]' \
   "$(refused_of Internet | jq -c --arg policy "$policy_path" '["\(.port)", .by, .why, .policy == $policy, (.until | test("^20[0-9T:.-]+Z$"))]')"
 check "what a guard rail holds back, too" wait_for 20 is_refused 10.0.0.0/7

@@ -28,7 +28,7 @@ end_is() { is 200 ".properties.requests[0].virtualMachines[0].ports[0].endTimeUt
 test_ids() {
   set_up
   quirks '{"ids":"lower"}'
-  check "ids in lower case" is 200 ".id == \"${policies,,}/default\" and ([.. | objects | .id // empty | test(\"[A-Z]\")] | any | not)"
+  check "A23: ids in lower case" is 200 ".id == \"${policies,,}/default\" and ([.. | objects | .id // empty | test(\"[A-Z]\")] | any | not)"
   quirks '{"ids":"upper"}'
   check "ids in upper case" is 200 ".properties.virtualMachines[0].id == \"${vm^^}\" and .properties.requests[0].virtualMachines[0].id == \"${vm^^}\""
   quirks '{"ids":"segments"}'
@@ -54,7 +54,7 @@ test_times() {
   call POST "$policies/default/initiate" "$(access 22 '"duration":"PT1H","allowedSourceAddressPrefix":"192.0.2.8"')"
   check "in the answer to a request too" is 202 '.startTimeUtc | test(":[0-9]{2}Z$")'
   control POST quirks '{"fraction_digits":"vary"}'
-  check "every length in turn" test "$(for _ in 1 2 3 4 5 6 7 8; do
+  check "A4: every length in turn" test "$(for _ in 1 2 3 4 5 6 7 8; do
     call GET "$policies/default"
     jq -r '.properties.requests[] | .startTimeUtc, .virtualMachines[].ports[].endTimeUtc' "$work/body"
   done | sed 's/.*:[0-9][0-9]//; s/Z//' | awk '{ print length }' | sort -u | paste -sd ' ')" = '0 2 3 4 5 6 7 8'
@@ -65,7 +65,7 @@ test_times() {
 test_members() {
   set_up
   quirks '{"nulls":true}'
-  check "members that are not there are null" is 200 '(.properties.virtualMachines[0] | .publicIpAddress == null and has("publicIpAddress"))
+  check "A19: members that are not there are null" is 200 '(.properties.virtualMachines[0] | .publicIpAddress == null and has("publicIpAddress"))
     and ([.properties.virtualMachines[0].ports[] | .allowedSourceAddressPrefix, .allowedSourceAddressPrefixes] == ["*", null, null, ["192.0.2.1"], null, null])
     and (.properties.requests[0] | has("justification") and .justification == null)'
   check "and nothing else has changed" is 200 "[del(.. | nulls)] == [$(cat "$work/usual")]"
@@ -80,7 +80,7 @@ test_updating() {
   call PUT "$policies/default" "$(policy 22 TCP '*' PT3H)"
   check "after a write a policy is Updating" is 200 '.properties.provisioningState == "Updating"'
   call GET "$policies/default"
-  check "also for who looks, with its live request" is 200 '.properties.provisioningState == "Updating" and
+  check "A10: also for who looks, with its live request" is 200 '.properties.provisioningState == "Updating" and
     .properties.requests[0].virtualMachines[0].ports[0].status == "Initiated"'
   check "and Succeeded later" wait_for 8 provisioned
 }
@@ -93,12 +93,12 @@ test_request_ids() {
   set_up
   check "a read has a request id" grep -qi '^x-ms-request-id: [0-9a-f-]\{36\}' "$work/headers"
   call PUT "$policies/default" "$(policy 22 TCP '*' PT3H)"
-  check "a write has an empty one" grep -qi '^x-ms-request-id: *.$' "$work/headers"
+  check "A11: a write has an empty one" grep -qi '^x-ms-request-id: *.$' "$work/headers"
   call GET "$sub/$security/jitNetworkAccessPolicies"
   check "a list of the subscription is made of three" test "$(header x-ms-original-request-ids | grep -cE '^[0-9a-f-]{36}$')" = 3
   control POST quirks '{"empty_request_ids":true}'
   call GET "$sub/$security/jitNetworkAccessPolicies"
-  check "which may all be empty" test "$(header x-ms-original-request-ids | grep -c '^ *$')" = 3
+  check "A11: which may all be empty" test "$(header x-ms-original-request-ids | grep -c '^ *$')" = 3
   check "while the correlation id is there" test -n "$(header x-ms-correlation-request-id)"
 }
 
@@ -117,13 +117,13 @@ test_names() {
   printf -v long '%053d' 7
   set_up
   call PUT "$policies/$long" "$(policy 22 TCP '*' PT3H)"
-  check "policy and machine names of 56 characters" test "$status" = 200
+  check "A24: policy and machine names of 56 characters" test "$status" = 200
   call PUT "$policies/${long}0" "$(policy 22 TCP '*' PT3H)"
   check "of 57: refused" is_error 400 InvalidPolicyInput
   call PUT "$policies/default" "$(policy 22 TCP '*' PT3H | jq -c '.properties.virtualMachines[0].ports[0].allowedSourceAddressPrefixes = ["192.0.2.1"]')"
   check "a source and a list of sources: refused" is_error 400 InvalidPolicyInput
   call PUT "$policies/default" "$(policy 22 TCP '*' PT3H | jq -c '.properties.virtualMachines[0].ports[0].allowedSourceAddressPrefixes = null')"
-  check "a source and null: as the service's own templates write it" test "$status" = 200
+  check "A19: a source and null: as the service's own templates write it" test "$status" = 200
 }
 
 # token_of QUERY

@@ -27,7 +27,7 @@ install_clients() {
 : >"$work/body" # no answer to show yet
 check "npm brings the clients" install_clients
 ((tap_failed == 0)) || end_tests
-start --location westeurope
+start --location westeurope --identity system --identity client_id=c1,object_id=o1 --identity "msi_res_id=$group/identity2"
 cp "$sources/client.mjs" "$clients"
 # What the credential asks instead of 169.254.169.254, and whom TLS trusts besides; no proxy on the way to either.
 env -u HTTP_PROXY -u HTTPS_PROXY -u ALL_PROXY -u http_proxy -u https_proxy -u all_proxy \

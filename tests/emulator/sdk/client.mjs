@@ -78,6 +78,16 @@ const tests = {
     assert.equal(await seen("token"), before + 1);
   },
 
+  "a user-assigned identity is named by client, object or resource id": async () => {
+    const token = async (identity) =>
+      (await new ManagedIdentityCredential(identity).getToken("https://management.azure.com/.default")).token;
+    const [own, one, same, another] = [await token(), await token({ clientId: "c1" }), await token({ objectId: "o1" }),
+      await token({ resourceId: `/subscriptions/${subscription}/resourceGroups/${group}/identity2` })];
+    assert.equal(one, same);
+    assert.equal(new Set([own, one, another]).size, 3);
+    await assert.rejects(token({ clientId: "c3" }), /Identity not found/);
+  },
+
   "A14, A17: a policy is made": async () => {
     const made = await policies.createOrUpdate(group, region, "default", {
       kind: "Basic",
