@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #
-# Azure refuses what it has granted a moment ago: 403, 404, 401, no token, 429. Nothing is granted by it, nothing taken
-# away, no port let go; it is said in status and log, and with the right back all goes on.
+# Azure refuses what it has granted a moment ago: 403, 404, 401, no token, 429; or its clock is another. Nothing is
+# granted by it, nothing taken away, no port let go; it is said in status and log, and with the right back all goes on.
 # shellcheck source-path=SCRIPTDIR source=azure.bash
 . "$(dirname "${BASH_SOURCE[0]}")/azure.bash"
 begin azure_refused
@@ -41,6 +41,27 @@ tick
 within "R11: 429: after what Retry-After said, and knocks made no difference" 8000 $((now - told)) 14000
 emulator_do DELETE fault >/dev/null
 recovers "429"
+
+# 4. Azure's clock is ten minutes ahead of this machine's: that is no failure, but nobody new is believed.
+begin_case
+earlier=$newcomer
+emulator_do POST skew '{"seconds":600}' >/dev/null
+new_source
+request_fast "$newcomer" 22
+refused_why() { jg status --json | jq -r --arg from "$newcomer" '.feed.refused[]? | select(.source == $from) | .why'; }
+too_far_apart() { refused_why | grep -E 'too far apart|begins in the future' >/dev/null; }
+check "clocks apart: the new grant is refused" wait_for 20 too_far_apart
+check "clocks apart: and not in force" silent_for "$newcomer" 22
+nothing_moved "clocks apart"
+check "clocks apart: what was granted before is in force" tcp_from "$earlier" 22
+emulator_do POST revoke "{\"port\":22,\"source\":\"$earlier\"}" >/dev/null
+check "clocks apart: what is revoked ends" closes_for "$earlier" 22 20
+is "clocks apart: that is no failure" fresh "$(feed_field state)$(feed_field last_error)"
+emulator_do POST skew '{"seconds":0}' >/dev/null
+request_fast "$newcomer" 22
+check "clocks apart, cured: a new request is in force" opens_for "$newcomer" 22 20s
+like "clocks apart: the log says so" "this machine's clock is (599|600|601) s behind Azure's" \
+  "$(log_since azure "$azure_mark")"
 
 sessions_lived
 finish
