@@ -92,7 +92,7 @@ lost() {
     "$(log_since azure "$azure_mark")"
   nothing_moved "$1"
   check "$1: the last good answer is one of before" no_good_since "$began_s"
-  is "$1: and still fresh" fresh "$(feed_field state)"
+  [[ -n ${lost_within_s-} ]] || is "$1: and still fresh" fresh "$(feed_field state)"
   check "$1: what was requested meanwhile is not in force" silent_for "$newcomer" 22
 }
 
