@@ -319,6 +319,82 @@ static void whoever_knocks_on_and_on_is_no_reason_and_no_obstacle(void **state)
 	assert_next(&p, t + 1);
 }
 
+/* A source that was asked for at 1000 and knocks on, half a minute after. */
+static void start_with_known(struct pace *pace)
+{
+	start(pace);
+	knock(pace, 1, 999);
+	poll_at(pace, 1000, &idle);
+	knock(pace, 1, 1030);
+}
+
+static void a_read_for_someone_known_delays_nobody_new(void **state)
+{
+	struct pace p;
+
+	(void)state;
+	start_with_known(&p);
+	assert_next(&p, 1030);
+	poll_at(&p, 1030, &idle);
+	assert_true(p.tokens < PACE_KNOCKS_MAX); /* it was a read for the knock */
+	knock(&p, 2, 1030.5);
+	assert_next(&p, 1031);
+}
+
+static void someone_known_waits_for_five_seconds_after_any_read(void **state)
+{
+	struct pace p;
+
+	(void)state;
+	start(&p);
+	knock(&p, 1, 999);
+	poll_at(&p, 1000, &idle);
+	poll_at(&p, 1029.8, &idle);
+	knock(&p, 1, 1030);
+	assert_next(&p, 1034.8);
+}
+
+static void the_last_four_of_the_ten_are_not_for_someone_known(void **state)
+{
+	struct pace p;
+
+	(void)state;
+	start_with_known(&p);
+	p.tokens = 4;
+	p.filled_at = s(1030);
+	assert_next(&p, 1060);
+	knock(&p, 2, 1031);
+	assert_next(&p, 1031);
+}
+
+static void someone_known_waits_by_what_is_left(void **state)
+{
+	struct pace_result half = with_left(idle, 374);
+	struct pace p;
+
+	(void)state;
+	start(&p);
+	knock(&p, 1, 999);
+	poll_at(&p, 1000, &half);
+	knock(&p, 1, 1001);
+	assert_next(&p, 1000 + 8 * 5);
+}
+
+static void the_budget_of_knocks_fills_slowly_in_a_large_fleet(void **state)
+{
+	struct pace p;
+
+	(void)state;
+	start(&p);
+	poll_at(&p, 1000, &idle);
+	p.stretch = 16;
+	p.tokens = 0;
+	p.filled_at = s(1000);
+	knock(&p, 1, 1010);
+	knock(&p, 1, 1011);
+	assert_next(&p, 1000 + 16 / 8 * 30);
+}
+
 /* ---------------------------------------------------------------- what is left */
 
 static void little_left_slows_idle_polls_first_then_live_ones(void **state)
@@ -499,6 +575,11 @@ int main(void)
 		cmocka_unit_test(a_poll_that_was_due_anyway_costs_no_knock),
 		cmocka_unit_test(whoever_knocks_on_and_on_is_no_reason_and_no_obstacle),
 		fact_test("R11", little_left_slows_idle_polls_first_then_live_ones),
+		cmocka_unit_test(a_read_for_someone_known_delays_nobody_new),
+		cmocka_unit_test(someone_known_waits_for_five_seconds_after_any_read),
+		cmocka_unit_test(the_last_four_of_the_ten_are_not_for_someone_known),
+		cmocka_unit_test(someone_known_waits_by_what_is_left),
+		cmocka_unit_test(the_budget_of_knocks_fills_slowly_in_a_large_fleet),
 		cmocka_unit_test(however_little_is_left_it_goes_on_and_recovers),
 		cmocka_unit_test(knocks_are_the_last_to_wait_for_more_reads),
 		cmocka_unit_test(what_azure_does_not_say_slows_nothing),
