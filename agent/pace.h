@@ -15,8 +15,8 @@
  * vain, and the very last one from sources that have not shown to be patient.
  */
 #define PACE_KNOCK_GAP_S 5
-#define PACE_PATIENT_GAP_S \
-	4                 /* for whoever knocked just after the read before: answered in time for its SYN after 5 s */
+/* For whoever knocked just after the read before: answered in time for its SYN after 5 s. */
+#define PACE_PATIENT_GAP_S 4
 #define PACE_READ_GAP_S 1 /* between any read and one for a knock */
 #define PACE_KNOCKS_MAX 10
 #define PACE_KNOCK_REFILL_S 30
