@@ -54,6 +54,9 @@ test_token() {
   get_token
   first=$token
   check "a token's members are all strings" is 200 '[.[] | type == "string"] | all'
+  check "a token can be looked into, as some clients do" is 200 '.access_token | split(".") | length == 3 and
+    (.[:2] | map(gsub("-"; "+") | gsub("_"; "/") | @base64d | fromjson) |
+    .[0].typ == "JWT" and .[1].aud == "https://management.azure.com/" and (.[1].tid | length == 36))'
   check "expires_on is the end that expires_in tells" is 200 '((.expires_on | tonumber) - now - (.expires_in | tonumber)) | fabs < 3'
   get_token
   check "a live token is handed out again" test "$token" = "$first"

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TOKEN_TEXT_MAX 140
+#define TOKEN_TEXT_MAX 1024
 #define TOKEN_RESOURCE_MAX 128
 #define TOKENS_MAX 64
 
