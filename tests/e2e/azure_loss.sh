@@ -18,6 +18,24 @@ loss "an empty 200" empty '{"on":"list","kind":"empty"}'
 loss "a gateway's page with 502" "502 \\(Bad Gateway\\)" '{"on":"list","kind":"html","status":502}'
 loss "a gateway's page with 200" "not understood" '{"on":"list","kind":"html","status":200}'
 
+# Restarts meanwhile: a feed that knows nothing yet takes nothing away, and a new jitgated is told what is the matter.
+begin_case
+emulator_do POST fault '{"on":"list","kind":"status","status":503}' >/dev/null
+lost "an outage" "503 ServiceUnavailable"
+stop jitgated
+must_start_jitgated
+check "an outage, jitgated restarted: status shows it" wait_for 15 feed_error_like "503 ServiceUnavailable"
+nothing_moved "an outage, jitgated restarted"
+stop azure
+begin_case
+start_azure
+check "an outage, the feed restarted: the log says it" wait_for 15 log_has azure "$azure_mark" "503 ServiceUnavailable"
+check "an outage, the feed restarted: status shows it" wait_for 15 feed_error_like "503 ServiceUnavailable"
+nothing_moved "an outage, the feed restarted"
+check "an outage, the feed restarted: what was requested meanwhile is not in force" silent_for "$newcomer" 22
+emulator_do DELETE fault >/dev/null
+recovers "an outage"
+
 # 2. The first page of two, the second of which does not come: first one without policies, then one with all there is.
 second_page="$arm${policy_path%/default}?api-version=2020-01-01"
 # first_page VALUE: answers of the list without a location from now on.

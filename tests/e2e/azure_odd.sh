@@ -128,6 +128,7 @@ emulator_do DELETE fault >/dev/null
 recovers "a byte a second"
 
 loss "100 MB" "too large" '{"on":"list","kind":"huge"}'
+loss "100 MB, packed" "too large" '{"on":"list","kind":"bomb"}'
 loss "members twice" twice '{"on":"list","kind":"dup-keys"}'
 within "a hundred megabytes did not fit into it" 1000 \
   "$(awk '$1 == "VmHWM:" { print $2 }' "/proc/${pids[azure]}/status")" 80000
