@@ -392,7 +392,7 @@ static void the_budget_of_knocks_fills_slowly_in_a_large_fleet(void **state)
 	p.filled_at = s(1000);
 	knock(&p, 1, 1010);
 	knock(&p, 1, 1011);
-	assert_next(&p, 1000 + 16 / 8 * 30);
+	assert_next(&p, 1000 + 2 * 30);
 }
 
 /* ---------------------------------------------------------------- what is left */
