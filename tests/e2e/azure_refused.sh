@@ -35,8 +35,13 @@ check "429: Azure is asked, and says when to come back" wait_for 20 reads_above 
 tick
 told=$now
 before=$(reads)
-# A knock each time round, for longer than a knock has to wait otherwise.
-knocked_for_9s() { silent_for "$nbr4" 22; tick; ((now - told > 9000)) || reads_above "$before"; }
+# Somebody else knocks each time round, for longer than a knock has to wait otherwise.
+knocked_for_9s() {
+  new_source
+  silent_for "$newcomer" 22
+  tick
+  ((now - told > 9000)) || reads_above "$before"
+}
 wait_for 20 knocked_for_9s
 is "R11: 429: whoever knocks, it is not asked again before it said" "$before" "$(reads)"
 lost "429" "429 TooManyRequests.*in 12 s at the earliest"
