@@ -13,6 +13,12 @@
 #include "usock.h"
 #include "util.h"
 
+/* Lines of one kind since a moment. */
+struct quota {
+	struct boot_time since; /* 0: never */
+	unsigned int said, unsaid;
+};
+
 struct feed_server {
 	struct loop *loop;
 	int listen_fd;
@@ -22,8 +28,7 @@ struct feed_server {
 	void (*changed)(void *ctx);
 	void *ctx;
 	struct loop_source *listen_source;
-	struct boot_time refused_at; /* when a refusal was last said; 0: never */
-	unsigned int refused_unsaid;
+	struct quota refused, talk; /* of lines about who is not let in, and about who is */
 
 	int fd; /* the feed that is connected, or -1 */
 	struct loop_source *source;
@@ -36,7 +41,32 @@ struct feed_server {
  */
 #define MESSAGES_PER_ROUND 4096
 
-#define REFUSED_LINE_NS (60 * NS_PER_S)
+/* Lines in a minute, so that whoever connects in a loop does not push the audit trail out of the journal. */
+#define QUOTA_NS (60 * NS_PER_S)
+#define REFUSED_LINES 1
+#define TALK_LINES 32
+
+static bool may_say(struct quota *quota, unsigned int most, const char *others)
+{
+	struct boot_time now = clock_now().boot;
+
+	if (!quota->since.ns || now.ns - quota->since.ns >= QUOTA_NS) {
+		if (quota->unsaid)
+			log_err("%u more %s", quota->unsaid, others);
+		*quota = (struct quota){.since = now};
+	}
+	if (quota->said == most) {
+		quota->unsaid++;
+		return false;
+	}
+	quota->said++;
+	return true;
+}
+
+static bool may_talk(struct feed_server *server)
+{
+	return may_say(&server->talk, TALK_LINES, "lines about feeds were not written");
+}
 
 static void drop_feed(struct feed_server *server)
 {
@@ -53,17 +83,19 @@ static void note_name(struct feed_server *server)
 
 	if (server->receiver.greeted && strcmp(e->feed_name, server->receiver.name) != 0) {
 		snprintf(e->feed_name, sizeof(e->feed_name), "%s", server->receiver.name);
-		log_info("feed %s connected", e->feed_name);
+		if (may_talk(server))
+			log_info("feed %s connected", e->feed_name);
 	}
 }
 
 /* After an upgrade of one and not the other. Any message of ours tells the feed which protocol is spoken here. */
 static void turn_away(struct feed_server *server, unsigned int protocol)
 {
-	log_err("feed: bad message: of protocol version %u, and this jitgated speaks %d: restart both after an "
-		"upgrade; "
-		"what was in force stays",
-		protocol, FEED_PROTOCOL);
+	if (may_talk(server))
+		log_err("feed: bad message: of protocol version %u, and this jitgated speaks %d: restart both after an "
+			"upgrade; "
+			"what was in force stays",
+			protocol, FEED_PROTOCOL);
 	feed_server_ask(server, &(struct knock){0});
 }
 
@@ -78,9 +110,10 @@ static int take_message(struct feed_server *server, const void *message, size_t 
 		return -ECONNABORTED;
 	}
 	if (got < 0) {
-		log_err("feed %s: bad message: %s; the connection is closed, what was in force stays",
-			server->receiver.greeted ? server->receiver.name : "(unnamed)",
-			error.why ? error.why : strerror(-got));
+		if (may_talk(server))
+			log_err("feed %s: bad message: %s; the connection is closed, what was in force stays",
+				*server->receiver.name ? server->receiver.name : "(unnamed)",
+				error.why ? error.why : strerror(-got));
 		return -ECONNABORTED;
 	}
 	note_name(server);
@@ -109,7 +142,7 @@ static void on_feed(void *ctx, uint32_t events)
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return;
 		if (n <= 0) {
-			if (server->receiver.open)
+			if (server->receiver.open && may_talk(server))
 				log_err("feed %s stopped half way through a snapshot; what was in force stays",
 					server->receiver.name);
 			drop_feed(server);
@@ -125,22 +158,6 @@ static void on_feed(void *ctx, uint32_t events)
 	}
 }
 
-/* One line a minute, so that whoever knocks in a loop does not push the audit trail out of the journal. */
-static bool may_say_refused(struct feed_server *server)
-{
-	struct boot_time now = clock_now().boot;
-
-	if (server->refused_at.ns && now.ns - server->refused_at.ns < REFUSED_LINE_NS) {
-		server->refused_unsaid++;
-		return false;
-	}
-	if (server->refused_unsaid)
-		log_err("%u more feeds were refused", server->refused_unsaid);
-	server->refused_at = now;
-	server->refused_unsaid = 0;
-	return true;
-}
-
 static bool is_welcome(struct feed_server *server, int fd)
 {
 	struct usock_peer peer;
@@ -151,7 +168,7 @@ static bool is_welcome(struct feed_server *server, int fd)
 	stranger = peer.uid != 0 && peer.uid != server->feed_uid;
 	if (!stranger && server->fd < 0)
 		return true;
-	if (!may_say_refused(server))
+	if (!may_say(&server->refused, REFUSED_LINES, "feeds were refused"))
 		return false;
 	if (stranger)
 		log_err("feed refused: uid %u (pid %d) is neither root nor azure.user (uid %u)", peer.uid, peer.pid,

@@ -112,4 +112,10 @@ wait_for 5 knock
 await knocked 6
 is "a denied SYN makes jitgated ask the feed" 0 "$stopped_rc"
 untouched "at the end"
+
+# 8. A feed that does nothing but break the protocol: the journal is for other things.
+for _ in {1..60}; do feed "${good[@]}" fault=type expect=closed >/dev/null; done
+within "a broken feed gets some lines in a minute, not one each time" \
+  32 "$(grep -cE 'bad message|stopped half way|feed .* connected' "$tmp/jitgated.log")" 64
+untouched "after that, too"
 finish
