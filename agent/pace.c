@@ -97,14 +97,14 @@ static double gap_stretch(const struct pace *pace)
 {
 	if (pace->remaining < 0 || pace->remaining >= READS_KEPT)
 		return 1;
-	return at_most((double)READS_KEPT / (double)(pace->remaining + 1), GAP_STRETCH_MAX);
+	return at_most((double)READS_KEPT / ((double)pace->remaining + 1), GAP_STRETCH_MAX);
 }
 
 /* Of the wait of somebody known. A scan of many machines at once has each of them read once, which cannot be helped;
  * that little is left after this one read says that it was many, and then there is no second one soon. */
 static double known_stretch(const struct pace *pace)
 {
-	double used = pace->remaining < 0 ? 1 : (double)PACE_READS_FULL / (double)(pace->remaining + 1);
+	double used = pace->remaining < 0 ? 1 : (double)PACE_READS_FULL / ((double)pace->remaining + 1);
 
 	used = at_least(used, 1);
 	return stretch_behind(pace, LIVE_FOLLOWS) * at_most(used * used * used, KNOWN_STRETCH_MAX);

@@ -558,6 +558,18 @@ static void the_promises_hold_in_a_random_life(void **state)
 	}
 }
 
+static void no_number_of_reads_is_too_large(void **state)
+{
+	const struct pace_result plenty = with_left(idle, INT64_MAX);
+	struct pace p;
+
+	(void)state;
+	start(&p);
+	poll_at(&p, 1000, &plenty);
+	knock(&p, 1, 1010);
+	assert_next(&p, 1010);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -585,6 +597,7 @@ int main(void)
 		cmocka_unit_test(what_azure_does_not_say_slows_nothing),
 		cmocka_unit_test(initiating_is_asked_again_in_two_seconds_for_a_while),
 		cmocka_unit_test(freshness_fits_the_feed_protocol),
+		cmocka_unit_test(no_number_of_reads_is_too_large),
 		cmocka_unit_test(the_promises_hold_in_a_random_life),
 	};
 
