@@ -86,6 +86,13 @@ static void append_text(struct text *t, const char *s)
 	text_append(t, s, strlen(s));
 }
 
+/* What has no shape of its own but turns the direction of writing or hides between letters. */
+static bool is_unseen(uint32_t code)
+{
+	return code == 0xad || code == 0x61c || (code >= 0x200b && code <= 0x200f) ||
+	       (code >= 0x2028 && code <= 0x202e) || (code >= 0x2060 && code <= 0x206f) || code == 0xfeff;
+}
+
 static void append_json_code(struct text *t, const char *s, size_t len, uint32_t code)
 {
 	if (code == '"' || code == '\\')
@@ -94,7 +101,7 @@ static void append_json_code(struct text *t, const char *s, size_t len, uint32_t
 		append_text(t, "\\n");
 	else if (code == '\t')
 		append_text(t, "\\t");
-	else if (code < 0x20 || (code >= 0x7f && code < 0xa0)) /* C1 and DEL too: JSON is read on terminals */
+	else if (code < 0x20 || (code >= 0x7f && code < 0xa0) || is_unseen(code)) /* JSON is read on terminals */
 		text_printf(t, "\\u%04x", code);
 	else
 		text_append(t, s, len);

@@ -163,6 +163,19 @@ static size_t encode_utf8(uint32_t code, char out[5])
 	return len;
 }
 
+/* Turning the direction of writing, or hiding between letters: U+202E makes "txt.exe" of "exe.txt". */
+static bool is_unseen(uint32_t code)
+{
+	static const uint32_t ranges[][2] = {{0xad, 0xad},     {0x61c, 0x61c},   {0x200b, 0x200f},
+					     {0x2028, 0x202e}, {0x2060, 0x206f}, {0xfeff, 0xfeff}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(ranges); i++) {
+		if (code >= ranges[i][0] && code <= ranges[i][1])
+			return true;
+	}
+	return false;
+}
+
 static void every_code_point_survives_but_surrogates(void **state)
 {
 	_cleanup_text_ struct text t = {0};
@@ -175,7 +188,9 @@ static void every_code_point_survives_but_surrogates(void **state)
 
 		t.len = 0;
 		text_json_string(&t, in);
-		if (valid)
+		if (is_unseen(code))
+			assert_true(t.len == 8 && memcmp(t.data + 1, "\\u", 2) == 0);
+		else if (valid)
 			assert_true(t.len == len + 2 && memcmp(t.data + 1, in, len) == 0);
 		else
 			assert_true(t.len == 3 * len + 2 && memcmp(t.data + 1, REPLACEMENT, 3) == 0);
