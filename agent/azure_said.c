@@ -32,16 +32,23 @@ static void log_refused(const struct azure_refused *refused)
 		log_notice("%s", line.data);
 }
 
-/* One for each that was not there before. */
+/* One for each that was not there before, up to what jitgated is told of, since how many there are is not ours to say.
+ */
 static void log_news(const struct azure_jit *before, const struct azure_jit *jit)
 {
 	_cleanup_free_ bool *news =
 		azure_refused_news(before->refused, before->n_refused, jit->refused, jit->n_refused);
 
+	size_t n = 0;
+
 	for (size_t i = 0; i < jit->n_refused; i++) {
-		if (!news || news[i]) /* without memory rather twice than never */
+		if (news && !news[i]) /* without memory rather twice than never */
+			continue;
+		if (n++ < REFUSED_MAX)
 			log_refused(&jit->refused[i]);
 	}
+	if (n > REFUSED_MAX)
+		log_notice("refused more=%zu; jitgate-azure --once shows them", n - REFUSED_MAX);
 }
 
 /* One line when there is something new. */

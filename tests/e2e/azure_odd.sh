@@ -70,6 +70,9 @@ comes_to "null where an array may be missing" '[22,"203.0.113.1"]' \
   | .nextLink = null | .value[].properties.virtualMachines[].publicIpAddress = null')"
 comes_to "requests that are null" '[22]' "$(with '.value[].properties.requests = null')"
 comes_to "requests that are missing" '[22]' "$(with 'del(.value[].properties.requests)')"
+comes_to "five hundred sources that are none" '[22]' "$(with '.value[].properties.requests[].virtualMachines[].ports[]
+  |= (del(.allowedSourceAddressPrefix) | .allowedSourceAddressPrefixes = [range(500) | "Tag\(.)"])')"
+is "five hundred sources that are none: each is shown" 500 "$(jq '.refused | length' "$tmp/once.json")"
 comes_to "a nextLink that is empty" '[22,"203.0.113.1"]' "$(with '.nextLink = ""')"
 # shellcheck disable=SC2016 # jq's variables
 comes_to "a thousand old requests around it" '[22,"203.0.113.1"]' "$(with '.value[].properties.requests |=
@@ -147,4 +150,16 @@ odd_loss "a list that goes on elsewhere" "another address" '{"value":[],"nextLin
 odd_loss "a rule that is not understood" "not a whole number" "$(with '.value[0].properties.virtualMachines[0].ports[0].number = null')"
 
 sessions_lived
+
+# 4. Hundreds of requests that are refused: all are counted, the journal gets some.
+begin_case
+with '.value[].properties.requests[].virtualMachines[].ports[]
+  |= (del(.allowedSourceAddressPrefix) | .allowedSourceAddressPrefixes = [range(500) | "Tag\(.)"])' |
+  jq -Rsc '{on: "list", text: .}' |
+  in_srv curl -fsS -X POST --data-binary @- "$imds/emulator/answer" >/dev/null || die "no such answer can be given"
+refused_more() { [[ $(feed_field refused_more) == 436 ]]; }
+check "five hundred refused: status counts them" wait_for 20 refused_more
+log_since azure "$azure_mark" >"$tmp/refused.log"
+is "five hundred refused: 64 lines, and how many more" "64 1" \
+  "$(grep -c 'refused port=22' "$tmp/refused.log") $(grep -c 'refused more=436' "$tmp/refused.log")"
 finish
