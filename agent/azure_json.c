@@ -10,7 +10,14 @@
 
 #include <cjson/cJSON.h>
 
+#include "azure_listing.h"
+#include "grant.h"
 #include "json_member.h"
+#include "utf8.h"
+
+/* Longer ones are no status, no time and no address. */
+#define WORD_MAX 64
+#define SOURCE_MAX 128
 
 /* Room for one more element of `size` bytes, zeroed; NULL without memory. `*array` doubles at the powers of two. */
 static void *array_grow(void *array_ptr, size_t n, size_t size)
@@ -32,39 +39,6 @@ static void *array_grow(void *array_ptr, size_t n, size_t size)
 }
 
 /* ---------------------------------------------------------------- policies */
-
-static void free_request(struct azure_request *request)
-{
-	for (size_t i = 0; i < request->n_sources; i++)
-		free(request->sources[i]);
-	free(request->sources);
-	free(request->status);
-	free(request->start);
-	free(request->end);
-	free(request->requestor);
-	free(request->justification);
-}
-
-void azure_policy_free(struct azure_policy *policy)
-{
-	for (size_t i = 0; i < policy->n_rules; i++) {
-		free(policy->rules[i].protocol);
-		free(policy->rules[i].longest);
-	}
-	for (size_t i = 0; i < policy->n_requests; i++)
-		free_request(&policy->requests[i]);
-	free(policy->rules);
-	free(policy->requests);
-	free(policy->id);
-}
-
-void azure_listing_free(struct azure_listing *listing)
-{
-	for (size_t i = 0; i < listing->n; i++)
-		azure_policy_free(&listing->policies[i]);
-	free(listing->policies);
-	*listing = (struct azure_listing){0};
-}
 
 /* One element of a virtualMachines array: is it this VM, and its ports. */
 static int read_vm(const cJSON *vm, const char *vm_id, bool *ret_ours, struct parse_error *err)
@@ -118,13 +92,27 @@ static int read_rules(const cJSON *vms, const char *vm_id, struct azure_policy *
 	return 0;
 }
 
+/*
+ * A text of a request, of which every port has a copy: cut, so that a long one times many ports is not the memory of
+ * the machine. Nothing that is cut could have been understood, and people are shown no more.
+ */
+static char *copy_cut(const char *text, size_t max)
+{
+	size_t len = strnlen(text, max);
+	char *copy = malloc(len + 1);
+
+	if (copy)
+		utf8_fit(copy, len + 1, text);
+	return copy;
+}
+
 static int add_source(struct azure_request *request, const char *text)
 {
 	char **slot = array_grow(&request->sources, request->n_sources, sizeof(*slot));
 
 	if (!slot)
 		return -ENOMEM;
-	*slot = strdup(text);
+	*slot = copy_cut(text, SOURCE_MAX);
 	if (!*slot)
 		return -ENOMEM;
 	request->n_sources++;
@@ -161,8 +149,19 @@ static int read_sources(const cJSON *port, struct azure_request *request, struct
 struct text_member {
 	const cJSON *object;
 	const char *key, *why;
+	size_t max;
 	char **ret;
 };
+
+static int copy_member(const struct text_member *member, struct parse_error *err)
+{
+	const char *text;
+
+	if (json_member_text(member->object, member->key, false, member->why, &text, err))
+		return -EINVAL;
+	*member->ret = text ? copy_cut(text, member->max) : NULL;
+	return text && !*member->ret ? -ENOMEM : 0;
+}
 
 /* A shape that is wrong is the request's own affair, once it is known to be one: 0. */
 static int note_odd(struct azure_request *request, int r, const struct parse_error *err)
@@ -210,13 +209,15 @@ static int read_request_port(const cJSON *outer, const cJSON *port, struct azure
 
 	if (!request)
 		return -ENOMEM;
+	request->ours = true;
 
 	const struct text_member members[] = {
-		{port, "status", "a request's status is not a text", &request->status},
-		{port, "endTimeUtc", "a request's endTimeUtc is not a text", &request->end},
-		{outer, "startTimeUtc", "a request's startTimeUtc is not a text", &request->start},
-		{outer, "requestor", "a request's requestor is not a text", &request->requestor},
-		{outer, "justification", "a request's justification is not a text", &request->justification},
+		{port, "status", "a request's status is not a text", WORD_MAX, &request->status},
+		{port, "endTimeUtc", "a request's endTimeUtc is not a text", WORD_MAX, &request->end},
+		{outer, "startTimeUtc", "a request's startTimeUtc is not a text", WORD_MAX, &request->start},
+		{outer, "requestor", "a request's requestor is not a text", GRANT_REQUESTOR_MAX, &request->requestor},
+		{outer, "justification", "a request's justification is not a text", GRANT_JUSTIFICATION_MAX,
+		 &request->justification},
 	};
 
 	r = note_odd(request,
@@ -224,10 +225,7 @@ static int read_request_port(const cJSON *outer, const cJSON *port, struct azure
 				      &request->number, &err),
 		     &err);
 	for (size_t i = 0; !r && i < ARRAY_SIZE(members); i++)
-		r = note_odd(request,
-			     json_member_copy(members[i].object, members[i].key, false, members[i].why, members[i].ret,
-					      &err),
-			     &err);
+		r = note_odd(request, copy_member(&members[i], &err), &err);
 	return r ? r : note_odd(request, read_sources(port, request, &err), &err);
 }
 
@@ -247,6 +245,8 @@ static int read_request_vm(const cJSON *outer, const cJSON *vm, const char *vm_i
 	for (const cJSON *port = ports->child; port; port = port->next) {
 		int r = open_object(port, "an element of a request's ports is not an object", policy, err);
 
+		if (policy->n_requests > AZURE_ENTRIES_MAX)
+			return azure_listing_too_many(err);
 		if (r > 0)
 			r = read_request_port(outer, port, policy);
 		if (r)
@@ -284,7 +284,7 @@ static int read_request(const cJSON *outer, const char *vm_id, struct azure_poli
 static bool is_of_others(const struct azure_policy *policy)
 {
 	for (size_t i = 0; i < policy->n_requests; i++) {
-		if (!policy->requests[i].odd)
+		if (!policy->requests[i].odd || policy->requests[i].ours)
 			return false;
 	}
 	return policy->n_rules == 0;
@@ -312,28 +312,10 @@ static int read_policy(const cJSON *item, const char *vm_id, struct azure_policy
 		*policy = (struct azure_policy){0};
 		return 0;
 	}
-	return json_member_copy(item, "id", true, "a policy's id is not a text", &policy->id, err);
-}
-
-/* Move all policies of `from` behind those of `to`. */
-static int merge_listing(struct azure_listing *to, struct azure_listing *from)
-{
-	size_t bytes;
-	struct azure_policy *all;
-
-	if (from->n) {
-		if (mul_overflows(to->n + from->n, sizeof(*all), &bytes))
-			return -ENOMEM;
-		all = realloc(to->policies, bytes);
-		if (!all)
-			return -ENOMEM;
-		memcpy(all + to->n, from->policies, from->n * sizeof(*all));
-		to->policies = all;
-		to->n += from->n;
-		from->n = 0;
-	}
-	to->n_seen += from->n_seen;
-	return 0;
+	r = json_member_copy(item, "id", true, "a policy's id is not a text", &policy->id, err);
+	if (!r && strlen(policy->id) > AZURE_POLICY_ID_MAX)
+		return parse_fail(err, 0, "a policy's id is too long");
+	return r;
 }
 
 /* One more of a listing, if it names this VM. */
@@ -386,7 +368,7 @@ int azure_json_page(const char *bytes, size_t len, const char *vm_id, struct azu
 	if (!r)
 		r = read_policies(value, vm_id, &page, err);
 	if (!r)
-		r = merge_listing(listing, &page);
+		r = azure_listing_move(listing, &page, err);
 	if (r)
 		return r;
 	*ret_next = next && *next ? TAKE_PTR(next) : NULL;
@@ -402,24 +384,10 @@ int azure_json_policy(const char *bytes, size_t len, const char *vm_id, struct a
 
 	if (!r)
 		r = add_policy(tree, vm_id, &one, err);
-	return r ? r : merge_listing(listing, &one);
+	return r ? r : azure_listing_move(listing, &one, err);
 }
 
 /* ---------------------------------------------------------------- errors */
-
-/* Cut to fit, at a UTF-8 boundary. */
-static void put_text(char *out, size_t size, const char *text)
-{
-	size_t len = strnlen(text, size);
-
-	if (len == size) {
-		len--;
-		while (len && ((unsigned char)text[len] & 0xc0) == 0x80)
-			len--;
-	}
-	memcpy(out, text, len);
-	out[len] = '\0';
-}
 
 int azure_json_error(const char *bytes, size_t len, struct azure_error *ret)
 {
@@ -438,7 +406,7 @@ int azure_json_error(const char *bytes, size_t len, struct azure_error *ret)
 	}
 	if (!cJSON_IsString(code))
 		return -EINVAL;
-	put_text(ret->code, sizeof(ret->code), code->valuestring);
-	put_text(ret->message, sizeof(ret->message), cJSON_IsString(message) ? message->valuestring : "");
+	utf8_fit(ret->code, sizeof(ret->code), code->valuestring);
+	utf8_fit(ret->message, sizeof(ret->message), cJSON_IsString(message) ? message->valuestring : "");
 	return 0;
 }

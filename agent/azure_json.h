@@ -2,7 +2,7 @@
 /*
  * CORE. Answers of ARM, and errors of IMDS too: bytes -> plain C. Types and shape are checked here;
  * what a value means (dates, addresses, status) is judged in azure_jit. Bytes are hostile: nothing here allocates more
- * than a fixed multiple of the input.
+ * than a fixed multiple of the input, however many ports a long text is for.
  *
  * All parsers: 0, -EINVAL with err filled (may be NULL), or -ENOMEM; *ret untouched on error.
  */
@@ -18,6 +18,8 @@
 #include "util.h"
 
 #define AZURE_JSON_BYTES_MAX JSON_SCAN_BYTES_MAX
+#define AZURE_ENTRIES_MAX 65536 /* rules, ports of requests and their sources, for this VM and in all pages */
+#define AZURE_POLICY_ID_MAX 1024
 
 /* One protected port of this VM, as a policy writes it. */
 struct azure_rule {
@@ -26,7 +28,7 @@ struct azure_rule {
 	char *longest;   /* maxRequestAccessDuration; NULL: not there */
 };
 
-/* One port of one request for this VM, as a policy writes it. NULL: not there. */
+/* One port of one request for this VM, as a policy writes it, long texts cut. NULL: not there. */
 struct azure_request {
 	uint16_t number; /* 0..65535 */
 	char *status;
@@ -34,6 +36,7 @@ struct azure_request {
 	char **sources;    /* allowedSourceAddressPrefix, then allowedSourceAddressPrefixes */
 	size_t n_sources;
 	char *requestor, *justification;
+	bool ours;       /* it certainly names this VM */
 	const char *odd; /* NULL, or what of it has a wrong shape: then it is not granted, and what could be read is for
 			    people; static */
 };
@@ -51,7 +54,8 @@ struct azure_policy {
 struct azure_listing {
 	struct azure_policy *policies;
 	size_t n;
-	size_t n_seen; /* policies in the answer, with those that do not name this VM */
+	size_t n_seen;    /* policies in the answer, with those that do not name this VM */
+	size_t n_entries; /* at most AZURE_ENTRIES_MAX */
 };
 
 /*

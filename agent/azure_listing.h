@@ -13,4 +13,10 @@
  */
 int azure_listing_unique(struct azure_listing *listing);
 
+/* Move all policies of `from` behind those of `to`. 0, -ENOMEM, or -EINVAL with err: more than AZURE_ENTRIES_MAX. */
+int azure_listing_move(struct azure_listing *to, struct azure_listing *from, struct parse_error *err);
+
+/* -EINVAL and these words. */
+int azure_listing_too_many(struct parse_error *err);
+
 #endif

@@ -473,6 +473,93 @@ static void pages_add_up_and_name_the_next(void **state)
 	free(json);
 }
 
+/* A page of `n` ports of one request, each `port`; the request's texts are as long as wanted. */
+static char *make_page(const char *id, size_t texts, size_t n, const char *port)
+{
+	char *fill = calloc(1, texts + 1), *page = NULL;
+	char *ports = calloc(n, strlen(port) + 1), *at = ports;
+
+	assert_true(fill && ports);
+	memset(fill, 'x', texts);
+	for (size_t i = 0; i < n; i++)
+		at += sprintf(at, "%s%s", i ? "," : "", port);
+	assert_true(asprintf(&page,
+			     "{\"value\":[{\"id\":\"%s\",\"properties\":{\"virtualMachines\":[],\"requests\":[{"
+			     "\"requestor\":\"%s\",\"justification\":\"%s\",\"startTimeUtc\":\"%s\","
+			     "\"virtualMachines\":[{\"id\":\"" VM "\",\"ports\":[%s]}]}]}}]}",
+			     id, fill, fill, fill, ports) > 0);
+	free(fill);
+	free(ports);
+	return page;
+}
+
+static void a_long_text_is_not_multiplied_by_the_ports(void **state)
+{
+	char *page = make_page("p", 1000000, 2, "{\"number\":22}"), *next = NULL;
+	struct azure_listing listing = {0};
+	const struct azure_request *request;
+
+	(void)state;
+	assert_int_equal(azure_json_page(page, strlen(page), VM, &listing, &next, NULL), 0);
+	request = &listing.policies[0].requests[1];
+	assert_true(strlen(request->requestor) <= 256 && strlen(request->justification) <= 256);
+	assert_true(strlen(request->start) <= 256);
+	azure_listing_free(&listing);
+	free(page);
+}
+
+static void what_one_machine_can_have_is_bounded(void **state)
+{
+	static const struct {
+		const char *port;
+		size_t n, left;
+	} cases[] = {
+		{"{\"number\":22}", AZURE_ENTRIES_MAX, 0},
+		{"{\"number\":22}", AZURE_ENTRIES_MAX + 1, 1},
+		{"{\"number\":22,\"allowedSourceAddressPrefixes\":[\"1\",\"2\",\"3\"]}", AZURE_ENTRIES_MAX / 4 + 1, 1},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char *page = make_page("p", 1, cases[i].n, cases[i].port), *next = NULL;
+		struct azure_listing listing = {0};
+		struct parse_error err = {0};
+
+		assert_int_equal(azure_json_page(page, strlen(page), VM, &listing, &next, &err),
+				 cases[i].left ? -22 : 0);
+		if (cases[i].left)
+			assert_non_null(strstr(err.why, "more requests"));
+		else /* and not on the next page either */
+			assert_int_equal(azure_json_page(page, strlen(page), VM, &listing, &next, &err), -22);
+		azure_listing_free(&listing);
+		free(page);
+	}
+}
+
+static void an_endless_policy_id_is_refused(void **state)
+{
+	char id[AZURE_POLICY_ID_MAX + 2] = {0}, *page;
+
+	(void)state;
+	memset(id, 'p', sizeof(id) - 1);
+	page = make_page(id, 1, 1, "{\"number\":22}");
+	assert_refused_bytes(page, strlen(page));
+	free(page);
+}
+
+static void an_odd_request_that_names_this_vm_is_kept(void **state)
+{
+	static const char odd[] = "{'value':[{'id':'p','properties':{'virtualMachines':[],'requests':["
+				  "{'virtualMachines':[{'id':'" VM "','ports':[{'number':'x'}]}]}]}}]}";
+	struct azure_listing listing = {0};
+
+	(void)state;
+	take(odd, &listing);
+	assert_int_equal(listing.n, 1);
+	assert_non_null(listing.policies[0].requests[0].odd);
+	azure_listing_free(&listing);
+}
+
 static void compute_says_who_the_vm_is(void **state)
 {
 	static const char *const bad[] = {"{}",
@@ -543,6 +630,10 @@ int main(void)
 		cmocka_unit_test(nesting_has_an_exact_limit),
 		cmocka_unit_test(an_object_with_thousands_of_members_is_refused),
 		cmocka_unit_test(pages_add_up_and_name_the_next),
+		cmocka_unit_test(a_long_text_is_not_multiplied_by_the_ports),
+		cmocka_unit_test(what_one_machine_can_have_is_bounded),
+		cmocka_unit_test(an_endless_policy_id_is_refused),
+		cmocka_unit_test(an_odd_request_that_names_this_vm_is_kept),
 		cmocka_unit_test(compute_says_who_the_vm_is),
 		cmocka_unit_test(errors_of_both_services_are_read),
 	};
