@@ -14,10 +14,11 @@
 #include "conf.h"
 #include "util.h"
 
-/* What is remembered between polls. Starts with conf, max_grants, stop_fd and before set, the rest 0; free with
+/* What is remembered between polls. Starts with conf, guard, max_grants, stop_fd and before set, the rest 0; free with
  * azure_asker_free. */
 struct azure_asker {
 	const struct conf_azure *conf;
+	const struct guard *guard;      /* jitgated's; NULL: none */
 	uint32_t max_grants;            /* more than jitgated takes in are no answer */
 	int stop_fd;                    /* readable: give up at once; -1: none */
 	const struct azure_jit *before; /* the last good answer; NULL: none is remembered */

@@ -289,28 +289,48 @@ static int grant_source(struct work *work, const struct approved *approved, cons
 	return 0;
 }
 
+/* By what jitgated will say of it, as far as its guard rails are known here. */
+static bool is_let_in(const struct azure_basis *basis, const struct grant *grant)
+{
+	return !basis->guard || guard_check(basis->guard, grant, basis->now) == GUARD_OK;
+}
+
 /* One of the grants from `first` on lets that network in already. */
-static bool is_covered(const struct grant_set *set, size_t first, const struct cidr *source)
+static bool is_covered(const struct azure_basis *basis, const struct grant_set *set, size_t first,
+		       const struct cidr *source)
 {
 	for (size_t i = first; i < set->n; i++) {
-		if (cidr_covers(&set->grants[i].source, source))
+		if (cidr_covers(&set->grants[i].source, source) && is_let_in(basis, &set->grants[i]))
 			return true;
 	}
 	return false;
 }
 
-/* What stands in place of the client's address, once for all addresses of a request; they are those from `first` on. */
+/* How many of the grants from `first` on are let in; the first of them into *client. */
+static size_t count_clients(const struct azure_basis *basis, const struct grant_set *set, size_t first,
+			    char client[CIDR_TEXT_MAX])
+{
+	size_t n = 0;
+
+	for (size_t i = first; i < set->n; i++) {
+		if (is_let_in(basis, &set->grants[i]) && !n++)
+			cidr_format(&set->grants[i].source, client);
+	}
+	return n;
+}
+
+/* What stands in place of the client's address, once for all addresses of a request that are let in; they are among
+ * those from `first` on. */
 static int translate(struct work *work, const struct approved *approved, size_t first)
 {
 	const struct azure_basis *basis = work->basis;
 	const struct grant_set *set = &work->jit.snapshot.grants;
 	_cleanup_text_ struct text why = {0};
-	size_t n = set->n - first;
 	char client[CIDR_TEXT_MAX];
+	size_t n = count_clients(basis, set, first, client);
 
 	if (!n)
 		return 0;
-	cidr_format(&set->grants[first].source, client);
 	text_printf(&why, "translated from %s", client);
 	if (n > 1)
 		text_printf(&why, " and %zu more", n - 1);
@@ -321,7 +341,7 @@ static int translate(struct work *work, const struct approved *approved, size_t 
 	for (size_t i = 0; i < basis->n_translate; i++) {
 		int r = 0;
 
-		if (!is_covered(set, first, &basis->translate[i]))
+		if (!is_covered(basis, set, first, &basis->translate[i]))
 			r = add_grant(&work->jit, approved, &basis->translate[i], why.data);
 		if (r)
 			return r;

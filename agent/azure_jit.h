@@ -10,6 +10,7 @@
 #include "azure_json.h"
 #include "azure_refused.h"
 #include "grant.h"
+#include "guard.h"
 #include "util.h"
 
 /* The end is set by the requester's clock, the start by the service's; and ours may differ from both. */
@@ -33,6 +34,7 @@ struct azure_basis {
 	const struct azure_jit *before; /* the last good answer; NULL: none */
 	const struct cidr *translate;   /* what a firewall or Bastion puts in place of a client's address */
 	size_t n_translate;
+	const struct guard *guard; /* who is beyond it is not translated, since jitgated lets nobody in; NULL: none */
 };
 
 /*

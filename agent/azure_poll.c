@@ -57,6 +57,7 @@ static int judge(const struct azure_asker *asker, struct wall_time now, const st
 		.before = asker->before,
 		.translate = conf->translate,
 		.n_translate = conf->n_translate,
+		.guard = asker->guard,
 	};
 
 	return azure_jit_snapshot(listing, &basis, &answer->jit);

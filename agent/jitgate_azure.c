@@ -188,6 +188,7 @@ static int run_service(const struct conf *conf, int stop_fd, int notify_fd)
 		.notify_fd = notify_fd,
 		.timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK),
 		.asker = {.conf = &conf->azure,
+			  .guard = &conf->guard,
 			  .max_grants = conf->max_grants,
 			  .stop_fd = stop_fd,
 			  .before = &a.said.good},
@@ -212,7 +213,7 @@ static int run_service(const struct conf *conf, int stop_fd, int notify_fd)
 static int run_once(const struct conf *conf, int stop_fd)
 {
 	_cleanup_azure_asker_ struct azure_asker asker = {
-		.conf = &conf->azure, .max_grants = conf->max_grants, .stop_fd = stop_fd};
+		.conf = &conf->azure, .guard = &conf->guard, .max_grants = conf->max_grants, .stop_fd = stop_fd};
 	_cleanup_azure_answer_ struct azure_answer answer = {0};
 	int r = azure_poll(&asker, clock_now(), &answer);
 

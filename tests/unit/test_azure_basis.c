@@ -310,6 +310,34 @@ static void what_is_refused_is_not_translated(void **state)
 	assert_judged(&s, "203.0.113.7 22/tcp " TEN "\n10.0.9.0/26 22/tcp " TEN "\n", "");
 }
 
+/* Or anybody beyond the guard rails would come in through the firewall. */
+static void whom_the_guard_keeps_out_is_not_translated(void **state)
+{
+	const struct cidr networks[] = {cidr_of("10.0.9.0/26")};
+	struct cidr allowed[] = {cidr_of("203.0.113.0/24"), cidr_of("10.0.9.0/26")};
+	const struct guard sources = {.longest_s = 86400, .sources = allowed, .n_sources = 2};
+	const struct guard wide = {.longest_s = 86400, .widest_ipv4 = 24, .widest_ipv6 = 48};
+	struct sample s;
+
+	(void)state;
+	fill_sample(&s);
+	s.basis.translate = networks;
+	s.basis.n_translate = 1;
+	s.basis.guard = &sources;
+	assert_judged(&s, "203.0.113.7 22/tcp " TEN "\n10.0.9.0/26 22/tcp " TEN "\n", "");
+	s.sources[0] = "198.51.100.7"; /* still told: it is jitgated that refuses it, and says so */
+	assert_judged(&s, "198.51.100.7 22/tcp " TEN "\n", "");
+	s.basis.guard = &wide;
+	assert_judged(&s, "198.51.100.7 22/tcp " TEN "\n10.0.9.0/26 22/tcp " TEN "\n", "");
+	s.sources[0] = "*";
+	assert_judged(&s, "0.0.0.0/0 22/tcp " TEN "\n::/0 22/tcp " TEN "\n", "");
+	s.requests[0].n_sources = 2; /* one that is refused stands in for nobody */
+	assert_judged(&s,
+		      "0.0.0.0/0 22/tcp " TEN "\n::/0 22/tcp " TEN "\n203.0.113.8 22/tcp " TEN
+		      "\n10.0.9.0/26 22/tcp " TEN "\n",
+		      "");
+}
+
 static void network_that_is_let_in_already_is_not_granted_again(void **state)
 {
 	const struct cidr networks[] = {cidr_of("10.0.9.0/26"), cidr_of("fd00:9::/64"), cidr_of("10.0.9.0/28")};
@@ -456,6 +484,7 @@ int main(void)
 		fact_test("R8", translated_networks_are_granted_besides),
 		cmocka_unit_test(translation_is_once_a_request_and_says_how_many),
 		cmocka_unit_test(what_is_refused_is_not_translated),
+		cmocka_unit_test(whom_the_guard_keeps_out_is_not_translated),
 		cmocka_unit_test(network_that_is_let_in_already_is_not_granted_again),
 		cmocka_unit_test(odd_request_is_refused_alone),
 		cmocka_unit_test(refused_entries_go_into_the_snapshot),
