@@ -270,6 +270,18 @@ static void several_requests_for_one_key_are_all_kept(void **state)
 		"203.0.113.7 22/tcp " TEN "\n203.0.113.7 22/tcp 1773486000000000000\n203.0.113.7 22/tcp " TEN "\n", "");
 }
 
+/* A request names no protocol, so it is one of all rules for its port. */
+static void of_several_rules_for_one_port_the_shortest_limit_counts(void **state)
+{
+	(void)state;
+#define TWO(a, b) LIST(POLICY("p", RULE("22", "TCP", a) "," RULE("22", "UDP", b), LIVE("203.0.113.7")))
+	assert_judged(TWO("PT1H", "PT3H"), "22/tcp+udp 10800\n", "203.0.113.7 22/tcp+udp " TEN "\n", "");
+	assert_judged(TWO("PT30M", "PT3H"), "22/tcp+udp 10800\n", "",
+		      "22 '203.0.113.7' ends later than the policy allows\n");
+	assert_judged(TWO("PT3H", "PT30M"), "22/tcp+udp 10800\n", "",
+		      "22 '203.0.113.7' ends later than the policy allows\n");
+}
+
 static void an_answer_without_this_vm_is_an_empty_snapshot(void **state)
 {
 	_cleanup_azure_jit_ struct azure_jit jit = {0};
@@ -278,6 +290,37 @@ static void an_answer_without_this_vm_is_an_empty_snapshot(void **state)
 	judge("{'value':[]}", NOW, &jit);
 	assert_jit(&jit, "", "", "");
 	assert_true(jit.n_policies == 0 && jit.snapshot.taken.ns == at(NOW).ns);
+}
+
+static void more_grants_than_fit_are_an_error(void **state)
+{
+	struct azure_rule rule = {.number = 22, .protocol = "TCP", .longest = "PT3H"};
+	struct azure_request request = {.number = 22,
+					.status = "Initiated",
+					.start = "2026-03-14T09:00:00Z",
+					.end = "2026-03-14T10:00:00Z",
+					.n_sources = JITGATE_GRANTS_MAX};
+	struct azure_policy policy = {.id = "p", .rules = &rule, .n_rules = 1, .requests = &request, .n_requests = 1};
+	const struct azure_listing listing = {.policies = &policy, .n = 1};
+	const struct cidr firewall = {.family = JITGATE_IPV4, .prefix_len = 8, .addr = {10}};
+	struct azure_basis basis = {.now = at(NOW)};
+	_cleanup_azure_jit_ struct azure_jit jit = {0};
+	_cleanup_free_ char **sources = calloc(JITGATE_GRANTS_MAX + 1, sizeof(*sources));
+
+	(void)state;
+	assert_non_null(sources);
+	for (size_t i = 0; i <= JITGATE_GRANTS_MAX; i++)
+		sources[i] = "203.0.113.7";
+	request.sources = sources;
+	assert_int_equal(azure_jit_snapshot(&listing, &basis, &jit), 0);
+	assert_int_equal(jit.snapshot.grants.n, JITGATE_GRANTS_MAX);
+	request.n_sources++;
+	assert_int_equal(azure_jit_snapshot(&listing, &basis, &jit), -E2BIG);
+	assert_int_equal(jit.snapshot.grants.n, JITGATE_GRANTS_MAX); /* as it was */
+	request.n_sources = JITGATE_GRANTS_MAX;
+	basis.translate = &firewall;
+	basis.n_translate = 1;
+	assert_int_equal(azure_jit_snapshot(&listing, &basis, &jit), -E2BIG);
 }
 
 static void more_ports_than_fit_are_an_error(void **state)
@@ -497,6 +540,8 @@ int main(void)
 		cmocka_unit_test(several_requests_for_one_key_are_all_kept),
 		cmocka_unit_test(an_answer_without_this_vm_is_an_empty_snapshot),
 		cmocka_unit_test(more_ports_than_fit_are_an_error),
+		cmocka_unit_test(more_grants_than_fit_are_an_error),
+		cmocka_unit_test(of_several_rules_for_one_port_the_shortest_limit_counts),
 		cmocka_unit_test(thousands_of_requests_and_rules_are_judged_within_a_second),
 		cmocka_unit_test(the_report_is_json_with_the_promised_names),
 		cmocka_unit_test(one_wrong_byte_never_gains_a_grant),
