@@ -169,6 +169,31 @@ static void only_the_past_is_believed(void **state)
 	assert_int_equal(k.list[0].heard.ns, s(100).ns);
 }
 
+/* A knock that came while it was asked for is the first of a new row. */
+static void patience_is_shown_anew_after_each_read(void **state)
+{
+	(void)state;
+	hear(1, 100, 0);
+	hear(1, 101, 0);
+	assert_true(due_patient(KNOCK_PATIENT, 1, true) == 100);
+	knockers_served(&k, s(100.5), true);
+	assert_true(due_patient(KNOCK_KNOWN, 1, true) < 0);
+	hear(1, 102, 0);
+	assert_true(due_patient(KNOCK_KNOWN, 1, true) == 105.5);
+}
+
+static void hundreds_of_vain_reads_make_nobody_new(void **state)
+{
+	double t = 100;
+
+	(void)state;
+	for (int i = 0; i < 300; i++, t += 200) {
+		hear(1, t, 0);
+		assert_true(i ? due(KNOCK_KNOWN) >= t : due(KNOCK_NEW) == t);
+		knockers_served(&k, s(t + 0.5), true);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -181,6 +206,8 @@ int main(void)
 		cmocka_unit_test_setup(whoever_knocks_faster_or_later_is_not, nobody),
 		cmocka_unit_test_setup(the_table_forgets_who_was_silent_longest, nobody),
 		cmocka_unit_test_setup(only_the_past_is_believed, nobody),
+		cmocka_unit_test_setup(patience_is_shown_anew_after_each_read, nobody),
+		cmocka_unit_test_setup(hundreds_of_vain_reads_make_nobody_new, nobody),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
