@@ -62,6 +62,7 @@ static void a_token_is_fit_for_a_header_or_is_refused(void **state)
 		"{'access_token':'a\\r\\nX-Evil: 1','token_type':'Bearer'}",
 		"{'access_token':'a b','token_type':'Bearer'}",
 		"{'access_token':'','token_type':'Bearer'}",
+		"{'access_token':'a\x7f','token_type':'Bearer'}",
 		"{'access_token':'\xc3\xa9','token_type':'Bearer'}",
 		"{'access_token':'abc','token_type':'Basic'}",
 		"{'access_token':'abc'}",
@@ -218,6 +219,37 @@ static void every_text_of_an_answer_is_wiped(void **state)
 		assert_int_equal(tree->child->valuestring[i] | inner->valuestring[i], 0);
 }
 
+/* Memory that was given back may be read here: on purpose, and behind the bytes that the allocator uses for itself. */
+__attribute__((no_sanitize("address"))) static size_t bytes_left(uintptr_t at, size_t from, size_t len)
+{
+	const volatile char *bytes = (const volatile char *)at;
+	size_t n = 0;
+
+	for (size_t i = from; i < len; i++)
+		n += bytes[i] == 'k';
+	return n;
+}
+
+static void a_header_that_goes_is_wiped(void **state)
+{
+	_cleanup_azure_token_ struct azure_token *token = azure_token_new();
+	char secret[128], *header;
+	uintptr_t was_at;
+	size_t len;
+
+	(void)state;
+	memset(secret, 'k', sizeof(secret) - 1);
+	secret[sizeof(secret) - 1] = '\0';
+	take_life(token, secret, 3600, 0);
+	header = azure_token_header(token);
+	was_at = (uintptr_t)header;
+	len = strlen(header);
+	assert_true(bytes_left(was_at, 32, len) > 100);
+	azure_token_free_header(&header);
+	assert_null(header);
+	assert_int_equal(bytes_left(was_at, 32, len), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -228,6 +260,7 @@ int main(void)
 		cmocka_unit_test(a_renewal_that_failed_waits_while_the_old_one_lives),
 		cmocka_unit_test(a_refused_one_is_known_again),
 		cmocka_unit_test(every_text_of_an_answer_is_wiped),
+		cmocka_unit_test(a_header_that_goes_is_wiped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
