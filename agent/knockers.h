@@ -12,9 +12,9 @@
 #define KNOCKERS_MAX 512     /* the least recently heard makes room */
 #define KNOCKERS_QUIET_S 300 /* who was not heard for so long starts anew */
 
-/* A source that a read was for and that knocks on waits 5, 10, 20, ... 320 s for the next one on its account. */
+/* A source that a read was for and that knocks on waits 5, 10, 20, ... 80 s for the next one on its account. */
 #define KNOCKERS_WAIT_MIN_S 5
-#define KNOCKERS_WAIT_MAX_S 320
+#define KNOCKERS_WAIT_MAX_S 80
 
 /* A TCP client repeats its SYN after 1, 2 or 4 s. Who sends more in between, or something else, is not one. */
 #define KNOCKERS_PATIENT_MIN_NS 500000000ULL
