@@ -42,7 +42,10 @@ static void begin(struct text *why, const struct azure_question *q)
 void azure_blame(struct azure_failure *failure, const struct azure_question *q, const char *words)
 {
 	begin(&failure->why, q);
-	text_printf(&failure->why, ": %s", words);
+	text_printf(&failure->why, ": ");
+	/* libcurl quotes certificates as they are, and a new line begins another word to the service manager. */
+	for (; *words; words++)
+		text_append(&failure->why, (unsigned char)*words < 0x20 || *words == 0x7f ? "?" : words, 1);
 }
 
 /* ---------------------------------------------------------------- a status */

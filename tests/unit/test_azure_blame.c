@@ -151,9 +151,21 @@ static void a_body_that_is_no_answer_says_where(void **state)
 	assert_string_equal(silence.why.data, "cannot list JIT policies: https://a: Connection refused");
 }
 
+static void words_of_certificates_stay_on_their_line(void **state)
+{
+	const struct azure_question q = {AZURE_GOAL_LIST, "https://a", "", NULL};
+	_cleanup_azure_failure_ struct azure_failure failure = {0};
+
+	(void)state;
+	azure_blame(&failure, &q, "subject name 'x\nMAINPID=1\x1b[2J\x7f\xc3\xa9'");
+	assert_string_equal(failure.why.data,
+			    "cannot list JIT policies: https://a: subject name 'x?MAINPID=1?[2J?\xc3\xa9'");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(words_of_certificates_stay_on_their_line),
 		cmocka_unit_test(each_status_says_what_helps),
 		cmocka_unit_test(words_of_the_other_side_are_escaped),
 		cmocka_unit_test(ids_that_are_empty_are_left_out),
