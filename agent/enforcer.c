@@ -71,6 +71,7 @@ static void follow_clock(struct enforcer *e, struct clock_pair now)
 		return;
 	say(e, LOG_LEVEL_WARNING, "the wall clock was set %s by %lld ms; deadlines are stamped anew",
 	    step > 0 ? "forward" : "back", (long long)(step > 0 ? step : -step) / NS_PER_MS);
+	snapshot_clock_stepped(&e->current, step);
 	e->clock = now;
 }
 

@@ -149,6 +149,16 @@ int snapshot_add_port(struct snapshot *snapshot, const struct port_rule *rule)
 	return 0;
 }
 
+void snapshot_clock_stepped(struct snapshot *snapshot, int64_t step_ns)
+{
+	int64_t offset_s = snapshot->clock_offset_s + step_ns / NS_PER_S;
+
+	if (!snapshot->clock_known)
+		return;
+	offset_s = offset_s > INT32_MAX ? INT32_MAX : offset_s;
+	snapshot->clock_offset_s = (int32_t)(offset_s < -INT32_MAX ? -INT32_MAX : offset_s);
+}
+
 void snapshot_free(struct snapshot *snapshot)
 {
 	free(snapshot->ports);

@@ -76,6 +76,9 @@ struct snapshot {
 
 /* 0, -ENOMEM, or -EINVAL as above. A port that is there already is not looked for. */
 int snapshot_add_port(struct snapshot *snapshot, const struct port_rule *rule);
+/* This machine's clock was set by so much, forward when positive: what is known of it stays true. */
+void snapshot_clock_stepped(struct snapshot *snapshot, int64_t step_ns);
+
 void snapshot_free(struct snapshot *snapshot);
 #define _cleanup_snapshot_ CLEANUP(snapshot_free)
 

@@ -569,6 +569,29 @@ static void a_clock_step_forward_ends_a_grant_by_its_wall_end(void **state)
 	assert_false(passes("10.0.0.1", 22));
 }
 
+/* Status must not call a clock right that was set wrong since the feed last looked, nor the other way round. */
+static void a_clock_step_is_known_before_the_feed_says_it(void **state)
+{
+	struct snapshot s = {.clock_known = true, .clock_offset_s = 90};
+
+	(void)state;
+	enforcer_start(&w.e, NULL);
+	assert_int_equal(feed(&s), 0);
+	step_clock(-2 * HOUR);
+	assert_int_equal(w.e.current.clock_offset_s, 90 - 7200);
+	assert_int_equal(w.gate.state.clock_offset_s, 90 - 7200);
+	step_clock(2 * HOUR);
+	assert_int_equal(w.e.current.clock_offset_s, 90);
+	s = (struct snapshot){0};
+	assert_int_equal(feed(&s), 0);
+	step_clock(HOUR);
+	assert_true(!w.e.current.clock_known && !w.e.current.clock_offset_s);
+	s = (struct snapshot){.clock_known = true, .clock_offset_s = INT32_MAX};
+	assert_int_equal(feed(&s), 0);
+	step_clock(HOUR);
+	assert_int_equal(w.e.current.clock_offset_s, INT32_MAX);
+}
+
 static void a_clock_step_back_never_gives_more_than_the_longest_grant(void **state)
 {
 	(void)state;
@@ -1293,6 +1316,7 @@ int main(void)
 		world_test(a_grant_beyond_the_guard_rails_is_refused_whole_and_said_once),
 		world_test(more_grants_than_fit_leave_the_old_ones),
 		world_test(a_clock_step_forward_ends_a_grant_by_its_wall_end),
+		world_test(a_clock_step_is_known_before_the_feed_says_it),
 		world_test(a_clock_step_back_never_gives_more_than_the_longest_grant),
 		world_test(a_grant_that_is_over_and_gone_from_the_feed_never_comes_back),
 		world_test(a_renewal_right_after_the_end_opens_again),
