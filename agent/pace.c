@@ -285,9 +285,8 @@ void pace_end(struct pace *pace, struct boot_time now, const struct pace_result 
 
 uint32_t pace_fresh_for_s(const struct pace *pace)
 {
-	double longest_s = at_least(usual_s(pace), pace->retry_after_s);
+	double longest_s = 2 * 1.1 * usual_s(pace) + 60;
 
-	longest_s = 2 * 1.1 * longest_s + 60;
 	return longest_s < FEED_FRESH_MAX_S ? (uint32_t)longest_s : FEED_FRESH_MAX_S;
 }
 

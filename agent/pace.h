@@ -77,7 +77,8 @@ struct boot_time pace_next(const struct pace *pace);
 void pace_begin(struct pace *pace, struct boot_time now);
 void pace_end(struct pace *pace, struct boot_time now, const struct pace_result *result, double chance);
 
-/* How long a snapshot of the poll just ended may count as fresh: twice the time to the next one, and a minute. */
+/* How long a snapshot of the poll just ended may count as fresh: twice the usual time to the next one, and a minute.
+ * Whoever told us to wait for longer does not make old news fresh. */
 uint32_t pace_fresh_for_s(const struct pace *pace);
 
 /* Why pace_next says what it says, in a few words: "idle", "budget low: 40 reads left". */
