@@ -26,7 +26,7 @@ static void log_refused(const struct azure_refused *refused)
 	text_quoted(&line, refused->requestor);
 	text_printf(&line, " policy=");
 	text_quoted(&line, refused->policy);
-	text_printf(&line, " reason=");
+	text_printf(&line, " why=");
 	text_quoted(&line, refused->why);
 	if (!line.failed)
 		log_notice("%s", line.data);

@@ -113,7 +113,7 @@ arm_call PUT "$policy_path" "$(jq -nc --arg id "${vm_id}x" '{kind: "Basic", prop
   die "arm refuses the policy of another VM"
 session_cut session3333 "VM gone from the policy: the session is cut"
 like "VM gone from the policy: the log says what its request asks for" \
-  'refused port=3333 source="10\.9\.0\.2" .*reason="the policy has no such port for this VM"' \
+  'refused port=3333 source="10\.9\.0\.2" .*why="the policy has no such port for this VM"' \
   "$(log_since azure "$azure_mark")"
 await_good "VM gone from the policy: asked again"
 all_closed "VM gone from the policy"
