@@ -938,7 +938,7 @@ static void expect_sound(const struct snapshot *snapshot)
 	}
 }
 
-/* Sends the snapshot with one message damaged; returns how many got through before the receiver gave up. */
+/* Sends the snapshot with one message damaged; returns whether all of it was taken all the same. */
 static bool send_damaged(struct feed_receiver *receiver, const struct snapshot *snapshot, uint64_t *seed)
 {
 	size_t last = snapshot->n_ports + snapshot->grants.n + snapshot->refused.n + 1;
@@ -966,7 +966,7 @@ static bool send_damaged(struct feed_receiver *receiver, const struct snapshot *
 
 static void damaged_messages_never_give_a_partial_snapshot(void **state)
 {
-	const int rounds = 200000;
+	const int rounds = 30000;
 	uint64_t seed = 20250117;
 	struct feed_receiver receiver = with_snapshot();
 	_cleanup_snapshot_ struct snapshot snapshot = {0};
