@@ -64,9 +64,11 @@ static void append_remedy(struct text *why, const struct azure_question *q, long
 	if (q->goal == AZURE_GOAL_TOKEN && (status == 400 || status == 401 || status == 404))
 		text_printf(why, "; give the VM a managed identity, or name the right one in azure.identity");
 	if (arm && status == 401)
-		text_printf(why, "; the token was refused, and there is no other");
+		text_printf(why,
+			    "; the token was refused, and there is no other; look at azure.audience and azure.cloud");
 	if (arm && status == 403)
-		text_printf(why, "; give the VM's identity " ROLE_ACTION " on the %s", place_of(q->scope));
+		text_printf(why, "; give the VM's identity " ROLE_ACTION " on %s %s; a new role takes minutes",
+			    q->scope ? "the" : "the VM's", place_of(q->scope));
 	if (arm && status == 404)
 		text_printf(why, "; is the %s still there, and may the VM's identity see it?", place_of(q->scope));
 }

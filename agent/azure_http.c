@@ -273,6 +273,11 @@ static int judge(CURLcode code, const struct body *body, const char *detail, cha
 		return say(error, -EFBIG, "answer too large");
 	if (body->no_memory || code == CURLE_OUT_OF_MEMORY)
 		return say(error, -ENOMEM, "out of memory");
+	if (code == CURLE_PEER_FAILED_VERIFICATION) {
+		snprintf(error, AZURE_HTTP_ERROR_MAX, "%s; azure.ca_file names whose certificates are trusted",
+			 *detail ? detail : curl_easy_strerror(code));
+		return -EIO;
+	}
 	if (code == CURLE_PARTIAL_FILE)
 		return say(error, -EIO, "answer cut short");
 	if (code == CURLE_BAD_CONTENT_ENCODING)

@@ -58,7 +58,7 @@ write_conf
 azure_once
 is "ARM has a certificate of another CA: fails" 1 $?
 is "ARM has a certificate of another CA: no snapshot comes out" "" "$(<"$tmp/once.out")"
-like "ARM has a certificate of another CA: one line says so" 'certificate|SSL|TLS' "$(<"$tmp/once.err")"
+like "ARM has a certificate of another CA: one line says so" 'certificate.*azure\.ca_file' "$(<"$tmp/once.err")"
 conf_azure[ca_file]="\"$tmp/tls/ca.pem\""
 write_conf
 refuses "IMDS gives no token" 'token|identity' '{"on":"token","kind":"status","status":400}'

@@ -39,7 +39,7 @@ static char *blame_status(const struct azure_question *q, long status, const cha
 static void each_status_says_what_helps(void **state)
 {
 	static const char role[] =
-		"give the VM's identity Microsoft.Security/locations/jitNetworkAccessPolicies/read on the ";
+		"; give the VM's identity Microsoft.Security/locations/jitNetworkAccessPolicies/read on ";
 	static const struct {
 		struct azure_question q;
 		long status;
@@ -61,12 +61,17 @@ static void each_status_says_what_helps(void **state)
 		 403,
 		 "{\"error\":{\"code\":\"AuthorizationFailed\"}}",
 		 0,
-		 "cannot list JIT policies: https://a answers 403 AuthorizationFailed; give the VM's identity "},
+		 "cannot list JIT policies: https://a answers 403 AuthorizationFailed; give the VM's identity "
+		 "Microsoft.Security/locations/jitNetworkAccessPolicies/read on the VM's resource group; a new role "
+		 "takes "
+		 "minutes"},
 		{{AZURE_GOAL_LIST, "https://a", "", &group},
 		 403,
 		 "",
 		 0,
-		 "cannot list JIT policies of group \"Main\": https://a answers 403 (Forbidden); "},
+		 "cannot list JIT policies of group \"Main\": https://a answers 403 (Forbidden); give the VM's "
+		 "identity "
+		 "Microsoft.Security/locations/jitNetworkAccessPolicies/read on the resource group; "},
 		{{AZURE_GOAL_LIST, "https://a", "", &subscription},
 		 404,
 		 "",
