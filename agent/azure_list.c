@@ -128,6 +128,23 @@ static enum azure_next judge(struct azure_asker *asker, struct azure_source *sou
 	return azure_plan_judge(source, &asker->vm, response->status, error.code);
 }
 
+/* Said once each time that it goes: a name that is wrong in the config looks like this, too. */
+static void tell_gone(struct azure_source *source, struct azure_answer *answer)
+{
+	struct text *news = &answer->news;
+
+	if (source->gone_told)
+		return;
+	source->gone_told = true;
+	text_printf(news, "%sthere is no JIT policy ", news->len ? "; " : "");
+	text_quoted(news, source->scope.name);
+	text_printf(news, " in region ");
+	text_quoted(news, source->scope.region);
+	text_printf(news, " of group ");
+	text_quoted(news, source->scope.group);
+	text_printf(news, ", so it protects no port; is it written right in azure.policies?");
+}
+
 /* The first address of a source, and the pages behind it. *ret_narrower: the list is forbidden, ask for less. */
 static int read_source(struct azure_asker *asker, struct azure_source *source, struct clock_pair now,
 		       struct azure_listing *listing, bool *ret_narrower, struct azure_answer *answer)
@@ -154,8 +171,11 @@ static int read_source(struct azure_asker *asker, struct azure_source *source, s
 	*ret_narrower = next == AZURE_NARROWER;
 	if (next == AZURE_FAILED)
 		return azure_ask_blame_status(answer, &q, &response);
+	if (next == AZURE_GONE)
+		tell_gone(source, answer);
 	if (next != AZURE_READ)
 		return 0;
+	source->gone_told = false;
 	r = read_body(asker, &q, &response, listing, &link, answer);
 	return r ? r : read_pages(asker, &q, link, now, listing, answer);
 }

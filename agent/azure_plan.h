@@ -21,6 +21,7 @@ struct azure_source {
 	bool ever_wide;   /* the list of all regions was read once */
 	bool one_region;  /* that list is forbidden: the VM's region is asked for */
 	bool region_told; /* and people know */
+	bool gone_told;   /* people know that there is no such policy */
 };
 
 /* Starts as {0}. */

@@ -187,6 +187,8 @@ unprepare
 # 404 is an answer for one policy alone, and in ARM's own words.
 set_policies "$(policy_at $subscription mainWS centralus deleted)"
 answers "a policy that is not there" '[22,2022]' 'wide=1 region=0 get=1'
+like "a policy that is not there: is said" \
+  'no JIT policy "deleted" in region "centralus" of group "mainWS".*azure\.policies' "$(<"$tmp/once.err")"
 set_policies "$main"
 fault '{"on":"get","kind":"status","status":404,"code":"ResourceNotFound"}'
 answers "a policy that ARM does not find" '[22,2022]' 'wide=1 region=0 get=1'
