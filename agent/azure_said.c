@@ -142,6 +142,18 @@ void azure_said_status(const struct azure_said *said, uint32_t next_s, const cha
 	notify_send(notify_fd, line);
 }
 
+/* What people should not have to find in the document. */
+static void warn_once(const struct azure_answer *answer)
+{
+	struct azure_said said = {0};
+
+	if (!answer->jit.n_policies)
+		log_warning("no policy names this VM, of %zu that were read: is JIT on for it, and are its policies in "
+			    "the VM's resource group or in azure.policies?",
+			    answer->n_policies);
+	log_clock(&said, &answer->jit);
+}
+
 int azure_said_once(int r, const struct azure_answer *answer, const char *vm_id)
 {
 	_cleanup_text_ struct text out = {0};
@@ -156,6 +168,7 @@ int azure_said_once(int r, const struct azure_answer *answer, const char *vm_id)
 		log_err("cannot write the answer: %s", out.failed ? "out of memory" : strerror(errno));
 		return -EIO;
 	}
+	warn_once(answer);
 	return 0;
 }
 

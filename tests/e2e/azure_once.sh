@@ -153,4 +153,15 @@ shows "every form that is refused" "$(wanted "$port_22
   refused "protocol of the port not understood" 203.0.113.31 161
   refused "maxRequestAccessDuration of the port not understood" 203.0.113.32 162
 )")"
+
+# 4. What the document says in a number or in nothing, standard error says in words.
+emulator_do POST answer '{"on":"list","body":{"value":[]}}' >/dev/null || die "the emulator does not take an answer"
+shows "no policy names this VM" "$(wanted "" "" "")"
+like "and a line says so" '^[^\n]*no policy names this VM, of 0 that were read.*azure\.policies' "$(<"$tmp/once.err")"
+emulator_do DELETE answer >/dev/null
+put_policy 22/TCP || die "arm refuses the policy"
+emulator_do POST fault '{"on":"list","kind":"skew","seconds":900}' >/dev/null
+once
+is "the clock is wrong: an answer" 0 $?
+like "and lines say so" 'clock is (899|900|901) s behind Azure.*no new grant is believed' "$(tr '\n' ' ' <"$tmp/once.err")"
 finish
