@@ -21,7 +21,8 @@ static int read_url(const struct conf_reader *r, enum conf_key key, enum url_pol
 	struct conf_url url;
 
 	if (value[0] && conf_url_parse(value, &url) < 0)
-		return conf_read_refuse(r, key, 0, "must be SCHEME://HOST[:PORT], without user, path or query");
+		return conf_read_refuse(r, key, 0,
+					"must be http:// or https:// and HOST[:PORT], with nothing behind it");
 	if (value[0] && policy == URL_TLS_UNLESS_LOOPBACK && !url.tls && !conf_url_is_loopback(&url))
 		return conf_read_refuse(r, key, 0, "must be https; plain http is for a loopback address only");
 	if (value[0] && policy == URL_PLAIN && url.tls)

@@ -130,6 +130,8 @@ static void put_azure(struct text *out, const struct conf_azure *azure)
 		text_printf(&words, "; tokens for %s", azure->audience);
 	if (*azure->arm_endpoint)
 		text_printf(&words, "; resource manager %s", azure->arm_endpoint);
+	if (*azure->ca_file)
+		text_printf(&words, "; certificates of %s trusted", azure->ca_file);
 	if (*azure->imds_endpoint)
 		text_printf(&words, "; metadata service %s", azure->imds_endpoint);
 	if (*azure->proxy)

@@ -118,6 +118,7 @@ tr -d ' \n' <"$tmp/shown" >"$tmp/shown.line" # long words are folded
 for place in "$main" "/subscriptions/$subscription;" "$own_west"; do
   like "check-config shows $place" "policiesalsoof$place" "$(<"$tmp/shown.line")"
 done
+like "check-config shows ca_file" "certificatesof$tmp/tls/ca.pemtrusted" "$(<"$tmp/shown.line")"
 set_policies "$main" my-group
 in_srv "$build/jitgate-azure" -c "$tmp/jitgate.conf" --once >"$tmp/once.out" 2>"$tmp/once.err"
 is "what is no id is a config error" 78 $?

@@ -641,11 +641,13 @@ static void endpoints_are_https_but_for_loopback(void **state)
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		snprintf(text, sizeof(text), "azure { arm_endpoint = \"%s\" }", bad[i]);
-		expect_refused(text, 1, "must be SCHEME://HOST[:PORT]");
+		expect_refused(text, 1, "must be http:// or https:// and HOST[:PORT]");
 	}
 	expect_refused("azure { imds_endpoint = \"https://169.254.169.254\" }", 1, "must be http;");
-	expect_refused("azure { imds_endpoint = \"http://169.254.169.254/metadata\" }", 1, "SCHEME://HOST[:PORT]");
-	expect_refused("azure { proxy = \"socks5://x\" }", 1, "azure.proxy: \"socks5://x\" must be SCHEME");
+	expect_refused("azure { imds_endpoint = \"http://169.254.169.254/metadata\" }", 1,
+		       "HOST[:PORT], with nothing behind it");
+	expect_refused("azure { proxy = \"socks5://x\" }", 1,
+		       "azure.proxy: \"socks5://x\" must be http:// or https://");
 }
 
 static void identity_is_empty_or_of_a_known_kind(void **state)
