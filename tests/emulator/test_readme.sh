@@ -22,7 +22,7 @@ script() {
   session | sed -n 's/^\$ //p' | grep -v '^make ' | awk '{ gsub(/\047/, "\047\\\047\047") }
     { print "printf \"== %s\\n\" \047" $0 "\047" }' >"$work/titles"
   session | sed -n 's/^\$ //p' | grep -v '^make ' | paste -d '\n' "$work/titles" - |
-    sed -E "s|^build/release/emulator|'$emulator'|; /^printf/!s|8169|$imds_port|g; /^printf/!s|8443|$arm_port|g; /^printf/!s|/tmp/azure|$work/azure|g"
+    sed -E "s|^build/release/emulator|'$emulator'|; s|^build/release/jitgate-azure|'$build/jitgate-azure'|; /^printf/!s|8169|$imds_port|g; /^printf/!s|8443|$arm_port|g; /^printf/!s|/tmp/azure|$work/azure|g"
 }
 
 # What README says: commands as titles too.
@@ -36,6 +36,7 @@ same() { diff <(expected | timeless) <(timeless <"$work/said"); }
 free_ports
 script >"$work/script"
 : >"$work/body"
+chmod 755 "$work" # jitgate-azure becomes another user
 timeout 60 bash "$work/script" >"$work/said" 2>"$work/session-err" </dev/null
 check "there is a session in README" test "$(session | grep -c '^\$ ')" -gt 10
 check "it says what README shows" same
