@@ -77,7 +77,7 @@ void azure_listing_free(struct azure_listing *listing);
 /* ARM {"error":{"code","message"}} or IMDS {"error","error_description"}; for people, cut to fit, not escaped. */
 struct azure_error {
 	char code[64];
-	char message[192];
+	char message[512];
 };
 
 /* 0 when there was at least a code, else -EINVAL: HTML from a proxy, nothing, half an answer. */
