@@ -34,6 +34,20 @@ failing() {
   ends_with '1 passed, 1 failed, 0 skipped' 1 'a: printf "1..2\nok 1 - x\nnot ok 2 - the rule\n# seen: 7\n"; exit 1' &&
     says '  a: the rule' && says '# seen: 7'
 }
+beside_each_other() { # each waits for the other; told of in order, a heading waits for both
+  local first="echo >$scratch/b1; until [[ -e $scratch/b2 ]]; do sleep 0.05; done" second="echo >$scratch/b2"
+  ends_with '4 passed, 0 failed, 0 skipped' 0 "a @20 &: $first; $two_good" \
+    "b @20 &: $second; until [[ -e $scratch/b1 ]]; do sleep 0.05; done; $two_good" '# behind' &&
+    [[ $(awk '/^ok|^behind/ { printf "%s ", $1 == "ok" ? $2 : $1 }' "$out") == 'a b behind ' ]]
+}
+not_unless_told() { # the second would find the first one's file
+  ends_with '4 passed, 0 failed, 0 skipped' 0 "a: echo >$scratch/c; sleep 0.3; rm $scratch/c; $two_good" \
+    "b: ! [[ -e $scratch/c ]] && $two_good"
+}
+many_beside() { # one of them fails, and it is that one
+  ends_with '10 passed, 1 failed, 0 skipped' 1 "a &: $two_good" "b &: $two_good" "c &: $two_good" \
+    'd &: printf "1..1\nnot ok 1 - x\n"; exit 1' "e &: $two_good" "f &: $two_good" && says '  d: x'
+}
 failing_with_exit_0() { ends_with '0 passed, 1 failed, 0 skipped' 1 'a: printf "1..1\nnot ok 1 - x\n"'; }
 crashing() {
   ends_with '1 passed, 1 failed, 0 skipped' 1 'a: printf "1..2\nok 1 - x\n"; kill -SEGV $$' && says 'ended by signal 11'
@@ -102,6 +116,9 @@ nothing_left() {
 }
 
 check "passes are added up" all_good
+check "programs run beside each other when told so, in order for the reader" beside_each_other
+check "else one after another" not_unless_told
+check "a failure among many is that one's" many_beside
 check "a failed test fails, its output is shown" failing
 check "a failed test fails, though the program exits 0" failing_with_exit_0
 check "a crash is a failure" crashing
