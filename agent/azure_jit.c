@@ -423,7 +423,11 @@ static int start_work(struct work *work, const struct azure_basis *basis, size_t
 		.n_policies = n_policies,
 		.clock_wrong = azure_clock_is_wrong(basis->clock, basis->clock_tolerance_s),
 	};
-	if (!work->jit.clock_wrong || !basis->before)
+	if (!work->jit.clock_wrong)
+		return 0;
+	/* Then none of the running grants could be told from a new one. */
+	work->jit.snapshot.keeps_grants = !basis->before || basis->before->snapshot.keeps_grants;
+	if (work->jit.snapshot.keeps_grants)
 		return 0;
 	return azure_before_init(&work->before, &basis->before->snapshot.grants);
 }

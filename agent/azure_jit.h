@@ -31,7 +31,7 @@ struct azure_basis {
 	struct wall_time now;
 	struct azure_clock clock;       /* this machine's against Azure's */
 	uint32_t clock_tolerance_s;     /* wrong by more: no new grant is believed; 0: believed all the same */
-	const struct azure_jit *before; /* the last good answer; NULL: none */
+	const struct azure_jit *before; /* the last good answer; NULL: none. One that itself kept grants is none */
 	const struct cidr *translate;   /* what a firewall or Bastion puts in place of a client's address */
 	size_t n_translate;
 	const struct guard *guard; /* who is beyond it is not translated, since jitgated lets nobody in; NULL: none */
@@ -43,7 +43,8 @@ struct azure_basis {
  * port, whose longest duration it keeps to. Requests for one key are all kept. Refused in particular: an end later than
  * the rule allows (never clipped) or more than a day from the start, a start ahead of our clock and of
  * Azure's, sources other than address, CIDR and "*", and with a clock that is wrong whatever was not granted in
- * the last good answer. What is granted for an address is granted, too, for each network of `translate`.
+ * the last good answer; when none is known, the snapshot has jitgated keep what it holds. What is granted for an
+ * address is granted, too, for each network of `translate`.
  *
  * 0, -ENOMEM, or -E2BIG: more ports or grants than jitgate can hold; *ret untouched on error.
  */

@@ -313,7 +313,9 @@ static int prepare_candidate(struct enforcer *e, struct candidate *candidate, st
 		snapshot->taken = now.wall;            /* nobody learns in the future */
 	update_marks(e, &e->current.grants, now.wall); /* what ended meanwhile is said before it is carried over */
 	grant_list_sort(&snapshot->grants);
-	r = grant_list_carry_ended(&e->current.grants, &snapshot->grants, now.wall);
+	r = snapshot->keeps_grants ? grant_list_keep(&e->current.grants, &snapshot->grants, now.wall) : 0;
+	if (r == 0)
+		r = grant_list_carry_ended(&e->current.grants, &snapshot->grants, now.wall);
 	if (r == 0)
 		r = copy_learned(&e->learned, &candidate->learned);
 	if (r == 0)

@@ -38,7 +38,8 @@ struct enforcer {
 
 	struct clock_pair
 		clock; /* the base that all deadlines are stamped from; changes only when the wall clock steps */
-	struct snapshot current; /* what the feed last said: ports unused, grants sorted, one per key, with marks */
+	struct snapshot current; /* what the feed last said, or what was kept then: ports unused, grants sorted, one per
+				  * key, with marks */
 	struct learned learned;
 	bool restored; /* `current` came from the state file or from the maps */
 	bool answered; /* a feed has answered since the start */

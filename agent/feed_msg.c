@@ -66,7 +66,8 @@ void feed_encode_begin(struct feed_begin *ret, const struct snapshot *snapshot)
 		.fresh_for_s = snapshot->fresh_for_s,
 		.n_ports = (uint32_t)snapshot->n_ports,
 		.n_grants = (uint32_t)snapshot->grants.n,
-		.n_refused = (uint32_t)snapshot->refused.n,
+		.n_refused = (uint16_t)snapshot->refused.n,
+		.flags = snapshot->keeps_grants ? FEED_BEGIN_KEEP : 0,
 		.more_refused = snapshot->refused.more,
 		.clock_offset_s = snapshot->clock_known ? snapshot->clock_offset_s : FEED_CLOCK_UNKNOWN,
 	};

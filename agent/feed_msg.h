@@ -20,6 +20,7 @@
 #define FEED_TROUBLE_MAX 256
 #define FEED_FRESH_MAX_S 604800 /* a week */
 #define FEED_CLOCK_UNKNOWN INT32_MIN
+#define FEED_BEGIN_KEEP 1 /* of flags */
 
 enum feed_type {
 	FEED_HELLO = 1,
@@ -52,7 +53,8 @@ struct feed_begin {
 	uint32_t fresh_for_s; /* 1..FEED_FRESH_MAX_S */
 	uint32_t n_ports;
 	uint32_t n_grants;
-	uint32_t n_refused;     /* 0..REFUSED_MAX */
+	uint16_t n_refused;     /* 0..REFUSED_MAX */
+	uint16_t flags;         /* FEED_BEGIN_KEEP: see keeps_grants of struct snapshot, and n_grants is 0; others: 0 */
 	uint32_t more_refused;  /* that no message tells of */
 	int32_t clock_offset_s; /* this machine's clock is ahead by at least that; FEED_CLOCK_UNKNOWN: not compared */
 };

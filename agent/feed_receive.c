@@ -100,7 +100,7 @@ static int receive_hello(struct feed_receiver *receiver, const struct feed_hello
 	return FEED_GOT_NOTHING;
 }
 
-static int receive_begin(struct feed_receiver *receiver, const struct feed_begin *m, struct parse_error *err)
+static int check_begin(const struct feed_receiver *receiver, const struct feed_begin *m, struct parse_error *err)
 {
 	if (m->taken_wall_ns < 0)
 		return parse_fail(err, offsetof(struct feed_begin, taken_wall_ns), "time before 1970");
@@ -112,10 +112,24 @@ static int receive_begin(struct feed_receiver *receiver, const struct feed_begin
 		return parse_fail(err, offsetof(struct feed_begin, n_grants), "more grants than fit");
 	if (m->n_refused > REFUSED_MAX)
 		return parse_fail(err, offsetof(struct feed_begin, n_refused), "more refused than fit");
+	if (m->flags & ~FEED_BEGIN_KEEP)
+		return parse_fail(err, offsetof(struct feed_begin, flags), "unknown flag");
+	if (m->flags & FEED_BEGIN_KEEP && m->n_grants)
+		return parse_fail(err, offsetof(struct feed_begin, n_grants), "grants, and those of before are kept");
+	return 0;
+}
+
+static int receive_begin(struct feed_receiver *receiver, const struct feed_begin *m, struct parse_error *err)
+{
+	int r = check_begin(receiver, m, err);
+
+	if (r < 0)
+		return r;
 	receiver->partial.taken.ns = m->taken_wall_ns;
 	receiver->partial.fresh_for_s = m->fresh_for_s;
 	receiver->partial.clock_known = m->clock_offset_s != FEED_CLOCK_UNKNOWN;
 	receiver->partial.clock_offset_s = receiver->partial.clock_known ? m->clock_offset_s : 0;
+	receiver->partial.keeps_grants = m->flags & FEED_BEGIN_KEEP;
 	receiver->partial.refused.more = m->more_refused;
 	receiver->n_ports = m->n_ports;
 	receiver->n_grants = m->n_grants;

@@ -68,6 +68,9 @@ struct snapshot {
 	uint32_t fresh_for_s;   /* how long it may count as fresh: the feed's own schedule */
 	bool clock_known;       /* the feed could compare this machine's clock with that of who grants */
 	int32_t clock_offset_s; /* by how much this machine's is ahead, at least; negative: behind */
+	/* The feed can tell of no grant whether it is one: what is held goes on, each to its own end; `grants` is
+	 * empty. */
+	bool keeps_grants;
 	struct port_rule *ports;
 	size_t n_ports;
 	struct grant_set grants;

@@ -41,6 +41,13 @@ struct grant *grant_list_find(const struct grant_set *set, const struct grant *l
 	return set->n ? bsearch(like, set->grants, set->n, sizeof(*like), compare_grants) : NULL;
 }
 
+/* Its texts come along. */
+static int copy_grant(const struct grant_set *from, const struct grant *grant, struct grant_set *to)
+{
+	return grant_set_add(to, grant, grant_set_text(from, grant->requestor),
+			     grant_set_text(from, grant->justification), grant_set_text(from, grant->origin));
+}
+
 /* Grants that have ended are no longer in the feed's answer, yet their entries stay a little while. */
 int grant_list_carry_ended(const struct grant_set *from, struct grant_set *to, struct wall_time now)
 {
@@ -54,12 +61,23 @@ int grant_list_carry_ended(const struct grant_set *from, struct grant_set *to, s
 		if (grant.until.ns > now.ns || grant_list_find(&sorted, &grant))
 			continue;
 		grant.mark = GRANT_OVER;
-		r = grant_set_add(to, &grant, grant_set_text(from, grant.requestor),
-				  grant_set_text(from, grant.justification), grant_set_text(from, grant.origin));
+		r = copy_grant(from, &grant, to);
 		if (r < 0)
 			return r;
 	}
 	grant_list_sort(to);
+	return 0;
+}
+
+int grant_list_keep(const struct grant_set *from, struct grant_set *to, struct wall_time now)
+{
+	grant_set_free(to);
+	for (size_t i = 0; i < from->n; i++) {
+		int r = from->grants[i].until.ns > now.ns ? copy_grant(from, &from->grants[i], to) : 0;
+
+		if (r < 0)
+			return r;
+	}
 	return 0;
 }
 

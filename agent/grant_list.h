@@ -20,6 +20,12 @@ struct grant *grant_list_find(const struct grant_set *set, const struct grant *l
  */
 int grant_list_carry_ended(const struct grant_set *from, struct grant_set *to, struct wall_time now);
 
+/*
+ * `to` becomes those of `from` that have not ended, whatever it was before: for a feed that can tell of no grant
+ * whether it is one. `from` is sorted, and so is `to` then. 0 or -ENOMEM.
+ */
+int grant_list_keep(const struct grant_set *from, struct grant_set *to, struct wall_time now);
+
 /* Each grant of `to` that is not GRANT_OVER gets the mark that its key has in `from`; new ones, and those that come
  * back after they were over, GRANT_NEW. Both sorted. */
 void grant_list_carry_marks(const struct grant_set *from, struct grant_set *to);

@@ -93,6 +93,7 @@ static void poll_azure(struct agent *a)
 	int r;
 
 	pace_begin(&a->pace, now.boot);
+	a->asker.before = a->said.has_good ? &a->said.good : NULL;
 	r = azure_poll(&a->asker, now, &answer);
 	if (r == -ECANCELED)
 		return;
@@ -190,8 +191,7 @@ static int run_service(const struct conf *conf, int stop_fd, int notify_fd)
 		.asker = {.conf = &conf->azure,
 			  .guard = &conf->guard,
 			  .max_grants = conf->max_grants,
-			  .stop_fd = stop_fd,
-			  .before = &a.said.good},
+			  .stop_fd = stop_fd},
 		.feed = {.fd = -1},
 	};
 	int code;

@@ -139,6 +139,7 @@ static struct snapshot lasting(const struct snapshot *snapshot)
 
 	part.refused = (struct refused_list){0};
 	part.clock_known = false;
+	part.keeps_grants = false;
 	return part;
 }
 

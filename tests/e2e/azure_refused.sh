@@ -63,6 +63,29 @@ check "clocks apart: what was granted before is in force" tcp_from "$earlier" 22
 emulator_do POST revoke "{\"port\":22,\"source\":\"$earlier\"}" >/dev/null
 check "clocks apart: what is revoked ends" closes_for "$earlier" 22 20
 is "clocks apart: that is no failure" fresh "$(feed_field state)$(feed_field last_error)"
+
+# The feed is restarted now, and with it goes what it knew of before: jitgated keeps what it holds, and that alone.
+starts_over() {
+  stop azure
+  last_good_seen=$(feed_field last_good)
+  start_azure
+  check "clocks apart, feed restarted: an answer comes, and is a good one" wait_for 20 good_again
+}
+ends_of_grants() { jg list --json | jq -c --arg from $cli4 'map(select(.source == $from) | [.port, .until]) | sort'; }
+ends=$(ends_of_grants)
+restart_mark=$(mark_log jitgated)
+starts_over
+check "clocks apart, feed restarted: the new grant is refused" wait_for 20 too_far_apart
+check "clocks apart, feed restarted: and not in force" silent_for "$newcomer" 22
+nothing_moved "clocks apart, feed restarted"
+is "R2: clocks apart, feed restarted: each grant has its own end" "$ends" "$(ends_of_grants)"
+starts_over # what it said first was no knowledge of grants either
+last_good_seen=$(feed_field last_good)
+check "clocks apart, feed restarted again: a second answer" wait_for 20 good_again
+is "clocks apart, feed restarted again: each grant has its own end" "$ends" "$(ends_of_grants)"
+nothing_moved "clocks apart, feed restarted again"
+fails "clocks apart, feed restarted: the log calls nothing that was kept granted, renewed or revoked" \
+  log_has jitgated "$restart_mark" "^jitgated: (granted|renewed|shortened|revoked|expired) "
 emulator_do POST skew '{"seconds":0}' >/dev/null
 request_fast "$newcomer" 22
 check "clocks apart, cured: a new request is in force" opens_for "$newcomer" 22 20s

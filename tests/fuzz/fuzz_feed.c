@@ -52,7 +52,8 @@ static bool is_hello(const struct feed_hello *m)
 static bool is_begin(const struct feed_begin *m)
 {
 	return m->taken_wall_ns >= 0 && m->fresh_for_s >= 1 && m->fresh_for_s <= FEED_FRESH_MAX_S &&
-	       m->n_ports <= MAX_PORTS && m->n_grants <= MAX_GRANTS && m->n_refused <= MAX_REFUSED;
+	       m->n_ports <= MAX_PORTS && m->n_grants <= MAX_GRANTS && m->n_refused <= MAX_REFUSED &&
+	       (m->flags == 0 || (m->flags == 1 && m->n_grants == 0));
 }
 
 static bool is_rule(uint32_t port, uint32_t protos)
@@ -203,7 +204,7 @@ static bool is_same(const struct snapshot *a, const struct snapshot *b)
 	       a->grants.n == b->grants.n && a->grants.text == b->grants.text && a->taken.ns == b->taken.ns &&
 	       a->fresh_for_s == b->fresh_for_s && a->refused.items == b->refused.items &&
 	       a->refused.n == b->refused.n && a->refused.more == b->refused.more &&
-	       a->clock_offset_s == b->clock_offset_s;
+	       a->clock_offset_s == b->clock_offset_s && a->keeps_grants == b->keeps_grants;
 }
 
 /* The same bytes at the other end: an ASK that is taken in is what was sent. */
@@ -315,6 +316,23 @@ static void say_snapshot(struct script *script, const struct snapshot *snapshot)
 	say_any(script, &m);
 }
 
+/* A feed that can judge no grant; and one that says so and brings one. */
+static void add_keeping(fuzz_add *add, const struct snapshot *one_of_each)
+{
+	struct script keeping = {0}, both = {0};
+	struct snapshot kept = *one_of_each;
+
+	kept.keeps_grants = true;
+	say_hello(&both);
+	say_snapshot(&both, &kept);
+	add("keeps-and-grants", both.bytes, both.len);
+	kept.grants.n = 0;
+	say_hello(&keeping);
+	say_snapshot(&keeping, &kept);
+	say_snapshot(&keeping, one_of_each);
+	add("keeps", keeping.bytes, keeping.len);
+}
+
 /* PORT PORT and GRANT PORT, which must not be. */
 static void add_wrong_orders(fuzz_add *add, const struct snapshot *one_of_each)
 {
@@ -405,6 +423,7 @@ void fuzz_seeds(fuzz_add *add)
 			for (size_t nth = 0; nth * SPOIL_STEP < script.len; nth++)
 				add_spoilt(add, &script, nth);
 			add_wrong_orders(add, &snapshot);
+			add_keeping(add, &snapshot);
 			say_trouble(&script, "cannot list policies: 429");
 			say_snapshot(&script, &snapshot);
 			add("again-after-trouble", script.bytes, script.len);

@@ -124,6 +124,45 @@ static void what_was_granted_before_stays(void **state)
 	assert_int_equal(other.snapshot.grants.n, 0);
 }
 
+/* Started with a wrong clock: nothing is known of before, not in the second answer either. */
+static void without_an_answer_of_before_jitgated_keeps_what_it_holds(void **state)
+{
+	_cleanup_azure_jit_ struct azure_jit first = {0}, second = {0}, cured = {0}, wrong_again = {0}, none = {0};
+	struct sample s;
+
+	(void)state;
+	fill_sample(&s);
+	s.basis.clock = (struct azure_clock){true, 900};
+	s.basis.clock_tolerance_s = 300;
+	judge(&s, &first);
+	assert_jit(&first, "22/tcp 10800\n", "", "22 '203.0.113.7' " TOO_FAR "\n");
+	assert_true(first.snapshot.keeps_grants);
+	s.basis.before = &first;
+	judge(&s, &second);
+	assert_jit(&second, "22/tcp 10800\n", "", "22 '203.0.113.7' " TOO_FAR "\n");
+	assert_true(second.snapshot.keeps_grants);
+	s.basis.before = &second;
+	s.basis.clock.offset_s = 0;
+	judge(&s, &cured);
+	assert_jit(&cured, "22/tcp 10800\n", "203.0.113.7 22/tcp " TEN "\n", "");
+	assert_false(cured.snapshot.keeps_grants);
+	s.basis.before = &cured;
+	s.basis.clock.offset_s = -900;
+	judge(&s, &wrong_again); /* now it is known */
+	assert_jit(&wrong_again, "22/tcp 10800\n", "203.0.113.7 22/tcp " TEN "\n", "");
+	assert_false(wrong_again.snapshot.keeps_grants);
+	s.policy.n_requests = 0;
+	s.basis.before = &wrong_again;
+	judge(&s, &none); /* that nothing is granted is knowledge, too */
+	assert_false(none.snapshot.keeps_grants);
+	azure_jit_free(&wrong_again);
+	s.basis.before = &none;
+	s.policy.n_requests = 1;
+	judge(&s, &wrong_again);
+	assert_jit(&wrong_again, "22/tcp 10800\n", "", "22 '203.0.113.7' " TOO_FAR "\n");
+	assert_false(wrong_again.snapshot.keeps_grants);
+}
+
 static void everybody_is_believed_whole_or_not_at_all(void **state)
 {
 	_cleanup_azure_jit_ struct azure_jit before = {0};
@@ -476,6 +515,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		fact_test("R2", new_grants_wait_until_the_clock_is_right),
 		cmocka_unit_test(what_was_granted_before_stays),
+		cmocka_unit_test(without_an_answer_of_before_jitgated_keeps_what_it_holds),
 		cmocka_unit_test(everybody_is_believed_whole_or_not_at_all),
 		cmocka_unit_test(wrong_clock_changes_nothing_else),
 		cmocka_unit_test(start_is_held_against_azures_clock),

@@ -90,7 +90,7 @@ static struct feed_grant grant_of(const char *requestor)
 /* BEGIN and END with so many refused entries besides. */
 static struct feed_begin with_refused(struct feed_begin begin, uint32_t n_refused)
 {
-	begin.n_refused = n_refused;
+	begin.n_refused = (uint16_t)n_refused;
 	return begin;
 }
 
@@ -185,6 +185,7 @@ static void expect_same(const struct snapshot *a, const struct snapshot *b)
 	}
 	assert_int_equal(a->clock_known, b->clock_known);
 	assert_int_equal(a->clock_offset_s, b->clock_offset_s);
+	assert_int_equal(a->keeps_grants, b->keeps_grants);
 	assert_int_equal(a->refused.n, b->refused.n);
 	assert_int_equal(a->refused.more, b->refused.more);
 	for (size_t i = 0; i < a->refused.n; i++) {
@@ -274,6 +275,7 @@ static struct snapshot random_snapshot(uint64_t *seed, size_t max)
 		random_text(seed, origin, sizeof(origin) - 1);
 		assert_int_equal(grant_set_add(&snapshot.grants, &grant, requestor, justification, origin), 0);
 	}
+	snapshot.keeps_grants = !snapshot.grants.n && next_random(seed) & 1;
 	return snapshot;
 }
 
@@ -682,6 +684,41 @@ static void clock_offset_arrives(void **state)
 	}
 }
 
+/* It can be said and not said, and no grant may come with it; one connection may change its mind. */
+static void keeping_what_is_held_arrives(void **state)
+{
+	_cleanup_receiver_ struct feed_receiver receiver = greeted();
+	struct feed_grant grant = grant_of("ann");
+	struct feed_end end = end_of(1, 0);
+	struct feed_port port = port_of(22);
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		struct snapshot snapshot = {.fresh_for_s = 60, .n_ports = 1, .keeps_grants = i == 1};
+		struct feed_begin begin;
+
+		feed_encode_begin(&begin, &snapshot);
+		assert_int_equal(begin.flags, i == 1 ? FEED_BEGIN_KEEP : 0);
+		expect_taken(&receiver, &begin, sizeof(begin), FEED_GOT_NOTHING);
+		expect_taken(&receiver, &port, sizeof(port), FEED_GOT_NOTHING);
+		expect_taken(&receiver, &end, sizeof(end), FEED_GOT_SNAPSHOT);
+		assert_int_equal(receiver.complete.keeps_grants, i == 1);
+		assert_int_equal(receiver.complete.n_ports, 1);
+	}
+	for (uint32_t n = 0; n < 2; n++) {
+		struct feed_receiver other = with_snapshot();
+		struct feed_begin begin = begin_of(0, n);
+
+		begin.flags = FEED_BEGIN_KEEP;
+		if (n) {
+			expect_refused(&other, &begin, sizeof(begin), "those of before are kept");
+		} else {
+			expect_taken(&other, &begin, sizeof(begin), FEED_GOT_NOTHING);
+			expect_refused(&other, &grant, sizeof(grant), "more grants than announced");
+		}
+	}
+}
+
 /* The list is bounded, its texts are, and what is not in it is counted. */
 static void refused_list_is_bounded(void **state)
 {
@@ -806,6 +843,9 @@ static const struct field_case field_cases[] = {
 	FIELD(BEGIN, begin.fresh_for_s, 1, NULL),
 	FIELD(BEGIN, begin.fresh_for_s, 604801, "fresh_for_s"),
 	FIELD(BEGIN, begin.more_refused, UINT32_MAX, NULL),
+	FIELD(BEGIN, begin.n_refused, UINT16_MAX, "more refused"),
+	FIELD(BEGIN, begin.flags, 2, "unknown flag"),
+	FIELD(BEGIN, begin.flags, 0x8000, "unknown flag"),
 	FIELD(REFUSED, refused.port, 0, NULL),
 	FIELD(REFUSED, refused.port, 65535, NULL),
 	FIELD(REFUSED, refused.port, 65536, "port is not"),
@@ -1013,6 +1053,7 @@ int main(void)
 		cmocka_unit_test(refused_entries_are_counted_too),
 		cmocka_unit_test(refused_list_is_bounded),
 		cmocka_unit_test(clock_offset_arrives),
+		cmocka_unit_test(keeping_what_is_held_arrives),
 		cmocka_unit_test(another_protocol_has_an_error_of_its_own),
 		cmocka_unit_test(more_than_fits_is_refused_before_it_comes),
 		cmocka_unit_test(port_given_twice_is_refused),

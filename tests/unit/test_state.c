@@ -155,6 +155,7 @@ static void what_is_refused_and_the_clock_are_not_kept(void **state)
 	(void)state;
 	snapshot.clock_known = true;
 	snapshot.clock_offset_s = 431;
+	snapshot.keeps_grants = true;
 	snapshot.refused.more = 5;
 	assert_int_equal(refused_add(&snapshot.refused, 22, &texts), 0);
 	_cleanup_file_ struct file file = encode(&snapshot);
@@ -162,6 +163,8 @@ static void what_is_refused_and_the_clock_are_not_kept(void **state)
 	assert_memory_equal(file.bytes, before.bytes, file.len);
 	assert_int_equal(decode(file.bytes, file.len, &back, NULL), 0);
 	assert_false(back.clock_known);
+	assert_false(back.keeps_grants);
+	assert_int_equal(back.grants.n, 3);
 	assert_int_equal(back.refused.n + back.refused.more, 0);
 }
 
