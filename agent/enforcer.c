@@ -175,7 +175,7 @@ static void audit_changes(struct enforcer *e, const struct grant_set *old, const
 int enforcer_start(struct enforcer *e, struct snapshot *saved)
 {
 	enum takeover_note note;
-	int r = takeover_build(e->gate, e->gate_ctx, e->clock, saved, &e->current, &e->learned, &note);
+	int r = takeover_build(e->gate, e->gate_ctx, &e->conf->guard, e->clock, saved, &e->current, &e->learned, &note);
 
 	if (r < 0)
 		return r;
@@ -312,10 +312,10 @@ static int prepare_candidate(struct enforcer *e, struct candidate *candidate, st
 	if (snapshot->taken.ns > now.wall.ns)
 		snapshot->taken = now.wall;            /* nobody learns in the future */
 	update_marks(e, &e->current.grants, now.wall); /* what ended meanwhile is said before it is carried over */
-	grant_list_sort(&snapshot->grants);
+	grant_list_sort(&snapshot->grants, &e->conf->guard, now.wall);
 	r = snapshot->keeps_grants ? grant_list_keep(&e->current.grants, &snapshot->grants, now.wall) : 0;
 	if (r == 0)
-		r = grant_list_carry_ended(&e->current.grants, &snapshot->grants, now.wall);
+		r = grant_list_carry_ended(&e->current.grants, &snapshot->grants, &e->conf->guard, now.wall);
 	if (r == 0)
 		r = copy_learned(&e->learned, &candidate->learned);
 	if (r == 0)
@@ -382,12 +382,14 @@ void enforcer_take_trouble(struct enforcer *e, struct wall_time at, const char *
 
 int enforcer_reload(struct enforcer *e, const struct conf *conf)
 {
+	struct wall_time now = sample_clock(e).wall;
 	int r = apply_current(e, conf);
 
 	if (r < 0)
 		return r;
 	e->conf = conf;
-	update_marks(e, &e->current.grants, sample_clock(e).wall);
+	update_marks(e, &e->current.grants, now);
+	grant_list_sort(&e->current.grants, &conf->guard, now);
 	return 0;
 }
 

@@ -28,6 +28,7 @@ struct grant {
 	uint16_t port;          /* host order, never 0 */
 	uint8_t protos;         /* PROTO_BIT_*, never 0 */
 	uint8_t mark;           /* the enforcer's note on it, enum grant_mark; 0 from a feed */
+	bool beyond;            /* the guard rails, as they were when it was sorted in; false from a feed */
 	struct wall_time start; /* when it was given; ns 0: not known */
 	struct wall_time until;
 	text_ref requestor;

@@ -8,32 +8,36 @@
 
 #include "apply.h"
 
-static int compare_for_merge(const void *a, const void *b)
+static int compare_grants(const void *a, const void *b)
 {
 	const struct grant *x = a, *y = b;
 	int r = grant_compare(x, y);
+
+	return r ? r : x->beyond - y->beyond;
+}
+
+static int compare_for_merge(const void *a, const void *b)
+{
+	const struct grant *x = a, *y = b;
+	int r = compare_grants(a, b);
 
 	/* The latest end first, so that it is the one that stays. */
 	return r ? r : (x->until.ns < y->until.ns) - (x->until.ns > y->until.ns);
 }
 
-/* One grant a key, the latest end; sorted. */
-void grant_list_sort(struct grant_set *set)
+void grant_list_sort(struct grant_set *set, const struct guard *guard, struct wall_time now)
 {
 	size_t kept = 0;
 
+	for (size_t i = 0; i < set->n; i++)
+		set->grants[i].beyond = guard_check(guard, &set->grants[i], now) != GUARD_OK;
 	if (set->n > 1)
 		qsort(set->grants, set->n, sizeof(set->grants[0]), compare_for_merge);
 	for (size_t i = 0; i < set->n; i++) {
-		if (!kept || grant_compare(&set->grants[kept - 1], &set->grants[i]) != 0)
+		if (!kept || compare_grants(&set->grants[kept - 1], &set->grants[i]) != 0)
 			set->grants[kept++] = set->grants[i];
 	}
 	set->n = kept;
-}
-
-static int compare_grants(const void *a, const void *b)
-{
-	return grant_compare(a, b);
 }
 
 struct grant *grant_list_find(const struct grant_set *set, const struct grant *like)
@@ -49,7 +53,8 @@ static int copy_grant(const struct grant_set *from, const struct grant *grant, s
 }
 
 /* Grants that have ended are no longer in the feed's answer, yet their entries stay a little while. */
-int grant_list_carry_ended(const struct grant_set *from, struct grant_set *to, struct wall_time now)
+int grant_list_carry_ended(const struct grant_set *from, struct grant_set *to, const struct guard *guard,
+			   struct wall_time now)
 {
 	size_t n = to->n;
 
@@ -65,7 +70,7 @@ int grant_list_carry_ended(const struct grant_set *from, struct grant_set *to, s
 		if (r < 0)
 			return r;
 	}
-	grant_list_sort(to);
+	grant_list_sort(to, guard, now);
 	return 0;
 }
 

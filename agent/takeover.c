@@ -147,8 +147,9 @@ static void end_adoption(struct adoption *a)
 	free(a->explained);
 }
 
-int takeover_build(const struct gate_ops *gate, void *gate_ctx, struct clock_pair now, struct snapshot *saved,
-		   struct snapshot *ret_current, struct learned *ret_learned, enum takeover_note *ret_note)
+int takeover_build(const struct gate_ops *gate, void *gate_ctx, const struct guard *guard, struct clock_pair now,
+		   struct snapshot *saved, struct snapshot *ret_current, struct learned *ret_learned,
+		   enum takeover_note *ret_note)
 {
 	CLEANUP(end_adoption) struct adoption a = {.gate = gate, .gate_ctx = gate_ctx, .now = now};
 	_cleanup_snapshot_ struct snapshot current = {0};
@@ -166,7 +167,7 @@ int takeover_build(const struct gate_ops *gate, void *gate_ctx, struct clock_pai
 		r = take_grants(&a, &current.grants);
 	if (r < 0)
 		return r;
-	grant_list_sort(&current.grants);
+	grant_list_sort(&current.grants, guard, now.wall);
 	*ret_current = current;
 	current = (struct snapshot){0};
 	return 0;

@@ -10,6 +10,7 @@
 #define TAKEOVER_H
 
 #include "gate.h"
+#include "guard.h"
 #include "learned.h"
 
 /* A wall clock this far behind the saved state is wrong: the state was saved when it showed more. */
@@ -24,7 +25,8 @@ enum takeover_note {
  * saved: NULL when there is no state; its grants are moved out. *ret_current and *ret_learned are {0} before.
  * 0, -ENOMEM, -ENOSPC (more than JITGATE_PORT_RULES_MAX ports), or errno of reading the maps.
  */
-int takeover_build(const struct gate_ops *gate, void *gate_ctx, struct clock_pair now, struct snapshot *saved,
-		   struct snapshot *ret_current, struct learned *ret_learned, enum takeover_note *ret_note);
+int takeover_build(const struct gate_ops *gate, void *gate_ctx, const struct guard *guard, struct clock_pair now,
+		   struct snapshot *saved, struct snapshot *ret_current, struct learned *ret_learned,
+		   enum takeover_note *ret_note);
 
 #endif

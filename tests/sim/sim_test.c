@@ -351,6 +351,69 @@ static void a_grant_beyond_the_guard_rails_is_refused_whole_and_said_once(void *
 	}
 }
 
+/* Somebody asks for longer than the guard rails allow, for a source (or a firewall's network) that has a grant. */
+static void a_refused_request_takes_nothing_from_a_grant_of_the_same_key(void **state)
+{
+	(void)state;
+	w.conf.guard.longest_s = 3600;
+	enforcer_start(&w.e, NULL);
+	for (int i = 0; i < 4; i++) {
+		struct snapshot s = {0};
+
+		add_grant(&s, "10.0.0.1", 22, i % 2 ? 3 * HOUR : 50 * MINUTE);
+		add_grant(&s, "10.0.0.1", 22, i % 2 ? 50 * MINUTE : 3 * HOUR);
+		add_grant(&s, "10.0.0.1", 22, 2 * HOUR);
+		assert_int_equal(feed(&s), 0);
+		assert_true(passes("10.0.0.1", 22));
+		assert_int_equal(w.e.current.grants.n, 2);
+		assert_true(i > 0 || (logged("<5>granted") && logged("<5>refused")));
+		assert_true(i == 0 || (!logged("granted") && !logged("refused") && !logged("revoked")));
+		forget_log();
+	}
+	advance_alone(50 * MINUTE);
+	assert_false(passes("10.0.0.1", 22));
+}
+
+static void ask_for_both(void)
+{
+	struct snapshot s = {0};
+
+	add_grant(&s, "10.0.0.1", 22, 50 * MINUTE);
+	add_grant(&s, "10.0.0.1", 22, 3 * HOUR);
+	assert_int_equal(feed(&s), 0);
+}
+
+/* The same after a restart, and when the guard rails move under both. */
+static void guard_rails_that_move_judge_both_requests_of_a_key_anew(void **state)
+{
+	struct conf wide = w.conf, narrow = w.conf;
+
+	(void)state;
+	wide.guard.longest_s = 4 * 3600;
+	narrow.guard.longest_s = 60;
+	w.conf.guard.longest_s = 3600;
+	w.keep_saved = true;
+	enforcer_start(&w.e, NULL);
+	ask_for_both();
+	enforcer_free(&w.e);
+	enforcer_init(&w.e, &w.conf, &fake_gate_ops, &w.gate, &world_hooks, &w);
+	assert_int_equal(enforcer_start(&w.e, &w.saved), 0);
+	assert_true(passes("10.0.0.1", 22));
+	ask_for_both();
+	forget_log();
+	assert_int_equal(enforcer_reload(&w.e, &narrow), 0);
+	assert_false(passes("10.0.0.1", 22));
+	assert_true(logged("<5>revoked"));
+	assert_int_equal(w.e.current.grants.n, 1);
+	assert_int_equal(enforcer_reload(&w.e, &wide), 0);
+	assert_true(logged("<5>granted"));
+	assert_true(passes("10.0.0.1", 22));
+	advance_alone(51 * MINUTE);
+	assert_true(passes("10.0.0.1", 22));
+	advance_alone(3 * HOUR);
+	assert_false(passes("10.0.0.1", 22));
+}
+
 static void more_grants_than_fit_leave_the_old_ones(void **state)
 {
 	unsigned int saves;
@@ -1500,6 +1563,8 @@ int main(void)
 		world_test(an_unchanged_snapshot_writes_nothing),
 		world_test(remote_strings_cannot_forge_a_line),
 		world_test(a_grant_beyond_the_guard_rails_is_refused_whole_and_said_once),
+		world_test(a_refused_request_takes_nothing_from_a_grant_of_the_same_key),
+		world_test(guard_rails_that_move_judge_both_requests_of_a_key_anew),
 		world_test(more_grants_than_fit_leave_the_old_ones),
 		world_test(a_clock_step_forward_ends_a_grant_by_its_wall_end),
 		world_test(a_clock_step_is_known_before_the_feed_says_it),
