@@ -312,6 +312,7 @@ static int prepare_candidate(struct enforcer *e, struct candidate *candidate, st
 	if (snapshot->taken.ns > now.wall.ns)
 		snapshot->taken = now.wall;            /* nobody learns in the future */
 	update_marks(e, &e->current.grants, now.wall); /* what ended meanwhile is said before it is carried over */
+	grant_list_sort(&e->current.grants, &e->conf->guard, now.wall); /* time moves grants inside the rails */
 	grant_list_sort(&snapshot->grants, &e->conf->guard, now.wall);
 	r = snapshot->keeps_grants ? grant_list_keep(&e->current.grants, &snapshot->grants, now.wall) : 0;
 	if (r == 0)

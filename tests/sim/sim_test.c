@@ -761,6 +761,33 @@ static void what_a_restart_restores_is_kept_too(void **state)
 	assert_false(passes("10.0.0.1", 22));
 }
 
+/* Too long only because its start had not come by our clock; a minute later it is let in, and no answer is news of it.
+ */
+static void who_comes_inside_the_guard_rails_by_time_is_granted_once(void **state)
+{
+	(void)state;
+	for (int keeps = 0; keeps < 2; keeps++) {
+		struct snapshot again = {.keeps_grants = keeps};
+
+		assert_int_equal(fresh_world(NULL), 0);
+		w.conf.guard.longest_s = 3600;
+		enforcer_start(&w.e, NULL);
+		feed_grant("10.0.0.1", HOUR + 3 * MINUTE);
+		assert_false(passes("10.0.0.1", 22));
+		advance(3 * MINUTE);
+		if (!keeps)
+			add_grant(&again, "10.0.0.1", 22, HOUR);
+		enforcer_tick(&w.e);
+		assert_true(passes("10.0.0.1", 22) && logged("<5>granted id="));
+		forget_log();
+		assert_int_equal(feed(&again), 0);
+		assert_true(passes("10.0.0.1", 22));
+		assert_false(logged("revoked") || logged("granted"));
+		enforcer_free(&w.e);
+	}
+	fresh_world(NULL);
+}
+
 /* Like any answer: no room, no change. */
 static void a_keeping_answer_that_does_not_fit_changes_nothing(void **state)
 {
@@ -1609,6 +1636,7 @@ int main(void)
 		world_test(after_the_cure_the_feed_rules_again),
 		world_test(what_is_kept_is_judged_by_the_guard_rails),
 		world_test(what_a_restart_restores_is_kept_too),
+		world_test(who_comes_inside_the_guard_rails_by_time_is_granted_once),
 		world_test(a_keeping_answer_that_does_not_fit_changes_nothing),
 		world_test(a_good_answer_clears_trouble_and_a_refused_snapshot_is_trouble),
 		world_test(a_source_that_knocks_in_a_loop_is_told_of_once_a_second),
