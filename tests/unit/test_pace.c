@@ -172,7 +172,7 @@ static void nothing_comes_before_retry_after(void **state)
 	poll_at(&p, 1200, &told);
 	assert_next(&p, 1515);
 	assert_int_equal(pace_fresh_for_s(&p), 2 * 66 + 60); /* told to wait is not told anew */
-	poll_at(&p, 1515, &live); /* and it is over then */
+	poll_at(&p, 1515, &live);                            /* and it is over then */
 	assert_next(&p, 1575);
 	told.retry_after_s = UINT32_MAX; /* a day at most */
 	pace_end(&p, s(2000), &told, 0);
