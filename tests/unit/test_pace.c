@@ -43,6 +43,12 @@ static struct pace_result with_left(struct pace_result result, int64_t remaining
 	return result;
 }
 
+static struct pace_result with_reads(struct pace_result result, uint32_t n_reads)
+{
+	result.n_reads = n_reads;
+	return result;
+}
+
 /* One poll without length, in the middle of the spread. */
 static void poll_at(struct pace *pace, double when, const struct pace_result *result)
 {
@@ -282,16 +288,33 @@ static void a_poll_that_took_many_reads_costs_many_of_the_ten(void **state)
 	assert_true(next_s(&p) > 1060);
 }
 
+static void a_poll_that_counted_no_reads_costs_one(void **state)
+{
+	struct pace p;
+
+	(void)state;
+	for (uint32_t n_reads = 0; n_reads < 3; n_reads++) {
+		const struct pace_result result = with_reads(idle, n_reads);
+
+		start(&p);
+		poll_at(&p, 1000, &idle);
+		knock(&p, 1, 1010);
+		poll_at(&p, 1010, &result);
+		assert_true(p.tokens == PACE_KNOCKS_MAX - (n_reads > 1 ? n_reads : 1));
+	}
+}
+
 static void a_poll_that_was_due_anyway_costs_no_knock(void **state)
 {
+	const struct pace_result long_one = with_reads(live, 4);
 	struct pace p;
 
 	(void)state;
 	start(&p);
 	for (uint32_t i = 0; i < 50; i++) {
-		poll_at(&p, 1000 + 60.0 * i, &live);
+		poll_at(&p, 1000 + 60.0 * i, &long_one);
 		knock(&p, i, 1000 + 60.0 * (i + 1));
-		poll_at(&p, 1000 + 60.0 * (i + 1), &live); /* late */
+		poll_at(&p, 1000 + 60.0 * (i + 1), &long_one); /* late */
 	}
 	assert_true(p.tokens == PACE_KNOCKS_MAX);
 }
@@ -584,6 +607,7 @@ int main(void)
 		cmocka_unit_test(knocks_cause_ten_polls_and_then_one_in_half_a_minute),
 		cmocka_unit_test(in_a_flood_the_patient_do_not_wait),
 		cmocka_unit_test(a_poll_that_took_many_reads_costs_many_of_the_ten),
+		cmocka_unit_test(a_poll_that_counted_no_reads_costs_one),
 		cmocka_unit_test(a_poll_that_was_due_anyway_costs_no_knock),
 		cmocka_unit_test(whoever_knocks_on_and_on_is_no_reason_and_no_obstacle),
 		fact_test("R11", little_left_slows_idle_polls_first_then_live_ones),
