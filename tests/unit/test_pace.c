@@ -43,17 +43,29 @@ static struct pace_result with_left(struct pace_result result, int64_t remaining
 	return result;
 }
 
+static struct pace_result told_to_wait(struct pace_result result, uint32_t retry_after_s)
+{
+	result.retry_after_s = retry_after_s;
+	return result;
+}
+
 static struct pace_result with_reads(struct pace_result result, uint32_t n_reads)
 {
 	result.n_reads = n_reads;
 	return result;
 }
 
-/* One poll without length, in the middle of the spread. */
-static void poll_at(struct pace *pace, double when, const struct pace_result *result)
+/* One poll without length. */
+static void poll_by_chance(struct pace *pace, double when, const struct pace_result *result, double chance)
 {
 	pace_begin(pace, s(when));
-	pace_end(pace, s(when), result, 0.5);
+	pace_end(pace, s(when), result, chance);
+}
+
+/* In the middle of the spread. */
+static void poll_at(struct pace *pace, double when, const struct pace_result *result)
+{
+	poll_by_chance(pace, when, result, 0.5);
 }
 
 static void start(struct pace *pace)
@@ -154,6 +166,48 @@ static void failures_back_off_to_the_idle_pace(void **state)
 	assert_next(&p, t + 2);
 	pace_end(&p, s(t), &failed, 1);
 	assert_next(&p, t + 12);
+}
+
+static void after_a_failure_with_retry_after_the_spread_is_half_of_it_and_the_back_off(void **state)
+{
+	const struct pace_result told = told_to_wait(failed, 100);
+	struct pace p;
+
+	(void)state;
+	for (int i = 0; i <= 10; i++) {
+		start(&p);
+		poll_by_chance(&p, 1000, &told, i / 10.0);
+		assert_next(&p, 1100 + (50 + 2) * i / 10.0);
+	}
+	poll_by_chance(&p, 2000, &told, 1);
+	assert_next(&p, 2100 + 50 + 4);
+}
+
+/* From a patient source, which is asked for at once otherwise. It comes a tenth later at most, but 1 s to 30 s. */
+static void assert_knock_waits(struct pace_result result, uint32_t retry_after_s, double spread)
+{
+	const struct pace_result told = told_to_wait(result, retry_after_s);
+
+	for (int i = 0; i <= 10; i++) {
+		struct pace p;
+
+		start(&p);
+		poll_by_chance(&p, 1000, &told, i / 10.0);
+		knock(&p, 1, 1001);
+		knock(&p, 1, 1002);
+		assert_next(&p, 1000 + retry_after_s + spread * i / 10.0);
+	}
+}
+
+static void no_knock_comes_before_retry_after(void **state)
+{
+	(void)state;
+	assert_knock_waits(failed, 5, 1);
+	assert_knock_waits(failed, 100, 10);
+	assert_knock_waits(failed, 1000, 30);
+	assert_knock_waits(idle, 5, 1);
+	assert_knock_waits(idle, 100, 10);
+	assert_knock_waits(idle, 1000, 30);
 }
 
 static void nothing_comes_before_retry_after(void **state)
@@ -601,6 +655,8 @@ int main(void)
 		cmocka_unit_test(idle_is_slow_and_live_is_faster),
 		fact_test("R11", the_spread_is_ten_percent_either_way),
 		cmocka_unit_test(failures_back_off_to_the_idle_pace),
+		fact_test("R11", after_a_failure_with_retry_after_the_spread_is_half_of_it_and_the_back_off),
+		fact_test("R11", no_knock_comes_before_retry_after),
 		fact_test("R11", nothing_comes_before_retry_after),
 		cmocka_unit_test(a_knock_is_answered_at_once_but_not_within_five_seconds),
 		cmocka_unit_test(a_tcp_client_just_after_another_one_is_in_time),
