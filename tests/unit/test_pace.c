@@ -168,6 +168,32 @@ static void failures_back_off_to_the_idle_pace(void **state)
 	assert_next(&p, t + 12);
 }
 
+/* As many failures as it takes for the back-off to reach its ceiling. */
+static void assert_ceiling(struct pace *pace, double t, double wanted)
+{
+	for (int i = 0; i < 12; i++)
+		poll_at(pace, t, &failed);
+	assert_next(pace, t + wanted);
+}
+
+/* A machine that has no answer yet asks at the configured pace at least: until then it does not know its policies. */
+static void failures_back_off_to_the_stretched_pace_once_there_was_an_answer(void **state)
+{
+	const struct pace_result refused = with_left(failed, 0), steady = with_left(idle, 400);
+	struct pace p;
+
+	(void)state;
+	start(&p);
+	poll_at(&p, 1000, &refused); /* stretches by 3 */
+	assert_ceiling(&p, 2000, IDLE);
+	poll_at(&p, 3000, &steady);
+	assert_next(&p, 3000 + 3 * IDLE);
+	assert_ceiling(&p, 3000, 3 * IDLE);
+	poll_at(&p, 3000, &live); /* whose own pace would be too fast for failures */
+	assert_next(&p, 3000 + LIVE);
+	assert_ceiling(&p, 3000, IDLE);
+}
+
 static void after_a_failure_with_retry_after_the_spread_is_half_of_it_and_the_back_off(void **state)
 {
 	const struct pace_result told = told_to_wait(failed, 100);
@@ -655,6 +681,7 @@ int main(void)
 		cmocka_unit_test(idle_is_slow_and_live_is_faster),
 		fact_test("R11", the_spread_is_ten_percent_either_way),
 		cmocka_unit_test(failures_back_off_to_the_idle_pace),
+		cmocka_unit_test(failures_back_off_to_the_stretched_pace_once_there_was_an_answer),
 		fact_test("R11", after_a_failure_with_retry_after_the_spread_is_half_of_it_and_the_back_off),
 		fact_test("R11", no_knock_comes_before_retry_after),
 		fact_test("R11", nothing_comes_before_retry_after),
