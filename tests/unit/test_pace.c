@@ -523,6 +523,104 @@ static void little_left_slows_idle_polls_first_then_live_ones(void **state)
 	assert_true(next_s(&p) > t + 7 * 600 && next_s(&p) < t + 8 * 600);
 }
 
+/* What this poll makes of a stretch of three. */
+static void assert_stretches_by(struct pace_result result, double wanted)
+{
+	const struct pace_result none = with_left(idle, 0), steady = with_left(idle, 400);
+	struct pace p;
+	double seen;
+
+	start(&p);
+	poll_at(&p, 1000, &none);
+	poll_at(&p, 2000, &result);
+	poll_at(&p, 2020, &steady);
+	seen = (next_s(&p) - 2020) / IDLE / 3;
+	if (seen < wanted - 0.001 || seen > wanted + 0.001)
+		fail_msg("%s, %lld left, told to wait for %u s: by %f, not %f", result.good ? "good" : "failed",
+			 (long long)result.remaining, result.retry_after_s, seen, wanted);
+}
+
+static void what_is_left_stretches_by_this(void **state)
+{
+	static const struct {
+		int64_t remaining;
+		double good, failed;
+	} table[] = {
+		{-1, 1 / 1.5, 1}, /* there is no such limit; nothing was said */
+		{0, 3, 3},
+		{92, 3, 3},
+		{93, 2, 2},
+		{186, 2, 2},
+		{187, 1.5, 1.5},
+		{374, 1.5, 1.5},
+		{375, 1, 1},
+		{561, 1, 1},
+		{562, 1 / 1.5, 1 / 1.5},
+		{750, 1 / 1.5, 1 / 1.5},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		struct pace_result good = with_left(idle, table[i].remaining);
+		struct pace_result bad = with_left(failed, table[i].remaining);
+
+		assert_stretches_by(good, table[i].good);
+		assert_stretches_by(told_to_wait(good, 10), table[i].good);
+		assert_stretches_by(bad, table[i].failed);
+		assert_stretches_by(told_to_wait(bad, 10), 3); /* whatever it says is left */
+	}
+}
+
+static void the_stretch_changes_once_a_minute(void **state)
+{
+	const struct pace_result few = with_left(idle, 200);
+	struct pace p;
+
+	(void)state;
+	start(&p);
+	poll_at(&p, 1000, &few);
+	poll_at(&p, 1059.9, &few);
+	assert_next(&p, 1059.9 + 1.5 * IDLE);
+	poll_at(&p, 1060, &few);
+	assert_next(&p, 1060 + 2.25 * IDLE);
+}
+
+/* Also when the number that came with it says otherwise. */
+static void a_refusal_with_retry_after_says_that_nothing_is_left(void **state)
+{
+	const struct pace_result refused = with_left(told_to_wait(failed, 24), 700);
+	struct pace p;
+
+	(void)state;
+	start(&p);
+	poll_at(&p, 1000, &idle);
+	knock(&p, 1, 1010);
+	poll_by_chance(&p, 1010, &refused, 1);
+	knock(&p, 2, 1038);
+	knock(&p, 2, 1039);
+	assert_next(&p, 1010 + 8 * 4); /* so knocks wait, too */
+}
+
+/* Before the stretch follows. */
+static void with_less_than_a_quarter_left_whoever_knocks_has_to_be_patient(void **state)
+{
+	const struct pace_result full = with_left(idle, 750);
+	struct pace p;
+
+	(void)state;
+	for (int64_t remaining = 186; remaining <= 187; remaining++) {
+		const struct pace_result left = with_left(idle, remaining);
+
+		start(&p);
+		poll_at(&p, 1000, &full);
+		poll_at(&p, 1010, &left);
+		knock(&p, 1, 1020);
+		assert_next(&p, remaining < 187 ? 1010 + IDLE : 1020);
+		knock(&p, 1, 1021);
+		assert_true(next_s(&p) <= 1021);
+	}
+}
+
 static void however_little_is_left_it_goes_on_and_recovers(void **state)
 {
 	const struct pace_result none = with_left(idle, 0), full = with_left(idle, 749);
@@ -694,6 +792,10 @@ int main(void)
 		cmocka_unit_test(a_poll_that_was_due_anyway_costs_no_knock),
 		cmocka_unit_test(whoever_knocks_on_and_on_is_no_reason_and_no_obstacle),
 		fact_test("R11", little_left_slows_idle_polls_first_then_live_ones),
+		fact_test("R11", what_is_left_stretches_by_this),
+		cmocka_unit_test(the_stretch_changes_once_a_minute),
+		cmocka_unit_test(a_refusal_with_retry_after_says_that_nothing_is_left),
+		cmocka_unit_test(with_less_than_a_quarter_left_whoever_knocks_has_to_be_patient),
 		cmocka_unit_test(a_read_for_someone_known_delays_nobody_new),
 		cmocka_unit_test(someone_known_waits_for_five_seconds_after_any_read),
 		cmocka_unit_test(the_last_four_of_the_ten_are_not_for_someone_known),
