@@ -142,17 +142,20 @@ static void on_refill(void *ctx, uint32_t events)
 	struct daemon *d = ctx;
 
 	(void)events;
+	d->refill_armed = false;
 	datapath_set_budget(d->dp, DAEMON_EVENT_BUDGET);
 }
 
-/* The budget is refilled only after events came: without packets to tell of, nothing wakes up. */
+/* The budget is refilled so long after the first event: without packets to tell of, nothing wakes up. */
 static void on_events_ready(void *ctx, uint32_t events)
 {
 	struct daemon *d = ctx;
 
 	(void)events;
-	if (datapath_consume_events(d->dp) > 0)
-		arm_in(d->refill_timer, DAEMON_REFILL_NS);
+	if (datapath_consume_events(d->dp) <= 0 || d->refill_armed)
+		return;
+	d->refill_armed = true;
+	arm_in(d->refill_timer, DAEMON_REFILL_NS);
 }
 
 /* ------------------------------------------------------------ questions and answers */

@@ -13,9 +13,14 @@
 #include "loop.h"
 #include "report.h"
 
-/* Events that the packet program may send between two refills, and how often it is refilled. */
-#define DAEMON_EVENT_BUDGET 64
-#define DAEMON_REFILL_NS (250 * NS_PER_MS)
+/*
+ * Events that the packet program may send between two refills, and how often it is refilled: some 1,900 a second to
+ * protected ports, which costs a few percent of a core in a flood. The first of a flood that come behind a refill use
+ * it up, so a second is no multiple of the time between two: else a client, which repeats its SYN every second, would
+ * come too late each time.
+ */
+#define DAEMON_EVENT_BUDGET 512
+#define DAEMON_REFILL_NS (230 * NS_PER_MS)
 
 struct daemon {
 	const char *conf_path;
@@ -31,6 +36,7 @@ struct daemon {
 	struct feed_server *feed;
 	struct control_server *control;
 	struct loop_source *deadline_timer, *refill_timer, *watchdog_timer;
+	bool refill_armed;
 	uint32_t watchdog_ms;
 	int exit_code;
 };

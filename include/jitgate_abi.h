@@ -33,7 +33,7 @@
  * JITGATE_KEPT_FOR_PORTS are for packets to protected ports (a denied one may be somebody who waits for a grant), and
  * of these the last JITGATE_KEPT_FOR_GRANTS for the first packets of a grant (the record of who came in).
  */
-#define JITGATE_KEPT_FOR_PORTS 32
+#define JITGATE_KEPT_FOR_PORTS 448
 #define JITGATE_KEPT_FOR_GRANTS 16
 
 #define JITGATE_EVENTS_BYTES (64 * 1024) /* ring buffer; a power of two, whole pages */
