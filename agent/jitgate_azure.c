@@ -104,6 +104,7 @@ static void poll_azure(struct agent *a)
 		.retry_after_s = answer.retry_after_s,
 		.remaining = answer.remaining,
 		.n_reads = answer.n_reads,
+		.granted = &answer.jit.snapshot.grants,
 	};
 	tell_news(&answer);
 	now = clock_now();

@@ -95,15 +95,55 @@ void knockers_due(const struct knockers *k, double stretch, bool only_patient, s
 	}
 }
 
-void knockers_served(struct knockers *k, struct boot_time began, bool good)
+/* An IPv6 source is known by its first 64 bits, and one address of them is enough. */
+static bool is_granted(const struct knocker *who, const struct grant_set *granted)
 {
-	for (uint32_t i = 0; k->n_waiting && i < k->n; i++) {
+	struct cidr source = {.family = who->family, .prefix_len = who->family == JITGATE_IPV4 ? 32 : 64};
+
+	memcpy(source.addr, who->addr, sizeof(source.addr));
+	for (size_t i = 0; i < granted->n; i++) {
+		if (cidr_covers(&granted->grants[i].source, &source) ||
+		    cidr_covers(&source, &granted->grants[i].source))
+			return true;
+	}
+	return false;
+}
+
+/* Only the first good news counts: who is granted one port and knocks on another knocks in vain. */
+static void note_grants(struct knocker *who, const struct grant_set *granted)
+{
+	bool before = who->granted;
+
+	if (!who->waiting && !who->n_vain && !before)
+		return;
+	who->granted = is_granted(who, granted);
+	if (who->granted && !before)
+		who->n_vain = 0;
+}
+
+static void count_read(struct knocker *who, const struct grant_set *granted)
+{
+	bool before = who->granted;
+
+	if (!granted)
+		return;
+	note_grants(who, granted);
+	if ((before || !who->granted) && who->n_vain < UINT8_MAX)
+		who->n_vain++;
+}
+
+void knockers_served(struct knockers *k, struct boot_time began, const struct grant_set *granted)
+{
+	for (uint32_t i = 0; i < k->n; i++) {
 		struct knocker *who = &k->list[i];
 
-		if (!who->waiting || who->since.ns > began.ns)
+		if (!who->waiting || who->since.ns > began.ns) {
+			if (granted)
+				note_grants(who, granted);
 			continue;
+		}
 		who->served = began;
-		who->n_vain += good && who->n_vain < UINT8_MAX;
+		count_read(who, granted);
 		who->waiting = who->heard.ns > began.ns;
 		k->n_waiting -= !who->waiting;
 		who->since = who->heard;

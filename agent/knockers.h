@@ -7,6 +7,7 @@
 #ifndef KNOCKERS_H
 #define KNOCKERS_H
 
+#include "grant.h"
 #include "knock.h"
 
 #define KNOCKERS_MAX 512     /* the least recently heard makes room */
@@ -34,6 +35,7 @@ struct knocker {
 	uint8_t family;
 	uint8_t n_vain; /* reads for it that did not stop it */
 	bool waiting, patient;
+	bool granted; /* by the last good answer that was looked at for it */
 	uint8_t addr[16];
 };
 
@@ -50,8 +52,11 @@ void knockers_hear(struct knockers *k, const struct knock *knock, struct boot_ti
  * those that are known are `stretch` times as long; with `only_patient` only those who were patient count. */
 void knockers_due(const struct knockers *k, double stretch, bool only_patient, struct boot_time ret[_KNOCK_CLASS_MAX]);
 
-/* A read that began then has ended. A failed one answers too, since failures have a schedule of their own, but it says
- * nothing about who knocked. */
-void knockers_served(struct knockers *k, struct boot_time began, bool good);
+/*
+ * A read that began then has ended. A failed one answers too, since failures have a schedule of their own, but it says
+ * nothing about who knocked. Who was not granted before and is now has not knocked in vain: when that grant ends, it is
+ * new again. `granted`: of the good answer, NULL without one.
+ */
+void knockers_served(struct knockers *k, struct boot_time began, const struct grant_set *granted);
 
 #endif

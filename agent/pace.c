@@ -266,6 +266,15 @@ static void note_outcome(struct pace *pace, const struct pace_result *result)
 		result->retry_after_s < PACE_RETRY_AFTER_MAX_S ? result->retry_after_s : PACE_RETRY_AFTER_MAX_S;
 }
 
+static const struct grant_set *granted_by(const struct pace_result *result)
+{
+	static const struct grant_set none;
+
+	if (!result->good)
+		return NULL;
+	return result->granted ? result->granted : &none;
+}
+
 void pace_end(struct pace *pace, struct boot_time now, const struct pace_result *result, double chance)
 {
 	double more = at_most(result->n_reads, PACE_KNOCK_COST_MAX) - 1;
@@ -276,7 +285,7 @@ void pace_end(struct pace *pace, struct boot_time now, const struct pace_result 
 	note_remaining(pace, now, result);
 	if (pace->by_knock && more > 0)
 		pace->tokens = at_least(pace->tokens - more, 0);
-	knockers_served(&pace->knockers, pace->began_at, result->good);
+	knockers_served(&pace->knockers, pace->began_at, granted_by(result));
 	pace->due = schedule(pace, now, chance);
 	wait_s = pace->retry_after_s;
 	pace->not_before = wait_s > 0 ? later(now, wait_s + chance * at_most(at_least(wait_s / 10, 1), 30))

@@ -38,11 +38,12 @@
 /* What came of one poll. */
 struct pace_result {
 	bool good;
-	bool live;              /* there are grants; looked at when good */
-	bool initiating;        /* a request is on its way; looked at when good */
-	uint32_t retry_after_s; /* 0: not said */
-	int64_t remaining;      /* reads left, as Azure says; -1: not said */
-	uint32_t n_reads;       /* of this poll; 0 counts as 1 */
+	bool live;                       /* there are grants; looked at when good */
+	bool initiating;                 /* a request is on its way; looked at when good */
+	uint32_t retry_after_s;          /* 0: not said */
+	int64_t remaining;               /* reads left, as Azure says; -1: not said */
+	uint32_t n_reads;                /* of this poll; 0 counts as 1 */
+	const struct grant_set *granted; /* borrowed, until pace_end returns; looked at when good; NULL: none */
 };
 
 struct pace {

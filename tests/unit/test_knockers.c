@@ -12,6 +12,7 @@
 #include "util.h"
 
 static struct knockers k;
+static const struct grant_set nothing;
 
 static int nobody(void **state)
 {
@@ -53,9 +54,9 @@ static void whoever_is_new_is_due_at_once_and_once(void **state)
 	hear(1, 100, 0);
 	hear(2, 101, 0);
 	assert_true(due(KNOCK_NEW) == 100);
-	knockers_served(&k, s(100.5), true);
+	knockers_served(&k, s(100.5), &nothing);
 	assert_true(due(KNOCK_NEW) == 101);
-	knockers_served(&k, s(102), true);
+	knockers_served(&k, s(102), &nothing);
 	assert_true(due(KNOCK_NEW) < 0 && due(KNOCK_KNOWN) < 0 && due(KNOCK_PATIENT) < 0);
 }
 
@@ -65,7 +66,7 @@ static void a_knock_during_a_read_waits_for_the_next(void **state)
 	(void)state;
 	hear(1, 100, 0);
 	hear(1, 101, 0);
-	knockers_served(&k, s(100.5), true);
+	knockers_served(&k, s(100.5), &nothing);
 	assert_true(due(KNOCK_KNOWN) == 105.5);
 }
 
@@ -77,7 +78,7 @@ static void whoever_was_asked_for_in_vain_waits_twice_as_long_each_time(void **s
 	(void)state;
 	hear(1, t, 0);
 	for (size_t i = 0; i < ARRAY_SIZE(waits); i++) {
-		knockers_served(&k, s(t), true);
+		knockers_served(&k, s(t), &nothing);
 		hear(1, t + 1, 9);
 		assert_true(due(KNOCK_KNOWN) == t + waits[i] && due(KNOCK_NEW) < 0);
 		assert_true(due_patient(KNOCK_KNOWN, 3, false) == t + 3 * waits[i]);
@@ -87,14 +88,73 @@ static void whoever_was_asked_for_in_vain_waits_twice_as_long_each_time(void **s
 	}
 }
 
+static void read_that_grants(double at, const char *source)
+{
+	struct grant_set set = {0};
+	struct grant grant = {.port = 22, .protos = PROTO_BIT_TCP};
+
+	assert_int_equal(cidr_parse(source, strlen(source), &grant.source, NULL), 0);
+	assert_int_equal(grant_set_add(&set, &grant, NULL, NULL, NULL), 0);
+	knockers_served(&k, s(at), &set);
+	grant_set_free(&set);
+}
+
+/* Its session is cut at the end of the grant, it asks for another one and comes back: within seconds of the first. */
+static void whoever_was_granted_access_is_new_when_that_is_over(void **state)
+{
+	(void)state;
+	hear(0x0100000a, 100, 0); /* 10.0.0.1 */
+	knockers_served(&k, s(100), &nothing);
+	hear(0x0100000a, 101, 0);
+	read_that_grants(105, "10.0.0.0/24");
+	hear(0x0100000a, 110, 0);
+	assert_true(due(KNOCK_NEW) == 110 && due(KNOCK_KNOWN) < 0);
+	knockers_served(&k, s(110), &nothing);
+	hear(0x0100000a, 111, 0);
+	assert_true(due(KNOCK_NEW) < 0 && due(KNOCK_KNOWN) == 115);
+	read_that_grants(112, "10.0.0.1"); /* for somebody else's sake; began when this one waited */
+	hear(0x0100000a, 120, 0);
+	assert_true(due(KNOCK_NEW) == 120);
+}
+
+/* A grant for one port, or for everybody, is no licence to knock on another without end. */
+static void whoever_is_granted_access_and_knocks_on_knocks_in_vain(void **state)
+{
+	(void)state;
+	for (double t = 100; t < 103; t++) {
+		hear(0x0100000a, t, 0);
+		read_that_grants(t, "0.0.0.0/0");
+	}
+	hear(0x0100000a, 103, 0);
+	assert_true(due(KNOCK_NEW) < 0 && due(KNOCK_KNOWN) == 112);
+	knockers_served(&k, s(112), NULL); /* a failed read says nothing */
+	hear(0x0100000a, 113, 0);
+	assert_true(due(KNOCK_NEW) < 0);
+}
+
+static void others_and_ipv6_networks_are_told_apart(void **state)
+{
+	struct knock knock = {.at = s(100), .family = JITGATE_IPV6, .addr = {0x20, 0x01, 0x0d, 0xb8}};
+
+	(void)state;
+	hear(0x0100000a, 100, 0);
+	knockers_hear(&k, &knock, s(100));
+	read_that_grants(101, "2001:db8::7"); /* one address of the 64 bits that are known */
+	hear(0x0100000a, 102, 0);
+	assert_true(due(KNOCK_NEW) < 0 && due(KNOCK_KNOWN) == 106);
+	knock.at = s(103);
+	knockers_hear(&k, &knock, s(103));
+	assert_true(due(KNOCK_NEW) == 103);
+}
+
 static void after_five_quiet_minutes_it_is_new_again(void **state)
 {
 	(void)state;
 	hear(1, 100, 0);
-	knockers_served(&k, s(100), true);
+	knockers_served(&k, s(100), &nothing);
 	hear(1, 399, 0);
 	assert_true(due(KNOCK_NEW) < 0 && due(KNOCK_KNOWN) == 399);
-	knockers_served(&k, s(399), true);
+	knockers_served(&k, s(399), &nothing);
 	hear(1, 700, 0);
 	assert_true(due(KNOCK_NEW) == 700 && due(KNOCK_KNOWN) < 0);
 }
@@ -103,7 +163,7 @@ static void a_failed_read_answers_but_says_nothing_of_the_source(void **state)
 {
 	(void)state;
 	hear(1, 100, 0);
-	knockers_served(&k, s(101), false);
+	knockers_served(&k, s(101), NULL);
 	assert_true(due(KNOCK_NEW) < 0);
 	hear(1, 103, 0);
 	assert_true(due(KNOCK_NEW) == 103);
@@ -116,7 +176,7 @@ static void a_tcp_client_is_patient(void **state)
 	assert_true(due_patient(KNOCK_NEW, 1, true) < 0);
 	hear(1, 101, 0);
 	assert_true(due(KNOCK_PATIENT) == 100 && due_patient(KNOCK_PATIENT, 1, true) == 100);
-	knockers_served(&k, s(102), true); /* asked for in vain: what it has shown is used up */
+	knockers_served(&k, s(102), &nothing); /* asked for in vain: what it has shown is used up */
 	hear(1, 104, 0);
 	assert_true(due(KNOCK_KNOWN) >= 0 && due_patient(KNOCK_KNOWN, 1, true) < 0);
 	hear(1, 108, 0);
@@ -149,7 +209,7 @@ static void the_table_forgets_who_was_silent_longest(void **state)
 	assert_int_equal(k.n, KNOCKERS_MAX);
 	assert_int_equal(k.n_waiting, KNOCKERS_MAX);
 	assert_true(due(KNOCK_PATIENT) == 100);
-	knockers_served(&k, s(200), true);
+	knockers_served(&k, s(200), &nothing);
 	assert_int_equal(k.n_waiting, 0);
 	hear(1, 201, 0); /* it made room, and is new */
 	assert_true(due(KNOCK_NEW) == 201);
@@ -176,7 +236,7 @@ static void patience_is_shown_anew_after_each_read(void **state)
 	hear(1, 100, 0);
 	hear(1, 101, 0);
 	assert_true(due_patient(KNOCK_PATIENT, 1, true) == 100);
-	knockers_served(&k, s(100.5), true);
+	knockers_served(&k, s(100.5), &nothing);
 	assert_true(due_patient(KNOCK_KNOWN, 1, true) < 0);
 	hear(1, 102, 0);
 	assert_true(due_patient(KNOCK_KNOWN, 1, true) == 105.5);
@@ -190,7 +250,7 @@ static void hundreds_of_vain_reads_make_nobody_new(void **state)
 	for (int i = 0; i < 300; i++, t += 200) {
 		hear(1, t, 0);
 		assert_true(i ? due(KNOCK_KNOWN) >= t : due(KNOCK_NEW) == t);
-		knockers_served(&k, s(t + 0.5), true);
+		knockers_served(&k, s(t + 0.5), &nothing);
 	}
 }
 
@@ -200,6 +260,9 @@ int main(void)
 		cmocka_unit_test_setup(whoever_is_new_is_due_at_once_and_once, nobody),
 		cmocka_unit_test_setup(a_knock_during_a_read_waits_for_the_next, nobody),
 		cmocka_unit_test_setup(whoever_was_asked_for_in_vain_waits_twice_as_long_each_time, nobody),
+		cmocka_unit_test_setup(whoever_was_granted_access_is_new_when_that_is_over, nobody),
+		cmocka_unit_test_setup(whoever_is_granted_access_and_knocks_on_knocks_in_vain, nobody),
+		cmocka_unit_test_setup(others_and_ipv6_networks_are_told_apart, nobody),
 		cmocka_unit_test_setup(after_five_quiet_minutes_it_is_new_again, nobody),
 		cmocka_unit_test_setup(a_failed_read_answers_but_says_nothing_of_the_source, nobody),
 		cmocka_unit_test_setup(a_tcp_client_is_patient, nobody),
