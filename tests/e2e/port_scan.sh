@@ -7,7 +7,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.bash"
 begin port_scan
 
-rate=200  # SYNs a second
+rate=1500 # SYNs a second
 late=6000 # ms that a user may wait
 
 lists() { emulator_do GET stats | jq .list; }
