@@ -110,43 +110,46 @@ static bool is_granted(const struct knocker *who, const struct grant_set *grante
 }
 
 /* Only the first good news counts: who is granted one port and knocks on another knocks in vain. */
-static void note_grants(struct knocker *who, const struct grant_set *granted)
+static bool is_newly_granted(struct knocker *who, const struct grant_set *granted)
 {
 	bool before = who->granted;
 
-	if (!who->waiting && !who->n_vain && !before)
-		return;
+	if (!granted || (!who->waiting && !who->n_vain && !before))
+		return false;
 	who->granted = is_granted(who, granted);
-	if (who->granted && !before)
-		who->n_vain = 0;
+	return who->granted && !before;
 }
 
-static void count_read(struct knocker *who, const struct grant_set *granted)
+static void stop_waiting(struct knockers *k, struct knocker *who)
 {
-	bool before = who->granted;
+	k->n_waiting -= who->waiting;
+	who->waiting = false;
+}
 
-	if (!granted)
-		return;
-	note_grants(who, granted);
-	if ((before || !who->granted) && who->n_vain < UINT8_MAX)
-		who->n_vain++;
+/* The read was for it, and brought it nothing new; what it sent since then is still to be answered. */
+static void count_vain(struct knockers *k, struct knocker *who, struct boot_time began, bool good)
+{
+	who->n_vain += good && who->n_vain < UINT8_MAX;
+	if (who->heard.ns <= began.ns)
+		stop_waiting(k, who);
+	who->since = who->heard;
 }
 
 void knockers_served(struct knockers *k, struct boot_time began, const struct grant_set *granted)
 {
 	for (uint32_t i = 0; i < k->n; i++) {
 		struct knocker *who = &k->list[i];
+		bool was_for_it = who->waiting && who->since.ns <= began.ns;
 
-		if (!who->waiting || who->since.ns > began.ns) {
-			if (granted)
-				note_grants(who, granted);
-			continue;
+		if (is_newly_granted(who, granted)) { /* also what came during the read is answered: it may come in */
+			who->n_vain = 0;
+			stop_waiting(k, who);
+		} else if (was_for_it) {
+			count_vain(k, who, began, granted);
 		}
-		who->served = began;
-		count_read(who, granted);
-		who->waiting = who->heard.ns > began.ns;
-		k->n_waiting -= !who->waiting;
-		who->since = who->heard;
-		who->patient = false;
+		if (was_for_it) {
+			who->served = began;
+			who->patient = false;
+		}
 	}
 }

@@ -117,6 +117,21 @@ static void whoever_was_granted_access_is_new_when_that_is_over(void **state)
 	assert_true(due(KNOCK_NEW) == 120);
 }
 
+/* Its SYN was on its way while the answer was: the next one comes in, and no read is due for it. */
+static void a_knock_during_the_read_that_grants_is_answered(void **state)
+{
+	(void)state;
+	hear(0x0100000a, 100, 0);
+	hear(0x0100000a, 102, 0);
+	read_that_grants(101.95, "10.0.0.1");
+	assert_true(due(KNOCK_NEW) < 0 && due(KNOCK_PATIENT) < 0 && due(KNOCK_KNOWN) < 0);
+	assert_int_equal(k.n_waiting, 0);
+	hear(0x0200000a, 103, 0); /* this one came after the read began, and waited for the next */
+	read_that_grants(102.9, "10.0.0.2");
+	assert_int_equal(k.n_waiting, 0);
+	assert_true(due(KNOCK_NEW) < 0);
+}
+
 /* A grant for one port, or for everybody, is no licence to knock on another without end. */
 static void whoever_is_granted_access_and_knocks_on_knocks_in_vain(void **state)
 {
@@ -261,6 +276,7 @@ int main(void)
 		cmocka_unit_test_setup(a_knock_during_a_read_waits_for_the_next, nobody),
 		cmocka_unit_test_setup(whoever_was_asked_for_in_vain_waits_twice_as_long_each_time, nobody),
 		cmocka_unit_test_setup(whoever_was_granted_access_is_new_when_that_is_over, nobody),
+		cmocka_unit_test_setup(a_knock_during_the_read_that_grants_is_answered, nobody),
 		cmocka_unit_test_setup(whoever_is_granted_access_and_knocks_on_knocks_in_vain, nobody),
 		cmocka_unit_test_setup(others_and_ipv6_networks_are_told_apart, nobody),
 		cmocka_unit_test_setup(after_five_quiet_minutes_it_is_new_again, nobody),
