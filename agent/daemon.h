@@ -15,9 +15,8 @@
 
 /*
  * Events that the packet program may send between two refills, and how often it is refilled: some 1,900 a second to
- * protected ports, which costs a few percent of a core in a flood. The first of a flood that come behind a refill use
- * it up, so a second is no multiple of the time between two: else a client, which repeats its SYN every second, would
- * come too late each time.
+ * protected ports. The first of a flood that come behind a refill use it up, so a second is no multiple of the time
+ * between two: else a client, which repeats its SYN every second, would come too late each time.
  */
 #define DAEMON_EVENT_BUDGET 512
 #define DAEMON_REFILL_NS (230 * NS_PER_MS)

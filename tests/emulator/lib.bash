@@ -163,3 +163,12 @@ list_counted() {
 }
 
 [[ -x $emulator ]] || { echo "Bail out! $emulator is not built (make emulator)"; exit 1; }
+
+# Of a script that has find_problems OPERATION STATUS, which fills problems: does it see this edit of $work/good?
+finds() { # WHAT JQ-EDIT-OF-A-GOOD-POLICY
+  local problems
+  jq -c "$2" "$work/good" >"$work/body"
+  status=200
+  find_problems get 200
+  check "the checker finds $1" grep -q . <<<"$problems"
+}

@@ -59,14 +59,6 @@ every_status_seen() { # OPERATION
 }
 
 # The checker itself: each of these is wrong in one way.
-finds() { # WHAT JQ-EDIT-OF-A-GOOD-POLICY
-  local problems
-  jq -c "$2" "$work/good" >"$work/body"
-  status=200
-  find_problems get 200
-  check "the checker finds $1" grep -q . <<<"$problems"
-}
-
 test_checker() {
   two_policies
   call GET "$group/$in_region/default"

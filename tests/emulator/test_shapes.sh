@@ -29,14 +29,6 @@ no_problems() {
   [[ -z $1 ]] || { echo "$1"; return 1; }
 }
 
-finds() { # WHAT JQ-EDIT-OF-A-GOOD-POLICY
-  local problems
-  jq -c "$2" "$work/good" >"$work/body"
-  status=200
-  find_problems get 200
-  check "the checker finds $1" grep -q . <<<"$problems"
-}
-
 test_checker() {
   two_policies
   call GET "$group/$in_region/default"
