@@ -74,8 +74,8 @@ pkg_libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 core := apply audit azure_before azure_blame azure_clock azure_compute azure_id azure_jit azure_json azure_listing \
 	azure_plan azure_refused azure_report azure_token azure_url \
 	calendar cidr clockmap conf conf_azure conf_char conf_keys conf_read conf_scan conf_show conf_value \
-	control_req corpus corpus_chains corpus_cuts corpus_stacks corpus_table corpus_twins effect enforcer explain \
-	feed_msg feed_receive frame grant grant_list guard json_member json_scan knock knockers learned number pace \
+	control_req corpus corpus_chains corpus_cuts corpus_stacks corpus_table corpus_twins effect enforcer enforcer_take \
+	explain feed_msg feed_receive frame grant grant_list guard json_member json_scan knock knockers learned number pace \
 	reason reconcile refused report report_feed report_grants report_json selftest show sources state takeover text \
 	timefmt utf8
 

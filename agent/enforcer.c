@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * CORE. See enforcer.h. The order inside one apply is what keeps doors from flickering: entries are put, then new ports
- * are closed, then entries are deleted, then old ports are opened.
+ * CORE. See enforcer.h. Start, reload, time and events; what becomes of a feed's answer is in enforcer_take.c.
+ *
+ * The order inside one apply is what keeps doors from flickering: entries are put, then new ports are closed, then
+ * entries are deleted, then old ports are opened.
  */
 #include "enforcer.h"
 
@@ -12,6 +14,7 @@
 #include <string.h>
 
 #include "audit.h"
+#include "enforcer_internal.h"
 #include "grant_list.h"
 #include "takeover.h"
 #include "util.h"
@@ -30,10 +33,7 @@ void enforcer_free(struct enforcer *e)
 	learned_free(&e->learned);
 }
 
-static void say(struct enforcer *e, enum log_level level, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static void say(struct enforcer *e, enum log_level level, const char *format, ...)
+void enforcer_say(struct enforcer *e, enum log_level level, const char *format, ...)
 {
 	char line[512];
 	va_list args;
@@ -69,15 +69,13 @@ static void follow_clock(struct enforcer *e, struct clock_pair now)
 
 	if (step < CLOCK_STEP_MIN_NS && step > -CLOCK_STEP_MIN_NS)
 		return;
-	say(e, LOG_LEVEL_WARNING, "the wall clock was set %s by %lld ms; deadlines are stamped anew",
-	    step > 0 ? "forward" : "back", (long long)(step > 0 ? step : -step) / NS_PER_MS);
+	enforcer_say(e, LOG_LEVEL_WARNING, "the wall clock was set %s by %lld ms; deadlines are stamped anew",
+		     step > 0 ? "forward" : "back", (long long)(step > 0 ? step : -step) / NS_PER_MS);
 	snapshot_clock_stepped(&e->current, step);
 	e->clock = now;
 }
 
-/* Now. The wall time is that of the base, so that a grant ends by its mark at the very moment it ends in the program.
- */
-static struct clock_pair sample_clock(struct enforcer *e)
+struct clock_pair enforcer_sample_clock(struct enforcer *e)
 {
 	struct clock_pair now = e->hooks->now(e->hooks_ctx);
 
@@ -86,34 +84,35 @@ static struct clock_pair sample_clock(struct enforcer *e)
 	return now;
 }
 
-static int run_apply(struct enforcer *e, struct apply_input in)
+int enforcer_run_apply(struct enforcer *e, struct apply_input in)
 {
 	size_t failed = 0;
 	int r;
 
 	in.gate = e->gate;
 	in.gate_ctx = e->gate_ctx;
-	in.now = sample_clock(e);
+	in.now = enforcer_sample_clock(e);
 	r = apply_wanted(&in, &failed);
 	if (r < 0)
 		return r;
 	e->retry_at.ns = failed ? in.now.boot.ns + ENFORCER_RETRY_NS : 0;
 	if (failed)
-		say(e, LOG_LEVEL_ERR, "%zu map writes failed; trying again in %lld s", failed,
-		    ENFORCER_RETRY_NS / NS_PER_S);
+		enforcer_say(e, LOG_LEVEL_ERR, "%zu map writes failed; trying again in %lld s", failed,
+			     ENFORCER_RETRY_NS / NS_PER_S);
 	return 0;
 }
 
 /* What is known, under a config. */
 static int apply_current(struct enforcer *e, const struct conf *conf)
 {
-	return run_apply(e, (struct apply_input){.conf = conf, .snapshot = &e->current, .learned = &e->learned});
+	return enforcer_run_apply(e,
+				  (struct apply_input){.conf = conf, .snapshot = &e->current, .learned = &e->learned});
 }
 
 /* ------------------------------------------------------------ marks and the audit trail */
 
-static void audit(struct enforcer *e, const char *what, const struct grant_set *set, const struct grant *grant,
-		  const char *why)
+void enforcer_audit(struct enforcer *e, const char *what, const struct grant_set *set, const struct grant *grant,
+		    const char *why)
 {
 	_cleanup_text_ struct text line = {0};
 
@@ -122,8 +121,7 @@ static void audit(struct enforcer *e, const char *what, const struct grant_set *
 		e->hooks->log(e->hooks_ctx, LOG_LEVEL_NOTICE, line.data);
 }
 
-/* Say what is news about each grant, and forget those that ended a while ago. */
-static void update_marks(struct enforcer *e, struct grant_set *set, struct wall_time now)
+void enforcer_update_marks(struct enforcer *e, struct grant_set *set, struct wall_time now)
 {
 	size_t kept = 0;
 
@@ -134,12 +132,12 @@ static void update_marks(struct enforcer *e, struct grant_set *set, struct wall_
 
 		if (mark != grant->mark) {
 			if (mark == GRANT_LIVE)
-				audit(e, "granted", set, grant, NULL);
+				enforcer_audit(e, "granted", set, grant, NULL);
 			else if (mark == GRANT_REFUSED)
-				audit(e, grant->mark == GRANT_LIVE ? "revoked" : "refused", set, grant,
-				      guard_text(verdict));
+				enforcer_audit(e, grant->mark == GRANT_LIVE ? "revoked" : "refused", set, grant,
+					       guard_text(verdict));
 			else if (grant->mark == GRANT_LIVE)
-				audit(e, "expired", set, grant, NULL);
+				enforcer_audit(e, "expired", set, grant, NULL);
 		}
 		/* The clock was set back behind the end of a grant that only we still remember: that is over too. */
 		if (mark == GRANT_OVER || (mark == GRANT_ENDED && apply_is_forgotten(grant, now)))
@@ -151,26 +149,7 @@ static void update_marks(struct enforcer *e, struct grant_set *set, struct wall_
 	set->n = kept;
 }
 
-/* The changes that marks do not show: a live grant with another end, or gone before its end. */
-static void audit_changes(struct enforcer *e, const struct grant_set *old, const struct grant_set *new,
-			  struct wall_time now)
-{
-	for (size_t i = 0; i < old->n; i++) {
-		const struct grant *before = &old->grants[i];
-		const struct grant *after = grant_list_find(new, before);
-
-		if (before->mark != GRANT_LIVE)
-			continue;
-		if (!after && before->until.ns > now.ns)
-			audit(e, "revoked", old, before, NULL);
-		else if (after && after->until.ns > before->until.ns)
-			audit(e, "renewed", new, after, NULL);
-		else if (after && after->until.ns < before->until.ns)
-			audit(e, "shortened", new, after, NULL);
-	}
-}
-
-/* ------------------------------------------------------------ start, snapshots */
+/* ------------------------------------------------------------ start, reload */
 
 int enforcer_start(struct enforcer *e, struct snapshot *saved)
 {
@@ -180,199 +159,27 @@ int enforcer_start(struct enforcer *e, struct snapshot *saved)
 	if (r < 0)
 		return r;
 	if (note == TAKEOVER_CLOCK_BEHIND)
-		say(e, LOG_LEVEL_ERR,
-		    "the wall clock is behind the saved state, so it is wrong; ports stay closed, grants wait for a "
-		    "feed");
+		enforcer_say(e, LOG_LEVEL_ERR,
+			     "the wall clock is behind the saved state, so it is wrong; ports stay closed, grants wait "
+			     "for a "
+			     "feed");
+	e->taken_as_said = e->current.taken;
 	e->restored = saved || e->learned.n || e->current.grants.n;
 	if (saved)
 		snapshot_free(saved);
 	r = apply_current(e, e->conf);
 	if (r == -ENOSPC && e->current.grants.n) {
-		say(e, LOG_LEVEL_ERR,
-		    "%zu grants of before do not fit max_grants = %u; none is restored, the ports stay closed until a "
-		    "feed answers",
-		    e->current.grants.n, e->conf->max_grants);
+		enforcer_say(e, LOG_LEVEL_ERR,
+			     "%zu grants of before do not fit max_grants = %u; none is restored, the ports stay closed "
+			     "until a "
+			     "feed answers",
+			     e->current.grants.n, e->conf->max_grants);
 		grant_set_free(&e->current.grants);
 		r = apply_current(e, e->conf);
 	}
 	if (r == 0)
-		update_marks(e, &e->current.grants, sample_clock(e).wall);
+		enforcer_update_marks(e, &e->current.grants, enforcer_sample_clock(e).wall);
 	return r;
-}
-
-static int copy_learned(const struct learned *from, struct learned *to)
-{
-	to->ports = calloc(from->n + 1, sizeof(*to->ports));
-	if (!to->ports)
-		return -ENOMEM;
-	if (from->n)
-		memcpy(to->ports, from->ports, from->n * sizeof(*to->ports));
-	to->n = from->n;
-	return 0;
-}
-
-/* The newcomer, while it is not in force yet. */
-struct candidate {
-	struct enforcer *enforcer;
-	struct snapshot *snapshot;
-	struct learned learned;
-};
-
-/* One rule a port: learned ports are sorted, so equal ports are neighbours. */
-static int collect_rules(const struct learned *learned, struct snapshot *out)
-{
-	for (size_t i = 0; i < learned->n; i++) {
-		struct port_rule rule = {.port = learned->ports[i].port, .protos = learned->ports[i].proto_bit};
-		int r = 0;
-
-		if (out->n_ports && out->ports[out->n_ports - 1].port == rule.port)
-			out->ports[out->n_ports - 1].protos |= rule.protos;
-		else
-			r = snapshot_add_port(out, &rule);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-/* The grants that have not ended, in an array of their own; the texts are borrowed. */
-static int collect_unended(const struct grant_set *from, struct wall_time now, struct grant_set *out)
-{
-	out->grants = calloc(from->n + 1, sizeof(*out->grants));
-	if (!out->grants)
-		return -ENOMEM;
-	out->n = 0;
-	for (size_t i = 0; i < from->n; i++) {
-		if (from->grants[i].until.ns > now.ns)
-			out->grants[out->n++] = from->grants[i];
-	}
-	return 0;
-}
-
-/*
- * The state file is written when it is certain that the snapshot fits: one that was refused never becomes the state of
- * the next start. What it opens is open by then and does not wait for a disk; what it closes is closed after it.
- */
-static void save_candidate(void *ctx)
-{
-	struct candidate *candidate = ctx;
-	struct enforcer *e = candidate->enforcer;
-	struct snapshot out = *candidate->snapshot;
-	int r;
-
-	out.ports = NULL;
-	out.n_ports = 0;
-	out.grants.grants = NULL;
-	r = collect_rules(&candidate->learned, &out);
-	if (r == 0)
-		r = collect_unended(&candidate->snapshot->grants, sample_clock(e).wall, &out.grants);
-	if (r == 0)
-		r = e->hooks->save(e->hooks_ctx, &out);
-	free(out.ports);
-	free(out.grants.grants);
-	if (r < 0)
-		say(e, LOG_LEVEL_ERR,
-		    "cannot save the state: %s; enforcement goes on, but a reboot now would start without these grants",
-		    strerror(-r));
-}
-
-static void refuse_snapshot(struct enforcer *e, int error, struct wall_time now)
-{
-	if (error == -ENOSPC)
-		snprintf(e->trouble, sizeof(e->trouble),
-			 "snapshot refused: it needs more entries than max_grants = %u, or more than %d protected "
-			 "ports; "
-			 "what was in force stays",
-			 e->conf->max_grants, JITGATE_PORT_RULES_MAX);
-	else
-		snprintf(e->trouble, sizeof(e->trouble), "snapshot refused: %s; what was in force stays",
-			 strerror(-error));
-	e->trouble_at = now;
-	say(e, LOG_LEVEL_ERR, "%s", e->trouble);
-}
-
-static void note_answer(struct enforcer *e)
-{
-	e->answered = true;
-	e->stale_said = false;
-	e->trouble_at.ns = 0;
-	e->trouble[0] = '\0';
-	/* From when the feed learned it, not from when it came. */
-	e->fresh_until = clock_to_boot(e->clock, e->current.taken);
-	e->fresh_until.ns += (uint64_t)e->current.fresh_for_s * NS_PER_S;
-}
-
-/* Sorted, with the ended grants of before, the marks of before, and the ports that it teaches. */
-static int prepare_candidate(struct enforcer *e, struct candidate *candidate, struct clock_pair now)
-{
-	struct snapshot *snapshot = candidate->snapshot;
-	struct learned_when when = {.now = now.boot, .again = snapshot->taken.ns == e->current.taken.ns};
-	int r;
-
-	if (snapshot->taken.ns > now.wall.ns)
-		snapshot->taken = now.wall;            /* nobody learns in the future */
-	update_marks(e, &e->current.grants, now.wall); /* what ended meanwhile is said before it is carried over */
-	grant_list_sort(&e->current.grants, &e->conf->guard, now.wall); /* time moves grants inside the rails */
-	grant_list_sort(&snapshot->grants, &e->conf->guard, now.wall);
-	r = snapshot->keeps_grants ? grant_list_keep(&e->current.grants, &snapshot->grants, now.wall) : 0;
-	if (r == 0)
-		r = grant_list_carry_ended(&e->current.grants, &snapshot->grants, &e->conf->guard, now.wall);
-	if (r == 0)
-		r = copy_learned(&e->learned, &candidate->learned);
-	if (r == 0)
-		r = learned_update(&candidate->learned, snapshot->ports, snapshot->n_ports, when,
-				   JITGATE_PORT_RULES_MAX);
-	if (r == 0)
-		grant_list_carry_marks(&e->current.grants, &snapshot->grants);
-	return r;
-}
-
-/* A feed's word closes ports and, after a while, lets them go: that belongs into the trail as grants do. */
-static void audit_ports(struct enforcer *e, const char *what, const struct learned *of, const struct learned *not_of)
-{
-	char protos[PROTOS_TEXT_MAX];
-
-	for (size_t i = 0; i < of->n; i++) {
-		if (!learned_has(not_of, &of->ports[i]))
-			say(e, LOG_LEVEL_NOTICE, "%s port=%u/%s by=feed", what, of->ports[i].port,
-			    protos_format(of->ports[i].proto_bit, protos));
-	}
-}
-
-static void install_candidate(struct enforcer *e, struct candidate *candidate, struct clock_pair now)
-{
-	_cleanup_snapshot_ struct snapshot old = e->current;
-
-	e->current = *candidate->snapshot;
-	*candidate->snapshot = (struct snapshot){0};
-	audit_ports(e, "protected", &candidate->learned, &e->learned);
-	audit_ports(e, "released", &e->learned, &candidate->learned);
-	learned_free(&e->learned);
-	e->learned = candidate->learned;
-	note_answer(e);
-	audit_changes(e, &old.grants, &e->current.grants, now.wall);
-	update_marks(e, &e->current.grants, now.wall);
-}
-
-int enforcer_take_snapshot(struct enforcer *e, struct snapshot *snapshot)
-{
-	struct candidate candidate = {.enforcer = e, .snapshot = snapshot};
-	struct clock_pair now = sample_clock(e);
-	int r = prepare_candidate(e, &candidate, now);
-
-	if (r == 0)
-		r = run_apply(e, (struct apply_input){.conf = e->conf,
-						      .snapshot = snapshot,
-						      .learned = &candidate.learned,
-						      .commit = save_candidate,
-						      .commit_ctx = &candidate});
-	if (r < 0) {
-		learned_free(&candidate.learned);
-		refuse_snapshot(e, r, now.wall);
-		return r;
-	}
-	install_candidate(e, &candidate, now);
-	return 0;
 }
 
 void enforcer_take_trouble(struct enforcer *e, struct wall_time at, const char *text)
@@ -383,13 +190,13 @@ void enforcer_take_trouble(struct enforcer *e, struct wall_time at, const char *
 
 int enforcer_reload(struct enforcer *e, const struct conf *conf)
 {
-	struct wall_time now = sample_clock(e).wall;
+	struct wall_time now = enforcer_sample_clock(e).wall;
 	int r = apply_current(e, conf);
 
 	if (r < 0)
 		return r;
 	e->conf = conf;
-	update_marks(e, &e->current.grants, now);
+	enforcer_update_marks(e, &e->current.grants, now);
 	grant_list_sort(&e->current.grants, &conf->guard, now);
 	return 0;
 }
@@ -405,23 +212,23 @@ static void notice_staleness(struct enforcer *e, struct boot_time now)
 	e->stale_said = true;
 	for (size_t i = 0; i < e->current.grants.n; i++)
 		live += e->current.grants.grants[i].mark == GRANT_LIVE;
-	say(e, LOG_LEVEL_WARNING,
-	    "no good answer from feed %s in time; %zu grants go on to their own end, none is added",
-	    e->feed_name[0] ? e->feed_name : "(none)", live);
+	enforcer_say(e, LOG_LEVEL_WARNING,
+		     "no good answer from feed %s in time; %zu grants go on to their own end, none is added",
+		     e->feed_name[0] ? e->feed_name : "(none)", live);
 }
 
 void enforcer_tick(struct enforcer *e)
 {
-	struct clock_pair now = sample_clock(e);
+	struct clock_pair now = enforcer_sample_clock(e);
 	int r;
 
 	e->ticked_at = now.boot;
 	notice_staleness(e, now.boot);
-	update_marks(e, &e->current.grants, now.wall);
+	enforcer_update_marks(e, &e->current.grants, now.wall);
 	r = apply_current(e, e->conf);
 	if (r < 0) {
 		e->retry_at.ns = now.boot.ns + ENFORCER_RETRY_NS;
-		say(e, LOG_LEVEL_ERR, "cannot bring the maps up to date: %s; trying again", strerror(-r));
+		enforcer_say(e, LOG_LEVEL_ERR, "cannot bring the maps up to date: %s; trying again", strerror(-r));
 	}
 }
 
@@ -470,7 +277,7 @@ static bool take_event_line(struct enforcer *e, struct boot_time now, bool admit
 
 	if (now.ns - e->event_window.ns >= ENFORCER_EVENT_WINDOW_NS) {
 		if (e->event_unsaid)
-			say(e, LOG_LEVEL_INFO, "%u more packet events were not logged", e->event_unsaid);
+			enforcer_say(e, LOG_LEVEL_INFO, "%u more packet events were not logged", e->event_unsaid);
 		e->event_window = now;
 		memset(e->event_lines, 0, sizeof(e->event_lines));
 		e->event_unsaid = 0;

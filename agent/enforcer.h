@@ -40,6 +40,8 @@ struct enforcer {
 		clock; /* the base that all deadlines are stamped from; changes only when the wall clock steps */
 	struct snapshot current; /* what the feed last said, or what was kept then: ports unused, grants sorted, one per
 				  * key, with marks */
+	/* When the feed learned `current`, in its own words: `taken` may have been cut to what was now. */
+	struct wall_time taken_as_said;
 	struct learned learned;
 	bool restored; /* `current` came from the state file or from the maps */
 	bool answered; /* a feed has answered since the start */

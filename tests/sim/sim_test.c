@@ -1112,6 +1112,26 @@ static void one_answer_sent_again_and_again_is_one_answer(void **state)
 	assert_true(passes("10.0.0.1", 3389));
 }
 
+/* The clock was set back since: the answer is from a time that is still to come. */
+static void nor_is_it_another_one_when_the_clock_was_set_back(void **state)
+{
+	struct wall_time taken;
+
+	(void)state;
+	enforcer_start(&w.e, NULL);
+	learn(3389);
+	advance(MINUTE);
+	taken = w.clock.wall;
+	w.clock.wall.ns -= HOUR;
+	for (int i = 0; i < 30; i++) {
+		struct snapshot same = {.taken = taken, .fresh_for_s = 600};
+
+		assert_int_equal(enforcer_take_snapshot(&w.e, &same), 0);
+		assert_false(passes("10.0.0.1", 3389));
+		advance(MINUTE);
+	}
+}
+
 static void a_reload_adds_and_removes_ports_and_keeps_grants(void **state)
 {
 	struct port_rule rules[] = {{.port = 22, .protos = PROTO_BIT_TCP}, {.port = 8080, .protos = PROTO_BIT_TCP}};
@@ -1609,6 +1629,7 @@ int main(void)
 		world_test(failures_between_answers_release_no_port),
 		world_test(a_port_that_is_named_again_starts_over),
 		world_test(one_answer_sent_again_and_again_is_one_answer),
+		world_test(nor_is_it_another_one_when_the_clock_was_set_back),
 		world_test(a_restart_between_answers_releases_no_port),
 		world_test(a_reload_adds_and_removes_ports_and_keeps_grants),
 		world_test(an_allowed_source_is_in_from_the_first_moment_a_port_closes),
