@@ -4,6 +4,7 @@
 #
 #   V=1            show commands
 #   SAN=address,undefined   a sanitizer build; each choice has a tree of its own
+#   STEPS=1        the variant of the crash tests (agent/step.h), in build/steps
 #   WERROR=0       warnings stay warnings (packagers)
 #   DESTDIR= prefix=        where `make install` puts things
 
@@ -20,6 +21,7 @@ endif
 
 VERSION := 0.1.0
 SAN ?=
+STEPS ?=
 WERROR ?= 1
 V ?= 0
 
@@ -29,6 +31,7 @@ comma := ,
 san_names := san-address-undefined=san san-fuzzer-address-undefined=fuzz
 san_name := san-$(subst $(comma),-,$(SAN))
 variant := $(if $(SAN),$(or $(patsubst $(san_name)=%,%,$(filter $(san_name)=%,$(san_names))),$(san_name)),release)
+variant := $(if $(STEPS),steps,$(variant))
 B := build/$(variant)
 
 ifeq ($(origin CC),default)
@@ -62,7 +65,7 @@ hardening := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize
 	-fstack-protector-strong -fPIE
 CFLAGS ?= -O2 -g
 all_cflags = -std=gnu17 $(warnings) $(hardening) -D_GNU_SOURCE -DJITGATE_VERSION='"$(VERSION)"' \
-	-DCONF_PATH_DEFAULT='"$(conf_default)"' -Iinclude -Iagent -Ibpf -I$(B) $(CFLAGS) $(CPPFLAGS)
+	$(if $(STEPS),-DJITGATE_STEPS) -DCONF_PATH_DEFAULT='"$(conf_default)"' -Iinclude -Iagent -Ibpf -I$(B) $(CFLAGS) $(CPPFLAGS)
 all_ldflags = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(if $(SAN),-fsanitize=$(SAN)) $(LDFLAGS)
 conf_default := $(sysconfdir)/jitgate/jitgate.conf
 

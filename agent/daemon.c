@@ -343,7 +343,12 @@ int daemon_run(struct daemon *d)
 	if (d->watchdog_ms)
 		on_watchdog(d, 0);
 	arm_deadline(d);
-	notify_send(d->notify_fd, "READY=1");
+	r = notify_send(d->notify_fd, "READY=1");
+	if (r < 0) {
+		log_err("cannot tell the service manager that jitgated is ready: %s; what is attached goes on",
+			strerror(-r));
+		return EXIT_FAILED;
+	}
 	r = loop_run(d->loop);
 	if (r < 0)
 		log_err("the event loop failed: %s", strerror(-r));

@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "datapath_internal.h"
+#include "step.h"
 #include "util.h"
 
 #define BATCH 256
@@ -105,8 +106,10 @@ static void set_sources(void *ctx, const struct sources *sources)
 	const uint8_t *bytes = &sources->bits[0][0];
 
 	for (size_t i = 0; i < sizeof(sources->bits); i++) {
-		if (dp->sources[i] != bytes[i])
-			dp->sources[i] = bytes[i];
+		if (dp->sources[i] == bytes[i])
+			continue;
+		STEP();
+		dp->sources[i] = bytes[i];
 	}
 }
 
@@ -186,6 +189,7 @@ static int hand_on_slots(const struct datapath *dp)
 		r = write_slot(dp, slot, port);
 		if (r < 0)
 			return r;
+		STEP();
 		*word = (uint16_t)(*word | slot << PROTECTED_SLOT_SHIFT);
 	}
 }
@@ -202,6 +206,7 @@ static int set_protected(void *ctx, uint16_t port, uint8_t protos)
 		slot = find_slot(dp);
 		r = slot ? write_slot(dp, slot, port) : 0;
 	}
+	STEP();
 	*word = protos ? (uint16_t)(protos | slot << PROTECTED_SLOT_SHIFT) : 0;
 	if (protos || !slot)
 		return r;
@@ -220,6 +225,7 @@ static void set_state(void *ctx, const struct gate_state *state)
 {
 	struct datapath *dp = ctx;
 
+	STEP();
 	*(struct gate_state *)dp->state = *state;
 }
 

@@ -293,10 +293,15 @@ static int open_stop_fd(void)
 
 static int start(const struct options *options, const struct conf *conf)
 {
-	_cleanup_close_ int notify_fd = options->once ? -1 : notify_open();
+	_cleanup_close_ int notify_fd = -1;
 	_cleanup_close_ int stop_fd = open_stop_fd();
+	int r = options->once ? 0 : notify_open(&notify_fd);
 	int code;
 
+	if (r < 0) {
+		log_err("cannot open a socket to the service manager: %s", strerror(-r));
+		return EXIT_FAILED;
+	}
 	if (stop_fd < 0 || azure_http_open()) {
 		log_err("cannot start: %s", stop_fd < 0 ? strerror(-stop_fd) : "libcurl does not");
 		return EXIT_FAILED;

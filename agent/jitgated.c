@@ -22,6 +22,7 @@
 #include "log.h"
 #include "notify.h"
 #include "sandbox.h"
+#include "step.h"
 #include "sysctl.h"
 #include "usock.h"
 #include "util.h"
@@ -397,7 +398,11 @@ static int run_daemon(const struct options *options)
 			d.conf.user);
 		return EXIT_FAILED;
 	}
-	d.notify_fd = notify_open();
+	r = notify_open(&d.notify_fd);
+	if (r < 0) {
+		log_err("cannot open a socket to the service manager: %s", strerror(-r));
+		return EXIT_FAILED;
+	}
 	if (find_users(&d.conf, &start, &failure) < 0) {
 		log_err("%s", failure.text);
 		return EXIT_CONFIG;
@@ -441,6 +446,7 @@ int main(int argc, char **argv)
 
 	if (r >= 0)
 		return r;
+	STEP(); /* from here on it is ours, before it was the loader's */
 	keep_memory_small();
 	log_open("jitgated");
 	/* A log reader that goes away must not take the enforcer with it. */

@@ -14,32 +14,45 @@
 #include "number.h"
 #include "util.h"
 
-int notify_open(void)
+/* The length of the address, or 0: nobody is to be told. */
+static socklen_t read_address(struct sockaddr_un *addr)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	_cleanup_close_ int fd = -1;
 	size_t len;
 
 	if (!path || (path[0] != '/' && path[0] != '@'))
-		return -1;
+		return 0;
 	len = strlen(path);
-	if (len >= sizeof(addr.sun_path))
-		return -1;
-	memcpy(addr.sun_path, path, len);
+	if (len >= sizeof(addr->sun_path))
+		return 0;
+	memcpy(addr->sun_path, path, len);
 	if (path[0] == '@')
-		addr.sun_path[0] = '\0'; /* the abstract name space */
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0 ||
-	    connect(fd, (struct sockaddr *)&addr, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)) < 0)
-		return -1;
-	return TAKE_FD(fd);
+		addr->sun_path[0] = '\0'; /* the abstract name space */
+	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len);
 }
 
-void notify_send(int fd, const char *message)
+int notify_open(int *ret_fd)
 {
-	if (fd >= 0)
-		(void)!send(fd, message, strlen(message), MSG_NOSIGNAL);
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	socklen_t len = read_address(&addr);
+	_cleanup_close_ int fd = -1;
+
+	*ret_fd = -1;
+	if (!len)
+		return 0;
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (struct sockaddr *)&addr, len) == 0)
+		*ret_fd = TAKE_FD(fd);
+	return 0;
+}
+
+int notify_send(int fd, const char *message)
+{
+	if (fd < 0)
+		return 0;
+	return send(fd, message, strlen(message), MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
 /* Digits of an environment variable; 0 when absent or anything else. */

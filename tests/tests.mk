@@ -5,6 +5,8 @@ c_files := $(wildcard agent/*.[ch] bpf/*.[ch] include/*.h tests/*.h tests/*/*.[c
 
 # (label, programs, environment). What is done against Azure's stand-in mostly waits: beside each other.
 entries = $(foreach t,$(2),'$(1)/$(basename $(notdir $(t)))$(if $(filter azure_%,$(notdir $(t))), &): $(strip $(3) $(t))')
+# The same, each beside the others and with so many seconds: (label, programs, environment, seconds).
+entries_beside = $(foreach t,$(2),'$(1)/$(basename $(notdir $(t))) @$(4) &: $(strip $(3) $(t))')
 
 # Each *.sh is a test program; what they source ends in .bash.
 programs_in = $(filter-out %/demo.sh,$(sort $(wildcard $(1)/*.sh)))
@@ -32,6 +34,9 @@ e2e = '\# e2e: real daemons, real TCP, the emulator over TLS' \
 	'\# e2e-san: the same, daemons under ASan and UBSan' \
 	$(call entries,e2e-san,$(call programs_in,tests/e2e),JITGATE_BUILD=build/san)
 
+crash = '\# crash: killed at every step, and every call failing once: nothing opens, nobody is locked out, all heals' \
+	$(call entries_beside,crash,$(call programs_in,tests/crash),JITGATE_BUILD=build/steps,900)
+
 # In `make test` as many frames as seconds allow; `make test-referee` plays for longer.
 FRAMES ?= $(if $(filter test-referee,$(MAKECMDGOALS)),1000000,100000)
 referee = '\# referee: the kernel delivers nothing to a closed port, of a seeded stream of frames' \
@@ -43,7 +48,7 @@ kernels := 5.10=bullseye 6.1=bookworm 6.12=trixie
 kernel = '\# kernel: packet tests and the main case on other kernels, emulated; the main case on this one' \
 	'kernel/run @900: JITGATE_BUILD=build/release tests/kernel/run.sh $(kernels) host'
 
-levels := check unit packet sim emulator e2e referee kernel
+levels := check unit packet sim emulator e2e crash referee kernel
 run = CC='$(CC)' CLANG='$(CLANG)' BPFTOOL='$(BPFTOOL)' JITGATE_CORE='$(core)' JITGATE_VERSION='$(VERSION)' tests/run
 
 # What has to be built in build/release for a level, and in build/san (make calls itself, once, for that tree).
@@ -54,6 +59,7 @@ needs_e2e := all emulator probe
 needs_sim := $(B)/pace_sim
 needs_referee := all emulator probe referee
 needs_kernel := all emulator probe $(B)/packet_test $(B)/trie_test
+needs_crash := steps-tree
 san_needs_unit := unit-tests fuzz-programs
 san_needs_sim := build/san/sim_test
 san_needs_e2e := all emulator probe
@@ -61,9 +67,13 @@ san_needs_e2e := all emulator probe
 asked := $(if $(filter test,$(MAKECMDGOALS)),$(levels),$(patsubst test-%,%,$(filter test-%,$(MAKECMDGOALS))))
 san_goals := $(sort $(foreach l,$(asked),$(san_needs_$(l))))
 
-.PHONY: test check $(levels:%=test-%) san-tree unit-tests emulator probe demo format
+.PHONY: test check $(levels:%=test-%) san-tree steps-tree unit-tests emulator probe demo format
 san-tree: have-test
 	$(if $(san_goals),@$(MAKE) --no-print-directory SAN=address$(comma)undefined $(san_goals))
+
+# The variant in which a crash test sees every step; see agent/step.h.
+steps-tree: have-test
+	@$(MAKE) --no-print-directory STEPS=1 all emulator probe
 
 emulator: $(B)/emulator
 probe: $(B)/probe
@@ -78,6 +88,7 @@ test-packet: ## verdict table by BPF_PROG_RUN (root)
 test-sim: ## the enforcer against a fake clock and data path
 test-emulator: ## the Azure stand-in
 test-e2e: ## real daemons and packets in network namespaces (root)
+test-crash: ## jitgated killed at every step of its life, and its calls failing (root)
 test-kernel: have-kernel ## packet tests and the main case on kernels 5.10, 6.1, 6.12, in qemu
 
 define level

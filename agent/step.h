@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * CORE. Steps that a crash test can stop at. What jitgated does to the world is system calls, which a tracer sees; only
+ * stores into the memory of maps are not. STEP() stands before each of those. In the test variant (make STEPS=1) it is
+ * a system call that is used for nothing else there; in every other build it is nothing at all.
+ */
+#ifndef STEP_H
+#define STEP_H
+
+#ifdef JITGATE_STEPS
+#include <unistd.h>
+#define STEP() ((void)getegid())
+#else
+#define STEP() ((void)0)
+#endif
+
+#endif

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#
+# System calls of a start that takes over fail, one at a time, in the ways of a machine that is full or broken. It gets
+# ready all the same, or ends with a reason, and changes nothing of what is in force. CALLS_MAX: how many calls of each
+# kind, evenly spread.
+# shellcheck source-path=SCRIPTDIR source=lib.bash
+. "$(dirname "${BASH_SOURCE[0]}")/lib.bash"
+begin fail_start
+
+# fail_start WAY N: whether its Nth call failed.
+fail_start() {
+  local kind=${1%:*} error=${1#*:} mark
+  mark=$(mark_log jitgated)
+  if traced_start -e "trace=$kind" -e "inject=$kind:error=$error:when=$2"; then
+    kill9 jitgated
+  else
+    await jitgated 1 || { wrong+=("$1 $2: neither ready nor at its end") && kill9 jitgated; }
+    ((stopped_rc == 1 || stopped_rc == 78)) || wrong+=("$1 $2: ended with $stopped_rc")
+    [[ -n $(log_since jitgated "$mark") ]] || wrong+=("$1 $2: ended without a word")
+  fi
+  grep -q INJECTED "$tmp/calls"
+}
+
+serve 22/tcp
+must_start_jitgated
+feed_sync "${old[@]}"
+kill9 jitgated
+begin_streams
+calls_max=${CALLS_MAX:-6}
+traced_start || die "it does not start under strace"
+kill9 jitgated
+count_calls 0
+for way in "${ways[@]}"; do
+  first=$(calls_before "${way%:*}") all=$(calls_in_all "${way%:*}")
+  stride=$(((all - first + calls_max - 1) / calls_max))
+  for ((n = first + 1; n <= all; n += stride > 0 ? stride : 1)); do
+    fail_start "$way" "$n" && crashes=$((crashes + 1))
+    heal "$way $n" "$always" "$either" || die "$way $n: cannot be healed" "${wrong[*]}"
+    kill9 jitgated
+  done
+done
+end_phase "a call of a start fails" 50
+end_streams "starts in which a call fails"
+finish

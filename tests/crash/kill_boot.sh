@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+#
+# jitgated is killed at every step of the first start after a reboot: there is the state file, and nothing in the kernel.
+# Who has a grant is never locked out, what is attached is closed to others, and the next start heals everything.
+# shellcheck source-path=SCRIPTDIR source=lib.bash
+. "$(dirname "${BASH_SOURCE[0]}")/lib.bash"
+begin kill_boot
+
+reboot() { umount "$tmp/bpf" && mount -t bpf bpf "$tmp/bpf" && [[ -z $(xdp_id) ]]; }
+no_lock_out() {
+  tcp_from "$cli4" 22 >/dev/null || return 1
+  [[ -z $(xdp_id) ]] || silent_for "$nbr4" 22 >/dev/null
+}
+serve 22/tcp
+must_start_jitgated
+feed_sync "${old[@]}"
+kill9 jitgated
+kill_starts "a start after a reboot killed" 100 reboot no_lock_out "$always" "$either"
+finish
