@@ -186,7 +186,7 @@ static void take_leave(struct guardian *g, struct guarded_if *guarded)
 		     "%s: the interface is gone; another one of this name is attached when it appears", guarded->name);
 	guarded->now = (struct netif){0};
 	guarded->verified = guarded->attached = false;
-	guarded->retry_at.ns = guarded->failures = 0;
+	guarded->attached_at.ns = guarded->retry_at.ns = guarded->failures = 0;
 	guarded->vf_ifindex = 0;
 	guarded->vf_why[0] = guarded->probe_why[0] = '\0';
 	snprintf(guarded->why, sizeof(guarded->why), "the interface is gone; it is attached when it appears again");
@@ -203,6 +203,19 @@ static void rename_one(struct guardian *g, struct guarded_if *guarded, const str
 	if (r < 0)
 		guardian_say(g, LOG_LEVEL_WARNING, "%s: %s", now->name, failure.text);
 	memcpy(guarded->name, now->name, sizeof(guarded->name));
+}
+
+/* Forget that a name is missing: it is no longer in the config, or an interface has it by now. */
+static void drop_missing(struct guardian *g)
+{
+	for (size_t i = g->n; i-- > 0;) {
+		bool taken = !is_named(g, g->v[i].name);
+
+		for (size_t j = 0; j < g->n; j++)
+			taken |= j != i && strcmp(g->v[i].name, g->v[j].name) == 0;
+		if (!g->v[i].now.ifindex && taken)
+			forget(g, &g->v[i]);
+	}
 }
 
 /* Backwards, since forgetting one moves those behind it. */
@@ -222,6 +235,7 @@ static void follow(struct guardian *g, const struct netif *all, size_t n)
 			rename_one(g, guarded, now);
 		guarded->now = *now;
 	}
+	drop_missing(g);
 }
 
 /* A VF that was taken for an interface of its own, before its parent or its master showed. */
@@ -239,15 +253,6 @@ static void drop_vfs(struct guardian *g, const struct netif *all, size_t n)
 		guardian_say(g, LOG_LEVEL_NOTICE, "%s: belongs to another interface, which has the filter for both",
 			     guarded->name);
 		forget(g, guarded);
-	}
-}
-
-/* A name that the config no longer has, and that nothing was ever attached to. */
-static void drop_missing(struct guardian *g)
-{
-	for (size_t i = g->n; i-- > 0;) {
-		if (!g->v[i].now.ifindex && !is_named(g, g->v[i].name))
-			forget(g, &g->v[i]);
 	}
 }
 
@@ -317,7 +322,6 @@ void guardian_reload(struct guardian *g)
 	if (list(g, g->conf->interfaces_auto, &all, &n) < 0)
 		return;
 	follow(g, all, n);
-	drop_missing(g);
 	if (add_meant(g, all, n) == 0 && !guardian_misses(g) && (!g->conf->interfaces_auto || is_any_uplink(all, n)))
 		drop_unmeant(g, all, n);
 	look_at(g, all, n);
