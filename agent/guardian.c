@@ -98,7 +98,7 @@ static void say_healed(struct guardian *g, struct guarded_if *guarded, const cha
 	}
 	if (guarded->window_lines++ < GUARDIAN_LINES)
 		guardian_say(g, LOG_LEVEL_WARNING,
-			     "%s: was NOT PROTECTED: %s; set right, %s mode, program id %u (number %u since the start)",
+			     "%s: was NOT VERIFIED: %s; set right, %s mode, program id %u (number %u since the start)",
 			     guarded->name, was, mode_text(guarded->now.xdp_mode), guarded->now.xdp_program,
 			     guarded->reattached);
 	else if (guarded->window_lines == GUARDIAN_LINES + 1)

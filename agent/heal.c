@@ -74,9 +74,14 @@ static int check_pin(int dir_fd, const char *pin_dir, const char *name, uid_t us
 			"%s was pinned by uid %u, and no program of root's works on it, so it is not taken over; "
 			"take enforcement off: jitgated --detach",
 			path, st.st_uid);
-	if (!datapath_pin_version(name) && unlinkat(dir_fd, name, 0) < 0)
-		return failure_set(failure, -errno, "cannot remove %s: %s", path, strerror(errno));
-	return 0;
+	if (!datapath_pin_version(name))
+		return unlinkat(dir_fd, name, 0) < 0
+			       ? failure_set(failure, -errno, "cannot remove %s: %s", path, strerror(errno))
+			       : 0;
+	/* It is root's again, and vouched for by that from now on. */
+	return fchownat(dir_fd, name, 0, 0, AT_SYMLINK_NOFOLLOW) < 0
+		       ? failure_set(failure, -errno, "cannot take %s back for root: %s", path, strerror(errno))
+		       : 0;
 }
 
 int datapath_check_pins(int dir_fd, const char *pin_dir, uid_t user, struct failure *failure)

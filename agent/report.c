@@ -237,9 +237,9 @@ static void print_losses(const struct report *report, struct text *out)
 			continue;
 		text_printf(&words, "%s: ", interface->name);
 		if (interface->lost) {
-			text_printf(&words, "lost its protection ");
+			text_printf(&words, "was not verified ");
 			show_count(&words, interface->lost, "time");
-			text_printf(&words, " since jitgated started, set right %" PRIu32 ", ", interface->reattached);
+			text_printf(&words, " since jitgated started, set right %" PRIu32 "; ", interface->reattached);
 		}
 		if (interface->verified_at.ns) {
 			text_printf(&words, "last verified ");

@@ -76,9 +76,9 @@ note "attached again after $((now - began)) ms"
 check "the port is closed" silent_for $nbr4 22
 check "the grant goes on" tcp_from $cli4 22 3s
 is "it is counted" "$((lost + 1)) $((lost + 1))" "$(of $srv_if lost) $(of $srv_if reattached)"
-like "and logged" "$srv_if: was NOT PROTECTED: no XDP program is on it; set right, native mode, program id [0-9]+" \
+like "and logged" "$srv_if: was NOT VERIFIED: no XDP program is on it; set right, native mode, program id [0-9]+" \
   "$(log_since jitgated "$mark")"
-like "status tells it to people" "$srv_if: lost its protection 1 time since jitgated started, set right 1" "$(jg status)"
+like "status tells it to people" "$srv_if: was not verified 1 time since jitgated started, set right 1" "$(jg status)"
 before=$(link_id $srv_if)
 kill9 jitgated
 check "with jitgated killed the new attachment stays" silent_for $nbr4 22
@@ -142,7 +142,7 @@ for _ in {1..8}; do
 done
 is_counted() { (($(of $srv_if reattached) == before + 8)); }
 check "each time it is attached again, and counted" wait_for 2 is_counted
-within "the log has some lines of it" 3 "$(lines_since "$mark" 'was NOT PROTECTED')" 5
+within "the log has some lines of it" 3 "$(lines_since "$mark" 'was NOT VERIFIED')" 5
 is "and one that it says no more" 1 "$(lines_since "$mark" 'something keeps taking')"
 is "in the end it is verified" true "$(of $srv_if verified)"
 is "and jitgated has no capability" 0000000000000000 "$(cap_eff)"

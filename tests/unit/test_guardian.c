@@ -497,7 +497,7 @@ static void what_is_taken_off_is_set_right_at_the_next_check_said_and_counted(vo
 	assert_int_equal(probes, 1);
 	assert_int_equal(guarded("eth0")->lost, 1);
 	assert_int_equal(guarded("eth0")->reattached, 1);
-	assert_int_equal(heard("eth0: was NOT PROTECTED: no XDP program is on it; set right"), 1);
+	assert_int_equal(heard("eth0: was NOT VERIFIED: no XDP program is on it; set right"), 1);
 	assert_int_equal(guarded("eth0")->verified_at.ns, (int64_t)now.ns + 1000);
 }
 
@@ -549,7 +549,7 @@ static void a_fight_does_not_spin_and_does_not_fill_the_log(void **state)
 		guardian_check(&g);
 	}
 	assert_in_range(attaches, 10, 10 * 1000 / 250 + 1);
-	assert_int_equal(heard("was NOT PROTECTED"), GUARDIAN_LINES);
+	assert_int_equal(heard("was NOT VERIFIED"), GUARDIAN_LINES);
 	assert_int_equal(heard("something keeps taking"), 1);
 	assert_int_equal(guarded("eth0")->reattached, attaches);
 	/* A minute later it is news again. */
@@ -557,7 +557,7 @@ static void a_fight_does_not_spin_and_does_not_fill_the_log(void **state)
 	n_said = 0;
 	find(2)->xdp_program = 0;
 	guardian_check(&g);
-	assert_int_equal(heard("was NOT PROTECTED"), 1);
+	assert_int_equal(heard("was NOT VERIFIED"), 1);
 }
 
 static void an_attachment_that_fails_is_tried_more_and_more_rarely(void **state)
