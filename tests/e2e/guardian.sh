@@ -11,7 +11,7 @@ guardian_begin guardian
 conf[interfaces]="{\"$srv_if\", \"jglate\"}"
 start_guardian
 is "jitgated has no capability" 0000000000000000 "$(cap_eff)"
-like "a name that does not exist is loud" 'jglate: NOT PROTECTED: there is no such interface.*correct `interfaces`' \
+like "a name that does not exist is loud" 'jglate: NOT PROTECTED: there is no such interface.*correct .interfaces. ' \
   "$(log_since jitgated 0)"
 is "the other interface is verified" true "$(of $srv_if verified)"
 is "the missing one is not" false "$(of jglate verified)"
@@ -117,7 +117,7 @@ mark=$(mark_log jitgated)
 kill -STOP "${pids[jitgated]}"
 bpftool link detach pinned "$pin/link_$srv_if"
 in_srv bpftool net attach xdp pinned "$tmp/bpf/foreign/root" dev $srv_if
-foreign=$(program_on $srv_if)
+foreign=$(program_on "$srv_if")
 kill -CONT "${pids[jitgated]}"
 check "another program is reported" wait_for 2 log_has jitgated "$mark" \
   "$srv_if: NOT PROTECTED: another XDP program \\(id $foreign\\) is on it; .*bpftool prog show id $foreign"
@@ -126,10 +126,10 @@ is "exits with 1" 1 "$(jg status >/dev/null; echo $?)"
 like "explain begins with it" '^NOT ENFORCED on ' "$(jg explain $nbr4 22 | sed -n 1p)"
 is "and names the interface in JSON" "$srv_if" "$(jg explain $nbr4 22 --json | jq -r .not_enforced_on)"
 for _ in 1 2 3 4 5; do jg status >/dev/null; done
-is "the other program is left alone" "$foreign" "$(program_on $srv_if)"
+is "the other program is left alone" "$foreign" "$(program_on "$srv_if")"
 is "and said once" 1 "$(lines_since "$mark" 'NOT PROTECTED: another XDP program')"
 in_srv bpftool net detach xdp dev $srv_if
-is_ours() { [[ $(program_on $srv_if) == "$(bpftool -j prog show pinned "$pin/root" | jq .id)" ]]; }
+is_ours() { [[ $(program_on "$srv_if") == "$(bpftool -j prog show pinned "$pin/root" | jq .id)" ]]; }
 check "when it leaves, the interface is attached within a second" wait_for 1 is_ours
 check "and closed" silent_for $nbr4 22
 
@@ -140,7 +140,7 @@ for _ in {1..8}; do
   bpftool link detach pinned "$pin/link_$srv_if"
   wait_for 2 is_attached $srv_if || break
 done
-is_counted() { (($(of $srv_if reattached) == before + 8)); }
+is_counted() { (($(of "$srv_if" reattached) == before + 8)); }
 check "each time it is attached again, and counted" wait_for 2 is_counted
 within "the log has some lines of it" 3 "$(lines_since "$mark" 'was NOT VERIFIED')" 5
 is "and one that it says no more" 1 "$(lines_since "$mark" 'something keeps taking')"

@@ -53,7 +53,7 @@ conf[interfaces]="{\"$srv_if\"}"
 write_conf
 check "the list without the second one is taken" reload_jitgated
 check "and opens it" late_tcp 22 3s
-like "which is said" 'jglate: is no longer in `interfaces` and was detached: its ports are open' "$(log_since jitgated "$mark")"
+like "which is said" 'jglate: is no longer in .interfaces. and was detached: its ports are open' "$(log_since jitgated "$mark")"
 check "its pin is gone" test ! -e "$pin/link_jglate"
 check "the first is closed all the while" silent_for $nbr4 22
 
