@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
+#include <time.h>
 
 #include "datapath_internal.h"
 #include "lro.h"
@@ -66,10 +68,32 @@ static int unlink_pins(const char *pin_dir, bool links, size_t *ret_n, struct fa
 	return 0;
 }
 
+static int unlink_all(const char *pin_dir, size_t *ret_links, struct failure *failure)
+{
+	size_t others = 0;
+	int r = unlink_pins(pin_dir, true, ret_links, failure);
+
+	return r < 0 ? r : unlink_pins(pin_dir, false, &others, failure);
+}
+
+/*
+ * A jitgated that runs may have been about to put something back when the note came: it has seen the note by the end of
+ * its next check, and what it did until then is swept again.
+ */
+static int sweep_after(int fd, const char *pin_dir, struct failure *failure)
+{
+	const struct timespec two_checks = {.tv_nsec = 900 * NS_PER_MS};
+	size_t links;
+
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+		return 0;
+	nanosleep(&two_checks, NULL);
+	return unlink_all(pin_dir, &links, failure);
+}
+
 int datapath_detach(const char *pin_dir, size_t *ret_links, struct failure *failure)
 {
 	_cleanup_close_ int fd = open(pin_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	size_t others = 0;
 	int r;
 
 	*ret_links = 0;
@@ -81,9 +105,9 @@ int datapath_detach(const char *pin_dir, size_t *ret_links, struct failure *fail
 	/* A jitgated that runs sees the note, and puts nothing back. */
 	if (fd >= 0 && symlinkat("jitgated", fd, DATAPATH_OFF_NOTE) < 0 && errno != EEXIST)
 		return failure_set(failure, -errno, "cannot write in %s: %s", pin_dir, strerror(errno));
-	r = unlink_pins(pin_dir, true, ret_links, failure);
+	r = unlink_all(pin_dir, ret_links, failure);
 	if (r == 0)
-		r = unlink_pins(pin_dir, false, &others, failure);
+		r = sweep_after(fd, pin_dir, failure);
 	if (fd >= 0) {
 		lro_restore(&lro_by_ethtool, fd, NULL);
 		unlinkat(fd, DATAPATH_OFF_NOTE, 0);

@@ -98,6 +98,22 @@ stop jitgated
 start_guardian
 check "a restart closes again" silent_for $nbr4 22
 
+# At the very moment when it puts something back, many times.
+undone=0
+for _ in {1..8}; do
+  stop jitgated
+  start_guardian
+  { rm "$pin/grants_v1" "$pin/budget_v1" && bpftool link detach pinned "$pin/link_$srv_if"; } 2>/dev/null
+  jg status >/dev/null &
+  in_srv "$build/jitgated" -c "$tmp/jitgate.conf" --detach >>"$tmp/detach.log" 2>&1
+  wait $!
+  jg status >/dev/null
+  is_bare $srv_if && [[ ! -e $pin/link_$srv_if ]] || undone=$((undone + 1))
+done
+is "nor is it undone by a jitgated that was about to put something back" 0 $undone
+stop jitgated
+start_guardian
+
 # 6. The same with a jitgated that is stuck, which still holds its link, and with a pin of somebody else in the folder.
 bpftool map create "$pin/theirs_v3" type array key 4 value 4 entries 1 name theirs_v3
 mark=$(mark_log jitgated)
