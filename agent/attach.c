@@ -13,45 +13,37 @@
 #include <sys/stat.h>
 
 #include "datapath_internal.h"
+#include "ethtool.h"
+#include "lro.h"
 #include "util.h"
-
-/* Put a program at a pin's place, whether there was one or not, in one step. */
-static int replace_pin(const struct datapath *dp, int fd, const char *name)
-{
-	char path[DATAPATH_PATH_MAX], fresh[DATAPATH_PATH_MAX], fresh_name[64];
-
-	snprintf(fresh_name, sizeof(fresh_name), "%s_new", name);
-	if (datapath_pin_path(dp->pin_dir, name, path) < 0 || datapath_pin_path(dp->pin_dir, fresh_name, fresh) < 0)
-		return -ENAMETOOLONG;
-	if (unlink(fresh) < 0 && errno != ENOENT)
-		return -errno;
-	if (bpf_obj_pin(fd, fresh) < 0)
-		return -errno;
-	return rename(fresh, path) < 0 ? -errno : 0;
-}
 
 /* A root program is of use only when the slots that it calls are the ones that are pinned: then the pinned one stays,
  * else the one just loaded, which takes its place. */
-static int settle_root(struct datapath *dp, int *ret_fd)
+static int settle_root(struct datapath *dp)
 {
 	char path[DATAPATH_PATH_MAX];
 	_cleanup_close_ int fd = -1;
-	int r = datapath_pin_path(dp->pin_dir, "root", path);
+	int r;
 
+	if (dp->root_fd >= 0)
+		return 0;
+	r = datapath_pin_path(dp->pin_dir, "root", path);
 	if (r < 0)
 		return r;
 	fd = bpf_obj_get(path);
-	if (fd < 0 || !datapath_program_uses(fd, dp->fds.slots)) {
+	if (fd >= 0 && datapath_program_uses(fd, dp->fds.slots)) {
+		dp->root_pin = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	} else {
 		close_fd(&fd);
 		fd = fcntl(bpf_program__fd(dp->skel->progs.root), F_DUPFD_CLOEXEC, 3);
 		if (fd < 0)
 			return -errno;
-		r = replace_pin(dp, fd, "root");
+		r = datapath_replace_pin(dp, fd, "root", &dp->root_pin);
 		if (r < 0)
 			return r;
 	}
 	dp->root_id = datapath_program_id(fd);
-	*ret_fd = TAKE_FD(fd);
+	dp->root_fd = TAKE_FD(fd);
 	return 0;
 }
 
@@ -59,7 +51,7 @@ int datapath_activate(struct datapath *dp, struct failure *failure)
 {
 	const __u32 slot = 0;
 	int gate_fd = bpf_program__fd(dp->skel->progs.gate);
-	int r = replace_pin(dp, gate_fd, "gate");
+	int r = datapath_replace_pin(dp, gate_fd, "gate", &dp->gate_pin);
 
 	if (r < 0)
 		return failure_set(failure, r, "cannot pin %s/gate: %s", dp->pin_dir, strerror(-r));
@@ -67,6 +59,12 @@ int datapath_activate(struct datapath *dp, struct failure *failure)
 		return failure_set(failure, -errno, "cannot put the filter into its slot: %s", strerror(errno));
 	dp->gate_id = datapath_program_id(gate_fd);
 	return 0;
+}
+
+/* After the start there is no other name for the folder than a descriptor's, which says nothing to people. */
+static const char *pin_name(const char *path)
+{
+	return strrchr(path, '/') + 1;
 }
 
 static int link_path(const struct datapath *dp, const char *ifname, char out[DATAPATH_PATH_MAX])
@@ -81,7 +79,7 @@ static int link_path(const struct datapath *dp, const char *ifname, char out[DAT
 	return datapath_pin_path(dp->pin_dir, name, out);
 }
 
-static int link_info(int fd, struct bpf_link_info *ret)
+int datapath_link_info(int fd, struct bpf_link_info *ret)
 {
 	__u32 len = sizeof(*ret);
 
@@ -107,7 +105,7 @@ int datapath_each_link(const char *pin_dir, void (*visit)(void *ctx, const char 
 		    datapath_pin_path(pin_dir, entry->d_name, path) < 0)
 			continue;
 		fd = bpf_obj_get(path);
-		if (fd >= 0 && link_info(fd, &info) == 0)
+		if (fd >= 0 && datapath_link_info(fd, &info) == 0)
 			visit(ctx, path, info.xdp.ifindex);
 	}
 	return 0;
@@ -139,13 +137,13 @@ static int make_room(const struct datapath *dp, const char *path)
 
 	if (fd < 0)
 		return errno == ENOENT ? 0 : -errno;
-	if (link_info(fd, &info) < 0 || !info.xdp.ifindex)
+	if (datapath_link_info(fd, &info) < 0 || !info.xdp.ifindex)
 		return unlink(path) < 0 ? -errno : 0;
 	snprintf(name, sizeof(name), DATAPATH_LINK_PREFIX "of_interface_%010u", info.xdp.ifindex);
 	r = datapath_pin_path(dp->pin_dir, name, aside);
 	if (r < 0)
 		return r;
-	return rename(path, aside) < 0 ? -errno : 0;
+	return renameat(AT_FDCWD, path, AT_FDCWD, aside) < 0 ? -errno : 0;
 }
 
 static int move_pin(const struct datapath *dp, const char *from, const char *to, struct failure *failure)
@@ -155,17 +153,18 @@ static int move_pin(const struct datapath *dp, const char *from, const char *to,
 	if (strcmp(from, to) == 0)
 		return 0;
 	r = make_room(dp, to);
-	if (r == 0 && rename(from, to) < 0)
+	if (r == 0 && renameat(AT_FDCWD, from, AT_FDCWD, to) < 0)
 		r = -errno;
-	return r < 0 ? failure_set(failure, r, "cannot rename %s to %s: %s", from, to, strerror(-r)) : 0;
+	return r < 0 ? failure_set(failure, r, "cannot rename the pin %s to %s: %s", pin_name(from), pin_name(to),
+				   strerror(-r))
+		     : 0;
 }
 
 /*
  * Keep the link that is pinned for this interface, by its index: it may have been renamed since, then the pin is too.
  * An interface that was deleted and made anew has another index, and its old link is dead. 1: kept, 0: there is none.
  */
-static int keep_link(const struct datapath *dp, const struct netif *now, const char *path, int root_fd,
-		     struct failure *failure)
+static int keep_link(struct datapath *dp, const struct netif *now, const char *path, struct failure *failure)
 {
 	struct find_link find = {.ifindex = now->ifindex};
 	_cleanup_close_ int fd = -1;
@@ -177,22 +176,26 @@ static int keep_link(const struct datapath *dp, const struct netif *now, const c
 	if (!find.path[0])
 		return 0;
 	fd = bpf_obj_get(find.path);
-	r = fd < 0 ? -errno : link_info(fd, &info);
+	r = fd < 0 ? -errno : datapath_link_info(fd, &info);
 	if (r < 0)
-		return failure_set(failure, r, "cannot open %s: %s", find.path, strerror(-r));
+		return failure_set(failure, r, "cannot open the pin %s: %s", pin_name(find.path), strerror(-r));
 	/* Then it is the link of an interface with the same index in another network namespace. */
 	if (now->xdp_mode == NETIF_XDP_NONE) {
 		if (unlink(find.path) < 0)
-			return failure_set(failure, -errno, "cannot remove %s: %s", find.path, strerror(errno));
+			return failure_set(failure, -errno, "cannot remove the pin %s: %s", pin_name(find.path),
+					   strerror(errno));
 		return 0;
 	}
-	if (info.prog_id != dp->root_id && bpf_link_update(fd, root_fd, NULL) < 0)
+	if (info.prog_id != dp->root_id && bpf_link_update(fd, dp->root_fd, NULL) < 0)
 		return failure_set(failure, -errno,
 				   "%s: cannot put the new root program into the link that is pinned as %s: %s; what "
 				   "ran there goes on",
-				   now->name, find.path, strerror(errno));
+				   now->name, pin_name(find.path), strerror(errno));
 	r = move_pin(dp, find.path, path, failure);
-	return r < 0 ? r : 1;
+	if (r < 0)
+		return r;
+	r = datapath_hold_link(dp, now->ifindex, fd, path);
+	return r < 0 ? failure_set(failure, r, "cannot hold %s: %s", pin_name(path), strerror(-r)) : 1;
 }
 
 /* By name: another instance's root program is told apart, because `ip link` cannot take that off. */
@@ -231,24 +234,50 @@ static int create_link(int root_fd, uint32_t ifindex, uint32_t flags)
 	return fd < 0 ? -errno : fd;
 }
 
+/*
+ * Once more without large receive offload, where that may be switched: by root at the start. The descriptor, or the
+ * refusal that stays, with the offload as it was.
+ */
+static int retry_without_lro(const struct datapath *dp, const struct netif *netif, int refusal,
+			     struct datapath_attached *attached)
+{
+	int fd, r = dp->handed_over ? -ethtool_lro(netif->name)
+				    : lro_switch_off(&lro_by_ethtool, dp->dir_fd, netif->name, netif->ifindex);
+
+	attached->lro = r < 0;
+	if (r <= 0)
+		return refusal;
+	fd = create_link(dp->root_fd, netif->ifindex, XDP_FLAGS_DRV_MODE);
+	attached->lro_off = fd >= 0;
+	if (fd < 0)
+		lro_restore(&lro_by_ethtool, dp->dir_fd, netif->name);
+	return fd;
+}
+
 /* The link's descriptor. Who occupies the interface (-EBUSY; in another mode -EEXIST) does so in generic mode too. */
-static int create_best_link(int root_fd, uint32_t ifindex, enum conf_xdp_mode wanted, int *ret_refused)
+static int create_best_link(const struct datapath *dp, const struct netif *netif, enum conf_xdp_mode wanted,
+			    struct datapath_attached *attached)
 {
 	int fd;
 
-	*ret_refused = 0;
 	if (wanted == CONF_XDP_GENERIC)
-		return create_link(root_fd, ifindex, XDP_FLAGS_SKB_MODE);
-	fd = create_link(root_fd, ifindex, XDP_FLAGS_DRV_MODE);
+		return create_link(dp->root_fd, netif->ifindex, XDP_FLAGS_SKB_MODE);
+	fd = create_link(dp->root_fd, netif->ifindex, XDP_FLAGS_DRV_MODE);
+	if (fd < 0 && fd != -EBUSY && fd != -EEXIST)
+		fd = retry_without_lro(dp, netif, fd, attached);
 	if (fd >= 0 || fd == -EBUSY || fd == -EEXIST || wanted == CONF_XDP_NATIVE)
 		return fd;
-	*ret_refused = -fd;
-	return create_link(root_fd, ifindex, XDP_FLAGS_SKB_MODE);
+	attached->refused = -fd;
+	return create_link(dp->root_fd, netif->ifindex, XDP_FLAGS_SKB_MODE);
 }
 
 static int note_new_link(struct datapath *dp, uint32_t ifindex)
 {
-	uint32_t *grown = reallocarray(dp->new_links, dp->n_new_links + 1, sizeof(*grown));
+	uint32_t *grown;
+
+	if (dp->handed_over)
+		return 0;
+	grown = reallocarray(dp->new_links, dp->n_new_links + 1, sizeof(*grown));
 
 	if (!grown)
 		return -ENOMEM;
@@ -259,9 +288,9 @@ static int note_new_link(struct datapath *dp, uint32_t ifindex)
 
 /* Until it is pinned, the link ends with this function: a failure leaves nothing attached. */
 static int make_link(struct datapath *dp, const struct netif *netif, enum conf_xdp_mode wanted, const char *path,
-		     int root_fd, int *ret_refused, struct failure *failure)
+		     struct datapath_attached *attached, struct failure *failure)
 {
-	_cleanup_close_ int fd = create_best_link(root_fd, netif->ifindex, wanted, ret_refused);
+	_cleanup_close_ int fd = create_best_link(dp, netif, wanted, attached);
 	int r;
 
 	if (fd == -EBUSY || fd == -EEXIST)
@@ -278,7 +307,11 @@ static int make_link(struct datapath *dp, const struct netif *netif, enum conf_x
 		r = note_new_link(dp, netif->ifindex);
 	if (r == 0 && bpf_obj_pin(fd, path) < 0)
 		r = -errno;
-	return r < 0 ? failure_set(failure, r, "cannot pin %s: %s", path, strerror(-r)) : 0;
+	if (r == 0)
+		r = datapath_open_to_next(path);
+	if (r == 0)
+		r = datapath_hold_link(dp, netif->ifindex, fd, path);
+	return r < 0 ? failure_set(failure, r, "cannot pin %s: %s", pin_name(path), strerror(-r)) : 0;
 }
 
 static bool is_other_mode(enum netif_xdp mode, enum conf_xdp_mode wanted)
@@ -292,23 +325,24 @@ int datapath_attach(struct datapath *dp, const struct netif *netif, enum conf_xd
 {
 	struct datapath_attached attached = {0};
 	char path[DATAPATH_PATH_MAX];
-	_cleanup_close_ int root_fd = -1;
 	struct netif now;
 	int r = netif_get(netif->ifindex, &now);
 
 	if (r < 0)
 		return failure_set(failure, r, "%s: %s", netif->name, strerror(-r));
-	r = settle_root(dp, &root_fd);
+	r = settle_root(dp);
 	if (r < 0)
 		return failure_set(failure, r, "cannot pin %s/root: %s", dp->pin_dir, strerror(-r));
 	r = link_path(dp, now.name, path);
 	if (r < 0)
 		return failure_set(failure, r, "pin_dir %s is too long", dp->pin_dir);
-	r = keep_link(dp, &now, path, root_fd, failure);
+	r = datapath_repin_link(dp, now.ifindex, path);
+	if (r == 0)
+		r = keep_link(dp, &now, path, failure);
 	if (r > 0)
 		attached.other_mode = is_other_mode(now.xdp_mode, wanted);
 	else if (r == 0)
-		r = make_link(dp, &now, wanted, path, root_fd, &attached.refused, failure);
+		r = make_link(dp, &now, wanted, path, &attached, failure);
 	if (r < 0)
 		return r;
 	*ret = attached;

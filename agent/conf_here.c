@@ -112,8 +112,8 @@ static void warn_interfaces(const struct conf *conf, struct text *lines)
 	for (size_t i = 0; i < conf->n_interfaces; i++) {
 		if (!if_nametoindex(conf->interfaces[i]) && errno == ENODEV)
 			text_printf(lines,
-				    "interfaces: \"%s\" does not exist here; jitgated would not start, and after a "
-				    "reboot NO interface would be filtered\n",
+				    "interfaces: \"%s\" does not exist here; jitgated waits for it, and as long as it "
+				    "does not appear it is NOT PROTECTED and status fails\n",
 				    conf->interfaces[i]);
 	}
 }

@@ -11,6 +11,7 @@
 
 #include "clock.h"
 #include "conf_file.h"
+#include "daemon_guard.h"
 #include "exit_codes.h"
 #include "files.h"
 #include "log.h"
@@ -174,15 +175,6 @@ static int on_request(void *ctx, const struct control_request *request, struct t
 
 /* ------------------------------------------------------------ signals */
 
-static bool same_strings(char *const *a, size_t n_a, char *const *b, size_t n_b)
-{
-	for (size_t i = 0; n_a == n_b && i < n_a; i++) {
-		if (strcmp(a[i], b[i]) != 0)
-			return false;
-	}
-	return n_a == n_b;
-}
-
 /*
  * Keys that take a restart: they name what was set up as root. name_deferred_keys says which have changed,
  * swap_deferred_keys keeps those of the running config in force, so that the next reload says it again.
@@ -193,9 +185,6 @@ static void name_deferred_keys(const struct conf *old, const struct conf *new)
 		const char *key;
 		bool changed;
 	} keys[] = {
-		{"interfaces",
-		 old->interfaces_auto != new->interfaces_auto ||
-			 !same_strings(old->interfaces, old->n_interfaces, new->interfaces, new->n_interfaces)},
 		{"xdp_mode", old->xdp_mode != new->xdp_mode},
 		{"max_grants", old->max_grants != new->max_grants},
 		{"user", strcmp(old->user, new->user) != 0},
@@ -221,9 +210,6 @@ static void name_deferred_keys(const struct conf *old, const struct conf *new)
 
 static void swap_deferred_keys(struct conf *a, struct conf *b)
 {
-	SWAP(a->interfaces_auto, b->interfaces_auto);
-	SWAP(a->interfaces, b->interfaces);
-	SWAP(a->n_interfaces, b->n_interfaces);
 	SWAP(a->xdp_mode, b->xdp_mode);
 	SWAP(a->max_grants, b->max_grants);
 	SWAP(a->user, b->user);
@@ -265,6 +251,7 @@ static void reload(struct daemon *d)
 		log_err("%s: cannot be applied: %s; the config in force stays", d->conf_path, strerror(-r));
 		return;
 	}
+	guardian_reload(&d->guardian);
 	log_notice("config %s is in force, mode %s", d->conf_path, d->conf.mode == JITGATE_AUDIT ? "audit" : "enforce");
 }
 
@@ -332,7 +319,7 @@ int daemon_open(struct daemon *d, int feed_listen_fd, int control_listen_fd, uid
 	}
 	if (r == 0)
 		(void)TAKE_FD(control_fd);
-	return r;
+	return r < 0 ? r : daemon_guard_open(d);
 }
 
 int daemon_run(struct daemon *d)
@@ -361,8 +348,8 @@ void daemon_free(struct daemon *d)
 	control_server_free(&d->control);
 	loop_free(&d->loop);
 	enforcer_free(&d->enforcer);
+	daemon_guard_close(d);
 	datapath_free(&d->dp);
-	free(d->interfaces);
 	close_fd(&d->state_dir_fd);
 	close_fd(&d->notify_fd);
 	conf_free(&d->conf);

@@ -10,6 +10,7 @@
 #include "datapath.h"
 #include "enforcer.h"
 #include "feed_server.h"
+#include "guardian.h"
 #include "loop.h"
 #include "report.h"
 
@@ -24,9 +25,8 @@
 struct daemon {
 	const char *conf_path;
 	struct conf conf;
-	struct netif *interfaces; /* that are guarded */
-	size_t n_interfaces;
 	struct datapath *dp;
+	struct guardian guardian;
 	struct enforcer enforcer;
 	int state_dir_fd;
 	int notify_fd;
@@ -34,7 +34,10 @@ struct daemon {
 	struct loop *loop;
 	struct feed_server *feed;
 	struct control_server *control;
-	struct loop_source *deadline_timer, *refill_timer, *watchdog_timer;
+	struct loop_source *deadline_timer, *refill_timer, *watchdog_timer, *guard_timer;
+	int netif_fd; /* where the kernel tells of interfaces; see daemon_guard.h */
+	bool news, news_of_routes;
+	struct boot_time looked_at;
 	bool refill_armed;
 	uint32_t watchdog_ms;
 	int exit_code;

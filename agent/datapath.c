@@ -92,7 +92,7 @@ bool datapath_is_bpffs(const char *path)
 	return statfs(path, &fs) == 0 && (unsigned long)fs.f_type == BPF_FS_MAGIC;
 }
 
-static int open_pin_dir(const char *pin_dir, int *ret_fd, struct failure *failure)
+static int open_pin_dir(const char *pin_dir, uid_t user, int *ret_fd, struct failure *failure)
 {
 	char parent[DATAPATH_PATH_MAX];
 	const char *slash = strrchr(pin_dir, '/');
@@ -114,12 +114,12 @@ static int open_pin_dir(const char *pin_dir, int *ret_fd, struct failure *failur
 		return failure_set(failure, -errno, "cannot open pin_dir %s: %s", pin_dir, strerror(errno));
 	/* A BPF file system is often writable by all: somebody else may have made the folder, and could remove the
 	 * pins. */
-	if (st.st_uid != 0 || st.st_mode & (S_IWGRP | S_IWOTH))
-		return failure_set(
-			failure, -EPERM,
-			"pin_dir %s does not belong to root alone (uid %u, mode %03o); see who made it, then remove "
-			"it, or set another pin_dir",
-			pin_dir, st.st_uid, st.st_mode & 0777);
+	if ((st.st_uid != 0 && st.st_uid != user) || st.st_mode & (S_IWGRP | S_IWOTH))
+		return failure_set(failure, -EPERM,
+				   "pin_dir %s does not belong to root or `user` alone (uid %u, mode %03o); see who "
+				   "made it, then remove "
+				   "it, or set another pin_dir",
+				   pin_dir, st.st_uid, st.st_mode & 0777);
 	*ret_fd = TAKE_FD(fd);
 	return 0;
 }
@@ -133,6 +133,15 @@ static int lock_pin_dir(int fd, const char *pin_dir, struct failure *failure)
 				   "another jitgated owns %s; stop it first, or give this one its own pin_dir",
 				   pin_dir);
 	return failure_set(failure, -errno, "cannot lock %s: %s", pin_dir, strerror(errno));
+}
+
+/* From the user that the last run became. Who was let in before cannot change anything in it any more. */
+static int take_back(int fd, const char *pin_dir, uid_t user, struct failure *failure)
+{
+	if (fchown(fd, 0, 0) < 0)
+		return failure_set(failure, -errno, "cannot take %s back for root: %s", pin_dir, strerror(errno));
+	unlinkat(fd, DATAPATH_OFF_NOTE, 0); /* of a --detach that did not come to its end */
+	return datapath_check_pins(fd, pin_dir, user, failure);
 }
 
 unsigned long datapath_pin_version(const char *name)
@@ -260,19 +269,32 @@ const char *datapath_map_at(const struct datapath *dp, size_t at, int *ret_fd)
 	return pinned_maps[at].name;
 }
 
-/* By inode: root is given up by the time when this is asked, and with it the right to look into the folder. */
+int *datapath_map_pin_at(struct datapath *dp, size_t at)
+{
+	return fd_of(&dp->pins, &pinned_maps[at]);
+}
+
+static bool is_unlinked(int pin_fd)
+{
+	struct stat st;
+
+	return pin_fd >= 0 && fstat(pin_fd, &st) == 0 && st.st_nlink == 0;
+}
+
+/* By inode, so that one that was replaced is lost, too. */
 const char *datapath_lost_pin(const struct datapath *dp)
 {
 	struct datapath_fds pins = dp->pins;
 
 	for (size_t i = 0; i < ARRAY_SIZE(pinned_maps); i++) {
 		int fd = *fd_of(&pins, &pinned_maps[i]);
-		struct stat st;
 
-		if (fd >= 0 && fstat(fd, &st) == 0 && st.st_nlink == 0)
+		if (is_unlinked(fd))
 			return pinned_maps[i].name;
 	}
-	return NULL;
+	if (is_unlinked(dp->root_pin))
+		return "root";
+	return is_unlinked(dp->gate_pin) ? "gate" : NULL;
 }
 
 static void *map_shared(int fd, size_t bytes, int prot)
@@ -362,7 +384,7 @@ static int new_datapath(const char *pin_dir, struct datapath **ret, struct failu
 
 	if (!dp)
 		return failure_set(failure, -ENOMEM, "out of memory");
-	dp->dir_fd = -1;
+	dp->dir_fd = dp->root_fd = dp->root_pin = dp->gate_pin = -1;
 	mark_unopened(&dp->fds);
 	mark_unopened(&dp->pins);
 	dp->pin_dir = strdup(pin_dir);
@@ -375,7 +397,7 @@ static int new_datapath(const char *pin_dir, struct datapath **ret, struct failu
 	return 0;
 }
 
-int datapath_open(const char *pin_dir, uint32_t max_grants, struct datapath **ret, bool *ret_taken_over,
+int datapath_open(const char *pin_dir, uid_t user, uint32_t max_grants, struct datapath **ret, bool *ret_taken_over,
 		  struct failure *failure)
 {
 	_cleanup_datapath_ struct datapath *dp = NULL;
@@ -383,9 +405,11 @@ int datapath_open(const char *pin_dir, uint32_t max_grants, struct datapath **re
 
 	if (r < 0)
 		return r;
-	r = open_pin_dir(pin_dir, &dp->dir_fd, failure);
+	r = open_pin_dir(pin_dir, user, &dp->dir_fd, failure);
 	if (r == 0)
 		r = lock_pin_dir(dp->dir_fd, pin_dir, failure);
+	if (r == 0)
+		r = take_back(dp->dir_fd, pin_dir, user, failure);
 	if (r == 0)
 		r = survey_pins(pin_dir, ret_taken_over, failure);
 	if (r == 0)
@@ -473,6 +497,12 @@ void datapath_free(struct datapath **dp_ptr)
 	if (dp->owns_fds)
 		close_fds(&dp->fds);
 	close_fds(&dp->pins);
+	close_fd(&dp->root_fd);
+	close_fd(&dp->root_pin);
+	close_fd(&dp->gate_pin);
+	while (dp->n_links)
+		datapath_drop_link(dp, dp->links);
+	free(dp->links);
 	gate_bpf__destroy(dp->skel);
 	close_fd(&dp->dir_fd);
 	free(dp->new_links);

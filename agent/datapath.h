@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * EDGE. The packet program and its maps, through libbpf: load, pin, take over, attach, put, iterate, count. The files
- * behind this header (datapath.c, attach.c, verify.c, gate_maps.c, gate_counters.c) are the only ones that know libbpf,
- * but for the self-test's (gate_tags.c, trial.c). Decides nothing about grants.
+ * behind this header (datapath.c, attach.c, links.c, heal.c, verify.c, detach.c, gate_maps.c, gate_counters.c) are the
+ * only ones that know libbpf, but for the self-test's (gate_tags.c, trial.c). Decides nothing about grants.
  *
  * Pins, under pin_dir: root, slots_v1, gate, link_<ifname>, grants_v1, sources_v1, protected_v1, ports_v1, stats_v1,
  * usage_v1, events_v1, budget_v1, state_v1. In link names a '.' of the interface becomes ':', since bpffs has no dots.
@@ -29,10 +29,11 @@ void datapath_set_debug(bool debug);
 
 /*
  * Lock pin_dir, take over the maps that are pinned there or make and pin new ones, load the filter against
- * them. Nothing is switched or attached yet. *ret_taken_over: a former run left pins there.
- * -EBUSY: another owner; -EPROTO: pins of another ABI version or layout; -EINVAL: no BPF file system.
+ * them. Nothing is switched or attached yet. The folder is root's, or that of the `user` whom a former run gave it to,
+ * and is root's again from then on. *ret_taken_over: a former run left pins there. -EBUSY: another owner; -EPERM: pins
+ * that neither root nor `user` made; -EPROTO: pins of another ABI version or layout; -EINVAL: no BPF file system.
  */
-int datapath_open(const char *pin_dir, uint32_t max_grants, struct datapath **ret, bool *ret_taken_over,
+int datapath_open(const char *pin_dir, uid_t user, uint32_t max_grants, struct datapath **ret, bool *ret_taken_over,
 		  struct failure *failure);
 /*
  * Open the pinned maps for reading only, without the lock: for `jitgate`. -ENOENT: nothing of ours is pinned there;
@@ -51,6 +52,8 @@ int datapath_activate(struct datapath *dp, struct failure *failure);
 /* What there is to say about an attachment that succeeded. */
 struct datapath_attached {
 	int refused;     /* errno with which the driver refused native mode, so that it is generic; 0: it did not */
+	bool lro;        /* and large receive offload is on, which could not be switched off */
+	bool lro_off;    /* that was switched off, and then the driver took native mode */
 	bool other_mode; /* an earlier start's attachment was kept, and runs in another mode than `wanted` */
 };
 
@@ -73,6 +76,28 @@ void datapath_detach_new(struct datapath *dp);
  * maps? For an owner also: are these still pinned, so that this outlives it? If not, why.
  */
 bool datapath_verify(struct datapath *dp, uint32_t ifindex, struct netif *ret_netif, char why[REPORT_WHY_MAX]);
+
+/*
+ * The start is over: the folder becomes the user's, who has no capability from here on. All that follows works for who
+ * holds the datapath: attach, heal, let go, verify.
+ */
+int datapath_hand_over(struct datapath *dp, uid_t uid, gid_t gid, struct failure *failure);
+
+/* Put back what is missing besides links: the filter into its slot, pins. 0, also when nothing was missing, or -errno.
+ */
+int datapath_heal(struct datapath *dp, struct failure *failure);
+
+/* Whether enforcement was taken off on purpose: datapath_detach is at work or was, or no pin is left. */
+bool datapath_is_off(struct datapath *dp);
+
+/*
+ * Let the kernel run the root program on a frame that is always dropped: is it, and is it counted? If not, why. One
+ * packet more is counted as malformed (in audit mode as audit). true, too, when this kernel does not let it be tried.
+ */
+bool datapath_probe_drop(struct datapath *dp, char why[REPORT_WHY_MAX]);
+
+/* Take one link and its pin off; nothing when there is none. */
+void datapath_let_go(struct datapath *dp, uint32_t ifindex);
 
 /* Links that are pinned for interfaces other than `keep` are taken off. How many interfaces that leaves open. */
 size_t datapath_detach_others(struct datapath *dp, const struct netif *keep, size_t n_keep);

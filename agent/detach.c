@@ -3,11 +3,16 @@
  * EDGE. Taking enforcement off, by nothing but the names in the pin folder: no lock, no program, no config. A
  * locked-out owner depends on it.
  */
+#include <bpf/bpf.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
+#include <time.h>
 
 #include "datapath_internal.h"
+#include "lro.h"
 #include "util.h"
 
 static bool is_link_pin(const char *name)
@@ -27,6 +32,15 @@ bool datapath_is_our_pin(const char *name)
 	return is_link_pin(name) || datapath_pin_version(name);
 }
 
+/* Whoever holds the link besides the pin, a jitgated that is stuck for one, does not keep it on. */
+static void end_link(const char *path)
+{
+	_cleanup_close_ int fd = bpf_obj_get(path);
+
+	if (fd >= 0)
+		bpf_link_detach(fd);
+}
+
 /* One sweep over the folder: the links, or everything else. */
 static int unlink_pins(const char *pin_dir, bool links, size_t *ret_n, struct failure *failure)
 {
@@ -43,6 +57,8 @@ static int unlink_pins(const char *pin_dir, bool links, size_t *ret_n, struct fa
 		if (!datapath_is_our_pin(entry->d_name) || links != is_link_pin(entry->d_name))
 			continue;
 		r = datapath_pin_path(pin_dir, entry->d_name, path);
+		if (r == 0 && links)
+			end_link(path);
 		if (r == 0 && unlink(path) < 0)
 			r = -errno;
 		if (r < 0)
@@ -52,9 +68,32 @@ static int unlink_pins(const char *pin_dir, bool links, size_t *ret_n, struct fa
 	return 0;
 }
 
-int datapath_detach(const char *pin_dir, size_t *ret_links, struct failure *failure)
+static int unlink_all(const char *pin_dir, size_t *ret_links, struct failure *failure)
 {
 	size_t others = 0;
+	int r = unlink_pins(pin_dir, true, ret_links, failure);
+
+	return r < 0 ? r : unlink_pins(pin_dir, false, &others, failure);
+}
+
+/*
+ * A jitgated that runs may have been about to put something back when the note came: it has seen the note by the end of
+ * its next check, and what it did until then is swept again.
+ */
+static int sweep_after(int fd, const char *pin_dir, struct failure *failure)
+{
+	const struct timespec two_checks = {.tv_nsec = 900 * NS_PER_MS};
+	size_t links;
+
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+		return 0;
+	nanosleep(&two_checks, NULL);
+	return unlink_all(pin_dir, &links, failure);
+}
+
+int datapath_detach(const char *pin_dir, size_t *ret_links, struct failure *failure)
+{
+	_cleanup_close_ int fd = open(pin_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int r;
 
 	*ret_links = 0;
@@ -63,9 +102,16 @@ int datapath_detach(const char *pin_dir, size_t *ret_links, struct failure *fail
 	if (!datapath_is_bpffs(pin_dir))
 		return failure_set(failure, -EINVAL, "%s is not on a BPF file system, so nothing is pinned there",
 				   pin_dir);
-	r = unlink_pins(pin_dir, true, ret_links, failure);
+	/* A jitgated that runs sees the note, and puts nothing back. */
+	if (fd >= 0 && symlinkat("jitgated", fd, DATAPATH_OFF_NOTE) < 0 && errno != EEXIST)
+		return failure_set(failure, -errno, "cannot write in %s: %s", pin_dir, strerror(errno));
+	r = unlink_all(pin_dir, ret_links, failure);
 	if (r == 0)
-		r = unlink_pins(pin_dir, false, &others, failure);
+		r = sweep_after(fd, pin_dir, failure);
+	if (fd >= 0) {
+		lro_restore(&lro_by_ethtool, fd, NULL);
+		unlinkat(fd, DATAPATH_OFF_NOTE, 0);
+	}
 	if (r == 0 && rmdir(pin_dir) < 0 && errno != ENOTEMPTY)
 		r = failure_set(failure, -errno, "cannot remove %s: %s", pin_dir, strerror(errno));
 	return r;

@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 
 #include "conf_file.h"
-#include "daemon.h"
+#include "daemon_guard.h"
 #include "exit_codes.h"
 #include "log.h"
 #include "notify.h"
@@ -264,50 +264,65 @@ static int fill_maps(struct daemon *d, struct failure *failure)
 	return 0;
 }
 
-static void say_attached(struct daemon *d, const struct netif *netif, const struct datapath_attached *attached)
+/* While a name does not exist, which may be a typing error, what was guarded before stays so. */
+static int keep_linked(struct daemon *d)
 {
-	char why[REPORT_WHY_MAX];
-	struct netif now = *netif;
+	_cleanup_free_ struct datapath_link *links = NULL;
+	size_t n = 0;
+	int r = guardian_misses(&d->guardian) ? datapath_linked(d->dp, &links, &n) : 0;
 
-	if (!datapath_verify(d->dp, netif->ifindex, &now, why)) {
-		log_err("%s: NOT PROTECTED: %s", netif->name, why);
-		return;
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		struct netif netif;
+
+		/* With a program: else its index is that of an interface in another network namespace. */
+		if (links[i].ifindex && netif_get(links[i].ifindex, &netif) == 0 && netif.xdp_program)
+			r = guardian_add(&d->guardian, &netif);
 	}
-	if (attached->other_mode)
-		log_warning("%s: runs in %s mode; xdp_mode = \"%s\" takes effect after jitgated --detach and a start",
-			    netif->name, netif_xdp_text(now.xdp_mode),
-			    d->conf.xdp_mode == CONF_XDP_NATIVE ? "native" : "generic");
-	if (attached->refused)
-		log_notice("%s: the driver refused native mode (%s), attached in %s mode, program id %u", netif->name,
-			   strerror(attached->refused), netif_xdp_text(now.xdp_mode), now.xdp_program);
-	else
-		log_notice("%s: attached in %s mode, program id %u", netif->name, netif_xdp_text(now.xdp_mode),
-			   now.xdp_program);
+	return r;
 }
 
-/* Either all interfaces are attached, or those that this start attached are let go again. */
+/* Whoever is not guarded any more is let go. */
+static int let_others_go(struct daemon *d)
+{
+	struct guardian *g = &d->guardian;
+	_cleanup_free_ struct netif *keep = calloc(g->n + 1, sizeof(*keep));
+	size_t n = 0, detached;
+
+	if (!keep)
+		return -ENOMEM;
+	for (size_t i = 0; i < g->n; i++) {
+		if (g->v[i].now.ifindex)
+			keep[n++] = g->v[i].now;
+	}
+	detached = datapath_detach_others(d->dp, keep, n);
+	if (detached)
+		log_warning("%zu interface(s) of the run before are no longer in `interfaces` and were detached: their "
+			    "ports are open",
+			    detached);
+	return 0;
+}
+
+/* Either all interfaces that are there are attached, or those that this start attached are let go again. */
 static int attach_all(struct daemon *d, struct failure *failure)
 {
-	size_t detached;
+	struct guardian *g = &d->guardian;
 	int r = datapath_activate(d->dp, failure);
 
-	for (size_t i = 0; r == 0 && i < d->n_interfaces; i++) {
-		struct datapath_attached attached;
+	for (size_t i = 0; r == 0 && i < g->n; i++) {
+		struct guardian_attached attached;
 
-		r = datapath_attach(d->dp, &d->interfaces[i], d->conf.xdp_mode, &attached, failure);
+		if (!g->v[i].now.ifindex)
+			continue;
+		r = g->ops->attach(g->ctx, &g->v[i].now, &attached, failure);
 		if (r == 0)
-			say_attached(d, &d->interfaces[i], &attached);
+			guardian_adopt(g, &g->v[i], &attached);
 	}
 	if (r < 0) {
 		datapath_detach_new(d->dp);
 		return r;
 	}
-	detached = datapath_detach_others(d->dp, d->interfaces, d->n_interfaces);
-	if (detached)
-		log_warning("%zu interface(s) of the run before are no longer in `interfaces` and were detached: their "
-			    "ports are open",
-			    detached);
-	return r;
+	r = let_others_go(d);
+	return r < 0 ? failure_set(failure, r, "%s", strerror(-r)) : 0;
 }
 
 /* Not fatal: it costs an own connection from such a port its answers, it opens nothing. */
@@ -333,8 +348,11 @@ static void reserve_ports(struct daemon *d)
 
 static int give_up_root(struct daemon *d, const struct start *start, struct failure *failure)
 {
-	int r = sandbox_become(&start->user, true);
+	int r = datapath_hand_over(d->dp, start->user.uid, start->user.gid, failure);
 
+	if (r < 0)
+		return r;
+	r = sandbox_become(&start->user, true);
 	if (r < 0)
 		return failure_set(failure, r, "cannot become user %s: %s", d->conf.user, strerror(-r));
 	if (access(d->conf_path, R_OK) < 0)
@@ -352,17 +370,30 @@ static int give_up_root(struct daemon *d, const struct start *start, struct fail
 	return 0;
 }
 
+static int check_conflicts(struct daemon *d, struct failure *failure)
+{
+	int r = keep_linked(d);
+
+	if (r < 0)
+		return failure_set(failure, r, "cannot tell what was guarded before: %s", strerror(-r));
+	for (size_t i = 0; r == 0 && i < d->guardian.n; i++)
+		r = datapath_check_conflicts(d->dp, &d->guardian.v[i].now, 1, failure);
+	return r;
+}
+
 static int prepare(struct daemon *d, struct start *start, struct failure *failure)
 {
-	int r = netif_select(d->conf.interfaces, d->conf.n_interfaces, d->conf.interfaces_auto, &d->interfaces,
-			     &d->n_interfaces, failure);
+	int r;
 
+	guardian_init(&d->guardian, &d->conf, &daemon_guardian_ops, d);
+	r = guardian_choose(&d->guardian, failure);
 	if (r == 0)
 		r = open_places(d, start, failure);
 	if (r == 0)
-		r = datapath_open(d->conf.pin_dir, d->conf.max_grants, &d->dp, &start->taken_over, failure);
+		r = datapath_open(d->conf.pin_dir, start->user.uid, d->conf.max_grants, &d->dp, &start->taken_over,
+				  failure);
 	if (r == 0)
-		r = datapath_check_conflicts(d->dp, d->interfaces, d->n_interfaces, failure);
+		r = check_conflicts(d, failure);
 	if (r == 0)
 		r = fill_maps(d, failure);
 	if (r == 0)
@@ -380,9 +411,19 @@ static void clean_up(struct daemon *d, const struct start *start)
 		datapath_detach(d->conf.pin_dir, &links, &failure);
 }
 
+static size_t count_attached(const struct daemon *d)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < d->guardian.n; i++)
+		n += d->guardian.v[i].attached;
+	return n;
+}
+
 static int run_daemon(const struct options *options)
 {
-	CLEANUP(daemon_free) struct daemon d = {.conf_path = options->conf_path, .state_dir_fd = -1, .notify_fd = -1};
+	CLEANUP(daemon_free)
+	struct daemon d = {.conf_path = options->conf_path, .state_dir_fd = -1, .notify_fd = -1, .netif_fd = -1};
 	CLEANUP(close_start) struct start start = {.feed_fd = -1, .control_fd = -1};
 	struct failure failure = {0};
 	int r = conf_file_load(options->conf_path, &d.conf, &failure);
@@ -414,7 +455,7 @@ static int run_daemon(const struct options *options)
 		return EXIT_FAILED;
 	}
 	log_notice("%s %s, mode %s, %zu interface(s)", start.taken_over ? "took over" : "started on", d.conf.pin_dir,
-		   d.conf.mode == JITGATE_AUDIT ? "audit" : "enforce", d.n_interfaces);
+		   d.conf.mode == JITGATE_AUDIT ? "audit" : "enforce", count_attached(&d));
 	reserve_ports(&d);
 	r = daemon_open(&d, TAKE_FD(start.feed_fd), TAKE_FD(start.control_fd), start.feed_user.uid);
 	if (r < 0) {

@@ -14,9 +14,11 @@
 #include <string.h>
 #include <time.h>
 
+#include "ethtool.h"
 #include "util.h"
 
 #define DUMP_BYTES 32768 /* what the kernel fills at most per message of a dump */
+#define DUMP_TRIES 10
 
 struct netif_array {
 	struct netif *v;
@@ -67,6 +69,16 @@ static bool has_kind(const struct nlattr *linkinfo)
 	return false;
 }
 
+/* Not aligned for 64 bits in a message. */
+static uint64_t rx_packets(const struct nlattr *attr)
+{
+	struct rtnl_link_stats64 stats = {0};
+	size_t len = mnl_attr_get_payload_len(attr);
+
+	memcpy(&stats, mnl_attr_get_payload(attr), len < sizeof(stats) ? len : sizeof(stats));
+	return stats.rx_packets;
+}
+
 static void read_link(const struct nlmsghdr *message, struct netif *netif)
 {
 	const struct ifinfomsg *info = mnl_nlmsg_get_payload(message);
@@ -80,6 +92,16 @@ static void read_link(const struct nlmsghdr *message, struct netif *netif)
 		switch (mnl_attr_get_type(attr)) {
 		case IFLA_IFNAME:
 			snprintf(netif->name, sizeof(netif->name), "%s", mnl_attr_get_str(attr));
+			break;
+		case IFLA_ADDRESS:
+			if (mnl_attr_get_payload_len(attr) == sizeof(netif->mac))
+				memcpy(netif->mac, mnl_attr_get_payload(attr), sizeof(netif->mac));
+			break;
+		case IFLA_MTU:
+			netif->mtu = mnl_attr_get_u32(attr);
+			break;
+		case IFLA_STATS64:
+			netif->rx_packets = rx_packets(attr);
 			break;
 		case IFLA_MASTER:
 			netif->has_master = true;
@@ -210,20 +232,43 @@ static int list_routes(struct netif_array *array, uint8_t family)
 	return ask_kernel(question, take_route, array);
 }
 
-/* Every interface of this network namespace; caller frees *ret. */
-static int list_all(struct netif **ret, size_t *ret_n)
+/* A driver is asked only where there is one. */
+static void mark_netvsc(struct netif_array *array)
+{
+	for (size_t i = 0; i < array->n; i++) {
+		char driver[ETHTOOL_NAME_MAX] = "";
+
+		if (array->v[i].ethernet && array->v[i].physical && ethtool_driver(array->v[i].name, driver) == 0)
+			array->v[i].netvsc = strcmp(driver, "hv_netvsc") == 0;
+	}
+}
+
+static int dump_all(bool with_routes, struct netif_array *array)
+{
+	int r = ask_links(NLM_F_DUMP, 0, array);
+
+	if (r == 0 && with_routes)
+		r = list_routes(array, AF_INET);
+	if (r == 0 && with_routes)
+		r = list_routes(array, AF_INET6);
+	return r;
+}
+
+int netif_list(bool with_routes, struct netif **ret, size_t *ret_n)
 {
 	struct netif_array array = {0};
-	int r = ask_links(NLM_F_DUMP, 0, &array);
+	int r = -EINTR;
 
-	if (r == 0)
-		r = list_routes(&array, AF_INET);
-	if (r == 0)
-		r = list_routes(&array, AF_INET6);
+	/* -EINTR: something changed while the kernel was telling, so that it may have told half of it. */
+	for (int i = 0; r == -EINTR && i < DUMP_TRIES; i++) {
+		array.n = 0;
+		r = dump_all(with_routes, &array);
+	}
 	if (r < 0) {
 		free(array.v);
 		return r;
 	}
+	mark_netvsc(&array);
 	*ret = array.v;
 	*ret_n = array.n;
 	return 0;
@@ -267,11 +312,6 @@ static const struct netif *find_name(const struct netif *all, size_t n, const ch
 	return NULL;
 }
 
-static bool is_uplink(const struct netif *netif)
-{
-	return netif->ethernet && !netif->has_master && (netif->physical || netif->default_route);
-}
-
 static int select_named(const struct netif *all, size_t n, char *const *names, size_t n_names, struct netif *out,
 			struct failure *failure)
 {
@@ -297,7 +337,7 @@ int netif_select(char *const *names, size_t n_names, bool uplinks, struct netif 
 	_cleanup_free_ struct netif *all = NULL;
 	_cleanup_free_ struct netif *chosen = NULL;
 	size_t n = 0, n_chosen = 0;
-	int r = list_all(&all, &n);
+	int r = netif_list(uplinks, &all, &n);
 
 	if (r < 0)
 		return failure_set(failure, r, "cannot list the network interfaces: %s", strerror(-r));
@@ -309,7 +349,7 @@ int netif_select(char *const *names, size_t n_names, bool uplinks, struct netif 
 		n_chosen = n_names;
 	}
 	for (size_t i = 0; uplinks && i < n; i++) {
-		if (is_uplink(&all[i]))
+		if (uplink_is(&all[i], all, n))
 			chosen[n_chosen++] = all[i];
 	}
 	if (r == 0 && n_chosen == 0)

@@ -226,6 +226,31 @@ static void print_verdict(const struct report *report, struct text *out)
 
 /* ---------------------------------------------------------------- status: the rest */
 
+/* What was amiss, and is no longer or still is. */
+static void print_losses(const struct report *report, struct text *out)
+{
+	for (size_t i = 0; i < report->n_interfaces; i++) {
+		const struct report_interface *interface = &report->interfaces[i];
+		_cleanup_text_ struct text words = {0};
+
+		if (!interface->guarded || (interface->verified && !interface->lost))
+			continue;
+		text_printf(&words, "%s: ", interface->name);
+		if (interface->lost) {
+			text_printf(&words, "was not verified ");
+			show_count(&words, interface->lost, "time");
+			text_printf(&words, " since jitgated started, set right %" PRIu32 "; ", interface->reattached);
+		}
+		if (interface->verified_at.ns) {
+			text_printf(&words, "last verified ");
+			text_relative(&words, interface->verified_at, report->now);
+		} else {
+			text_printf(&words, "never verified");
+		}
+		show_paragraph(out, &words, 0, 2);
+	}
+}
+
 static void print_interfaces(const struct report *report, struct text *out)
 {
 	static const struct show_column columns[] = {
@@ -255,6 +280,7 @@ static void print_interfaces(const struct report *report, struct text *out)
 	if (report->n_interfaces)
 		text_printf(out, "\n");
 	show_table(&table, out, 0);
+	print_losses(report, out);
 }
 
 static void add_traffic(struct show_table *table, uint64_t packets, uint64_t bytes)

@@ -18,10 +18,13 @@
 struct report_interface {
 	char name[16];
 	uint32_t ifindex;
-	char xdp_mode[12];        /* "native", "generic", "none" */
-	uint32_t program_id;      /* what the kernel says is on the interface; 0: nothing */
-	bool verified;            /* that is our program, and its filter slot is filled */
-	char why[REPORT_WHY_MAX]; /* when not verified: the reason */
+	char xdp_mode[12];            /* "native", "generic", "none" */
+	uint32_t program_id;          /* what the kernel says is on the interface; 0: nothing */
+	bool verified;                /* that is our program, and its filter slot is filled */
+	char why[REPORT_WHY_MAX];     /* when not verified: the reason */
+	bool guarded;                 /* what follows is known: jitgated runs */
+	struct wall_time verified_at; /* last; ns 0: never */
+	uint32_t lost, reattached;    /* how often something was amiss since jitgated's start, and was set right */
 };
 
 struct report_port {

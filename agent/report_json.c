@@ -82,6 +82,11 @@ static void put_interface(struct text *out, const struct report_interface *inter
 	if (!interface->verified) {
 		put_string(out, "why", interface->why);
 	}
+	if (interface->guarded) {
+		put_time(out, "verified_at", interface->verified_at);
+		put_number(out, "lost", interface->lost);
+		put_number(out, "reattached", interface->reattached);
+	}
 	text_printf(out, "}");
 }
 

@@ -8,6 +8,7 @@
 #include <cap-ng.h>
 #include <errno.h>
 #include <grp.h>
+#include <linux/sockios.h>
 #include <pwd.h>
 #include <seccomp.h>
 #include <stdlib.h>
@@ -94,13 +95,16 @@ static const int calls_common[] = {
 	SCMP_SYS(write),        SCMP_SYS(writev),
 };
 
-/* Maps by descriptor, the loop, accepting on sockets that are bound, netlink questions, the state file. */
+/* Maps by descriptor, the loop, accepting on sockets that are bound, netlink questions, pins, the state file. */
 static const int calls_jitgated[] = {
-	SCMP_SYS(accept4),         SCMP_SYS(bind),           SCMP_SYS(bpf),        SCMP_SYS(epoll_ctl),
-	SCMP_SYS(epoll_pwait),     SCMP_SYS(epoll_wait),     SCMP_SYS(fchmod),     SCMP_SYS(fdatasync),
-	SCMP_SYS(fsync),           SCMP_SYS(getsockname),    SCMP_SYS(getsockopt), SCMP_SYS(renameat),
-	SCMP_SYS(renameat2),       SCMP_SYS(setsockopt),     SCMP_SYS(socket),     SCMP_SYS(sysinfo),
-	SCMP_SYS(timerfd_settime), SCMP_SYS(timerfd_create), SCMP_SYS(unlink),     SCMP_SYS(unlinkat),
+	SCMP_SYS(accept4),         SCMP_SYS(bind),           SCMP_SYS(bpf),
+	SCMP_SYS(epoll_ctl),       SCMP_SYS(epoll_pwait),    SCMP_SYS(epoll_wait),
+	SCMP_SYS(fchmod),          SCMP_SYS(fchmodat),       SCMP_SYS(fdatasync),
+	SCMP_SYS(getdents64),      SCMP_SYS(fsync),          SCMP_SYS(getsockname),
+	SCMP_SYS(getsockopt),      SCMP_SYS(renameat),       SCMP_SYS(renameat2),
+	SCMP_SYS(setsockopt),      SCMP_SYS(socket),         SCMP_SYS(sysinfo),
+	SCMP_SYS(timerfd_settime), SCMP_SYS(timerfd_create), SCMP_SYS(unlink),
+	SCMP_SYS(unlinkat),
 };
 
 /* Sockets outward, name resolution (which may start a thread), TLS. No bpf, no bind to a port that matters. */
@@ -186,9 +190,13 @@ int sandbox_seccomp(enum sandbox_profile profile)
 	r = allow_calls(filter, calls_common, ARRAY_SIZE(calls_common));
 	if (r == 0 && profile == SANDBOX_JITGATED)
 		r = allow_calls(filter, calls_jitgated, ARRAY_SIZE(calls_jitgated));
-	/* The config parser's scanner asks whether it reads from a terminal: it never does. */
+	/* Drivers are asked for their names and counters. The config parser's scanner asks whether it reads from a
+	 * terminal: it never does. */
 	if (r == 0 && profile == SANDBOX_JITGATED)
-		r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOTTY), SCMP_SYS(ioctl), 0);
+		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, SIOCETHTOOL));
+	if (r == 0 && profile == SANDBOX_JITGATED)
+		r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOTTY), SCMP_SYS(ioctl), 1,
+				     SCMP_A1(SCMP_CMP_NE, SIOCETHTOOL));
 	if (r == 0 && profile == SANDBOX_AZURE)
 		r = allow_calls(filter, calls_azure, ARRAY_SIZE(calls_azure));
 #ifdef __SANITIZE_ADDRESS__

@@ -84,13 +84,31 @@ static int fill_refused(struct daemon *d, struct clock_pair now, struct report *
 	return r;
 }
 
+/* As the guardian last saw it, which was just now. */
+static void fill_interface(const struct guarded_if *guarded, struct report_interface *out)
+{
+	*out = (struct report_interface){.ifindex = guarded->now.ifindex,
+					 .program_id = guarded->now.xdp_program,
+					 .verified = guarded->verified,
+					 .guarded = true,
+					 .verified_at = guarded->verified_at,
+					 .lost = guarded->lost,
+					 .reattached = guarded->reattached};
+	memcpy(out->name, guarded->name, sizeof(out->name));
+	snprintf(out->xdp_mode, sizeof(out->xdp_mode), "%s", netif_xdp_text(guarded->now.xdp_mode));
+	if (!guarded->verified)
+		memcpy(out->why, guarded->why, sizeof(out->why));
+}
+
 static int fill_interfaces(struct daemon *d, struct report *report)
 {
-	report->interfaces = calloc(d->n_interfaces + 1, sizeof(*report->interfaces));
+	const struct guardian *g = &d->guardian;
+
+	report->interfaces = calloc(g->n + 1, sizeof(*report->interfaces));
 	if (!report->interfaces)
 		return -ENOMEM;
-	for (size_t i = 0; i < d->n_interfaces; i++)
-		report_fill_interface(d->dp, &d->interfaces[i], &report->interfaces[report->n_interfaces++]);
+	for (size_t i = 0; i < g->n; i++)
+		fill_interface(&g->v[i], &report->interfaces[report->n_interfaces++]);
 	return 0;
 }
 
@@ -139,12 +157,18 @@ static int build_report(struct daemon *d, struct report *report, const char **re
 /* The first interface that is not verified, filled in; false when all are. */
 static bool find_unverified(struct daemon *d, struct report_interface *ret)
 {
-	for (size_t i = 0; i < d->n_interfaces; i++) {
-		report_fill_interface(d->dp, &d->interfaces[i], ret);
-		if (!ret->verified)
-			return true;
+	const struct guardian *g = &d->guardian;
+
+	for (size_t i = 0; i < g->n; i++) {
+		if (g->v[i].verified)
+			continue;
+		fill_interface(&g->v[i], ret);
+		return true;
 	}
-	return false;
+	if (g->n)
+		return false;
+	*ret = (struct report_interface){.name = "any interface", .why = "no uplink is there"};
+	return true;
 }
 
 static void answer_explain(struct daemon *d, const struct control_request *request,
@@ -184,9 +208,13 @@ int status_answer(struct daemon *d, const struct control_request *request, struc
 {
 	CLEANUP(report_clear) struct report report = {0};
 	struct report_interface unverified;
-	bool open = find_unverified(d, &unverified);
 	const char *what = NULL;
+	bool open;
 	int r;
+
+	/* Now, not as of half a second ago; what is not as it has to be is set right on the way. */
+	guardian_check(&d->guardian);
+	open = find_unverified(d, &unverified);
 
 	if (request->kind == CONTROL_EXPLAIN) {
 		answer_explain(d, request, open ? &unverified : NULL, out);

@@ -14,6 +14,7 @@
 #include "datapath_internal.h"
 #include "util.h"
 
+#define RESTART_HINT "; restart jitgated"
 #define MAPS_MAX 16 /* more than a program of ours has */
 
 uint32_t datapath_program_id(int fd)
@@ -139,6 +140,15 @@ static void judge_filter(const struct datapath *dp, char why[REPORT_WHY_MAX])
 		snprintf(why, REPORT_WHY_MAX, "the pin %s was removed or replaced; restart jitgated", lost_pin);
 }
 
+/* The owner's own: what is attached goes on without its pin, but not without its owner. */
+static void judge_link(const struct datapath *dp, uint32_t ifindex, char why[REPORT_WHY_MAX])
+{
+	const struct held_link *link = datapath_held_link(dp, ifindex);
+
+	if (link && !datapath_link_is_pinned(link))
+		snprintf(why, REPORT_WHY_MAX, "the pin of its link was removed");
+}
+
 bool datapath_verify(struct datapath *dp, uint32_t ifindex, struct netif *ret_netif, char why[REPORT_WHY_MAX])
 {
 	struct netif netif = {.ifindex = ifindex};
@@ -154,6 +164,11 @@ bool datapath_verify(struct datapath *dp, uint32_t ifindex, struct netif *ret_ne
 		judge_root(dp, &netif, why);
 	if (!why[0])
 		judge_filter(dp, why);
+	if (!why[0])
+		judge_link(dp, ifindex, why);
+	/* A jitgated that runs puts it back itself. */
+	if (dp->handed_over && strstr(why, RESTART_HINT))
+		*strstr(why, RESTART_HINT) = '\0';
 	*ret_netif = netif;
 	return !why[0];
 }

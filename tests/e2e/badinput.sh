@@ -99,9 +99,6 @@ elsewhere() {
   write_conf
 }
 elsewhere
-with interfaces '{"nosuch0"}'
-refused "no such interface" 1 'nosuch0'
-check "no such interface: nothing is left behind" test ! -e "$tmp/bpf/other/link_nosuch0"
 if in_srv ip tuntap add dev jgtun0 mode tun 2>/dev/null; then
   with interfaces '{"jgtun0"}'
   refused "tun device" 1 'jgtun0.*(Ethernet|link)'

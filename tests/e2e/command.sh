@@ -166,7 +166,7 @@ run check-config "$tmp/draft.conf"
 is "check-config: what this machine lacks is no error" 0 $rc
 like "check-config: ports are shown as they are written" '^  protect +22/any, 53/tcp, 53/udp$' "$said"
 like "check-config: room for grants stands alone" '^  max_grants +16384' "$said"
-for expected in 'interfaces: "jg-none" does not exist here.* NO interface' 'user "jg-nobody": no such user here' \
+for expected in 'interfaces: "jg-none" does not exist here.* NOT PROTECTED' 'user "jg-nobody": no such user here' \
   'allow: 0\.0\.0\.0/0 lets everybody in' "pin_dir $tmp/pins: $tmp is not a BPF file system" \
   "draft\.conf: user \"65534\" cannot read it \(mode 0600\)" "azure\.ca_file $tmp/none\.pem: No such file"; do
   like "check-config warns: $expected" "^jitgate: warning: .*$expected" "$complained"

@@ -13,22 +13,27 @@ below() { within "$1" 0 "$3" $(($2 - 1)); }
 # The sanitizers' memory and time are not the daemon's.
 is_release() { ! grep -q __asan_init "$build/jitgated"; }
 
-# 1. Nothing to do is nothing done.
+# 1. Nothing to do is nothing done, but for the check of what is attached, every 450 ms: within a time that is not in
+# step with it one more or one less.
 agent_start
 wait_for 10 is_quiet jitgated
-is "idle, jitgated never wakes up" 0 "$(wakeups_in jitgated 3)"
+cpu=$(cpu_us jitgated)
+within "idle, jitgated wakes up for its checks" 19 "$(wakeups_in jitgated 10)" 24
+cpu=$(($(cpu_us jitgated) - cpu))
+note "$cpu us on a processor in these 10 s"
+if is_release; then below "which take less than 20 ms of 10 s" 20000 $cpu; fi
 feed_time 1
 wait_for 10 is_quiet jitgated
-is "nor while a grant lives" 0 "$(wakeups_in jitgated 3)"
+within "no more while a grant lives" 5 "$(wakeups_in jitgated 3)" 8
 before=$(wakeups jitgated)
 tcp_from $cli4 22 >/dev/null
 check "a knock does wake it" test "$(wakeups jitgated)" -gt "$before"
 check "then it comes to rest again" wait_for 10 is_quiet jitgated
-is "and stays at rest" 0 "$(wakeups_in jitgated 2)"
+within "and stays at rest" 3 "$(wakeups_in jitgated 2)" 6
 feed_sync port=22/tcp grant=$cli4,22/tcp,4s
 wait_for 10 is_quiet jitgated
 end=$(deadline_of 22)
-within "the end of a grant is one wake-up, or two when the timer is early" 1 "$(wakeups_in jitgated 5)" 2
+within "the end of a grant is one wake-up more, or two when the timer is early" 11 "$(wakeups_in jitgated 5)" 14
 parse_into seen "$("$build/probe" clock)"
 check "and the end did fall into that time" test "${seen[boot_ns]}" -gt "$end"
 
@@ -73,5 +78,5 @@ fi
 start_azure_idle
 is "idle, jitgate-azure never wakes up between polls" 0 "$(wakeups_in azure 3)"
 wait_for 10 is_quiet jitgated
-is "nor does jitgated, connected to it" 0 "$(wakeups_in jitgated 3)"
+within "nor does jitgated, connected to it, but for its checks" 5 "$(wakeups_in jitgated 3)" 8
 finish

@@ -71,7 +71,35 @@ is "no packet after the deadline passes" 0 "${seen[after_passed]}"
 within "packets were sent after it" 1 "${seen[after_lost]}" 60000
 check "the other grant lives on" tcp_from $cli6 22 3s
 
-# 2. Enforcement outlives the agent.
+# 2. By the user that jitgated has become: what is taken off is attached again, and an interface that comes is guarded.
+program_on() { in_srv ip -j link show "$1" | jq -r '.[0].xdp.prog.id // empty'; }
+is_attached() { [[ -n $(program_on "$1") ]]; }
+counted_drops() { jg status --json | jq '.counters.malformed.packets'; }
+before=$(counted_drops)
+bpftool link detach pinned "$pin/link_$srv_if"
+check "taken off by somebody else, it is attached again" wait_for 5 is_attached $srv_if
+check "and closed" silent_for $nbr4 22 1s
+is "it is verified" true "$(jg status --json | jq -r '.interfaces[0].verified')"
+feature "attach again without root" "$(yes_no is_attached $srv_if)"
+feature "probe without root" "$(yes_no test "$(counted_drops)" -gt "$before")"
+rm "$pin/link_$srv_if"
+check "its pin is put back" wait_for 5 test -e "$pin/link_$srv_if"
+bpftool map delete pinned "$pin/slots_v1" key 0 0 0 0
+check "the filter is put back into its slot" wait_for 5 bpftool map lookup pinned "$pin/slots_v1" key 0 0 0 0
+conf[interfaces]="{\"$srv_if\", \"jglate\"}"
+write_conf
+check "an interface that will come is in the config" reload_jitgated
+ip -n "$ns_srv" link add jglate type veth peer name jglatepeer
+check "it is attached when it comes" wait_for 5 is_attached jglate
+is "and verified" true "$(jg status --json | jq -r '.interfaces[] | select(.name == "jglate") | .verified')"
+ip -n "$ns_srv" link del jglate
+check "and let go when it goes" wait_for 5 test ! -e "$pin/link_jglate"
+conf[interfaces]="{\"$srv_if\"}"
+write_conf
+check "the config is as before" reload_jitgated
+is "with no more capabilities than before" "$(allowed_power)" "$(status_of CapEff)"
+
+# 3. Enforcement outlives the agent.
 remember
 check "a snapshot with a new grant is taken" feed_sync port=22/tcp grant=$cli4,22/tcp,${life_s}s
 check "open again" tcp_from $cli4 22 3s
@@ -84,7 +112,7 @@ check "still closed" silent_for $cli4 22 1s
 stop jitgated || die "jitgated does not end"
 check "closed when it has ended" silent_for $cli4 22 1s
 
-# 3. Both daemons.
+# 4. Both daemons.
 start_emulator
 check "a policy is put in Azure" put_policy 22/TCP
 must_start_jitgated

@@ -208,6 +208,25 @@ static void unverified_interface_comes_first_with_its_reason(void **state)
 	assert_first_line(&s.report, "jitgate 0.1.0: NOTHING IS FILTERED: no interface");
 }
 
+static void what_was_amiss_is_told_also_when_it_is_not_any_more(void **state)
+{
+	struct sample s;
+
+	(void)state;
+	fill_sample(&s);
+	s.interfaces[0].guarded = s.interfaces[1].guarded = true;
+	s.interfaces[0].verified_at = AT(NOW_S - 3);
+	s.interfaces[0].lost = s.interfaces[0].reattached = 1;
+	assert_says(&s.report,
+		    "\neth0: was not verified 1 time since jitgated started, set right 1; last verified 3 s ago\n");
+	s.interfaces[0].lost = 0;
+	s.report.n_interfaces = 2;
+	assert_says(&s.report, "\neth1: never verified\n");
+	s.interfaces[1].verified_at = AT(NOW_S - 60);
+	s.interfaces[1].lost = 2;
+	assert_says(&s.report, "\neth1: was not verified 2 times since jitgated started, set right 0; last verified ");
+}
+
 static void audit_mode_comes_first(void **state)
 {
 	struct sample s;
@@ -440,6 +459,21 @@ static void status_json_has_the_fields_of_the_contract(void **state)
 	item = cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(json, "interfaces"), 1);
 	assert_true(cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(item, "verified")));
 	assert_string_at(item, "why", "nothing is attached");
+	assert_null(cJSON_GetObjectItemCaseSensitive(item, "lost"));
+	cJSON_Delete(json);
+	s.interfaces[0].guarded = s.interfaces[1].guarded = true;
+	s.interfaces[0].verified_at = AT(NOW_S);
+	s.interfaces[0].lost = 4;
+	s.interfaces[0].reattached = 3;
+	text_free(&t);
+	report_status_json(&s.report, &t);
+	json = parse(&t);
+	item = cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(json, "interfaces"), 0);
+	assert_number_at(item, "lost", 4);
+	assert_number_at(item, "reattached", 3);
+	assert_non_null(cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(item, "verified_at")));
+	item = cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(json, "interfaces"), 1);
+	assert_true(cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(item, "verified_at")));
 	item = cJSON_GetObjectItemCaseSensitive(json, "feed");
 	assert_string_at(item, "name", "azure");
 	assert_string_at(item, "state", "fresh");
@@ -651,6 +685,10 @@ static void fill_random(struct random_report *r)
 		snprintf(interface->xdp_mode, sizeof(interface->xdp_mode), "generic");
 		interface->ifindex = interface->program_id = (uint32_t)random_number();
 		interface->verified = random_below(2);
+		interface->guarded = random_below(2);
+		interface->verified_at = AT(random_below(2) * NOW_S);
+		interface->lost = (uint32_t)random_number();
+		interface->reattached = (uint32_t)random_number();
 	}
 	r->report.ports = r->ports;
 	r->report.n_ports = random_below(ARRAY_SIZE(r->ports) + 1);
@@ -842,6 +880,7 @@ int main(void)
 		cmocka_unit_test(dead_agent_comes_first_and_what_goes_on_is_said),
 		cmocka_unit_test(without_agent_nothing_is_said_to_go_on_unless_verified),
 		cmocka_unit_test(unverified_interface_comes_first_with_its_reason),
+		cmocka_unit_test(what_was_amiss_is_told_also_when_it_is_not_any_more),
 		cmocka_unit_test(audit_mode_comes_first),
 		cmocka_unit_test(stale_feed_comes_first_with_its_last_error_below),
 		cmocka_unit_test(a_feed_that_is_gone_or_fails_comes_first_while_its_last_answer_is_fresh),

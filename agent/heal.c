@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * EDGE. What the owner of a datapath does about it while it runs, as an ordinary user: put back the filter and the pins
+ * that somebody took away, see that enforcement was taken off on purpose, try whether a packet is dropped. And the
+ * pins' change of hands: who may have made them is checked before they are taken over.
+ */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/bpf.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "datapath_internal.h"
+#include "util.h"
+
+/* ------------------------------------------------------------ change of hands */
+
+static bool is_link(const char *name)
+{
+	return strncmp(name, DATAPATH_LINK_PREFIX, strlen(DATAPATH_LINK_PREFIX)) == 0;
+}
+
+/* A program that root itself pinned works on this map, so it is the one that was loaded for it. */
+static bool is_vouched_for(int dir_fd, const char *pin_dir, int map_fd)
+{
+	static const char *const programs[] = {"root", "gate"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
+		char path[DATAPATH_PATH_MAX];
+		_cleanup_close_ int fd = -1;
+		struct stat st;
+
+		if (fstatat(dir_fd, programs[i], &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode) ||
+		    st.st_uid != 0 || datapath_pin_path(pin_dir, programs[i], path) < 0)
+			continue;
+		fd = bpf_obj_get(path);
+		if (fd >= 0 && datapath_program_uses(fd, map_fd))
+			return true;
+	}
+	return false;
+}
+
+static int check_pin(int dir_fd, const char *pin_dir, const char *name, uid_t user, struct failure *failure)
+{
+	char path[DATAPATH_PATH_MAX];
+	_cleanup_close_ int fd = -1;
+	struct stat st;
+
+	if (datapath_pin_path(pin_dir, name, path) < 0)
+		return failure_set(failure, -ENAMETOOLONG, "pin_dir %s is too long", pin_dir);
+	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return failure_set(failure, -errno, "%s: %s", path, strerror(errno));
+	if (S_ISREG(st.st_mode) && st.st_uid == 0)
+		return 0;
+	if (!S_ISREG(st.st_mode) || st.st_uid != user)
+		return failure_set(
+			failure, -EPERM,
+			"%s is not a pin that root made (%s, uid %u), and is not taken over; see who made it, then "
+			"remove it, or take enforcement off: jitgated --detach",
+			path,
+			S_ISLNK(st.st_mode)   ? "a symbolic link"
+			: S_ISREG(st.st_mode) ? "a pin"
+					      : "no pin",
+			st.st_uid);
+	/* The user put it back when somebody had removed it. A program is not taken over from a pin of the user's: its
+	 * place is taken by the one that was just loaded. */
+	fd = bpf_obj_get(path);
+	if (datapath_pin_version(name) && (fd < 0 || !is_vouched_for(dir_fd, pin_dir, fd)))
+		return failure_set(
+			failure, -EPERM,
+			"%s was pinned by uid %u, and no program of root's works on it, so it is not taken over; "
+			"take enforcement off: jitgated --detach",
+			path, st.st_uid);
+	if (!datapath_pin_version(name))
+		return unlinkat(dir_fd, name, 0) < 0
+			       ? failure_set(failure, -errno, "cannot remove %s: %s", path, strerror(errno))
+			       : 0;
+	/* It is root's again, and vouched for by that from now on. */
+	return fchownat(dir_fd, name, 0, 0, AT_SYMLINK_NOFOLLOW) < 0
+		       ? failure_set(failure, -errno, "cannot take %s back for root: %s", path, strerror(errno))
+		       : 0;
+}
+
+int datapath_check_pins(int dir_fd, const char *pin_dir, uid_t user, struct failure *failure)
+{
+	_cleanup_closedir_ DIR *dir = opendir(pin_dir);
+	const struct dirent *entry;
+	int r = 0;
+
+	if (!dir)
+		return failure_set(failure, -errno, "cannot read %s: %s", pin_dir, strerror(errno));
+	while (r == 0 && (entry = readdir(dir))) {
+		if (datapath_is_our_pin(entry->d_name) && !is_link(entry->d_name))
+			r = check_pin(dir_fd, pin_dir, entry->d_name, user, failure);
+	}
+	return r;
+}
+
+static void open_link_to_next(void *ctx, const char *path, uint32_t ifindex)
+{
+	(void)ctx;
+	(void)ifindex;
+	datapath_open_to_next(path);
+}
+
+int datapath_hand_over(struct datapath *dp, uid_t uid, gid_t gid, struct failure *failure)
+{
+	char *way;
+
+	datapath_each_link(dp->pin_dir, open_link_to_next, NULL);
+	if (fchown(dp->dir_fd, uid, gid) < 0)
+		return failure_set(failure, -errno, "cannot hand %s to uid %u: %s", dp->pin_dir, uid, strerror(errno));
+	/* The folders above it, /sys/fs/bpf for one, may be root's alone. */
+	if (asprintf(&way, "/proc/self/fd/%d", dp->dir_fd) < 0)
+		return failure_set(failure, -ENOMEM, "out of memory");
+	free(dp->pin_dir);
+	dp->pin_dir = way;
+	dp->handed_over = true;
+	return 0;
+}
+
+/* ------------------------------------------------------------ put back */
+
+/* The filter is taken off on purpose when the folder is gone, when --detach is about to, or when no pin is left. */
+bool datapath_is_off(struct datapath *dp)
+{
+	_cleanup_closedir_ DIR *dir = NULL;
+	const struct dirent *entry;
+	struct stat st;
+	bool off = true;
+
+	if (fstat(dp->dir_fd, &st) == 0 && st.st_nlink == 0)
+		return true;
+	if (fstatat(dp->dir_fd, DATAPATH_OFF_NOTE, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return true;
+	if (!datapath_lost_pin(dp))
+		return false;
+	dir = opendir(dp->pin_dir);
+	while (dir && off && (entry = readdir(dir)))
+		off = is_link(entry->d_name) || !datapath_is_our_pin(entry->d_name);
+	return dir && off;
+}
+
+static bool is_pinned(int pin_fd)
+{
+	struct stat st;
+
+	return pin_fd < 0 || fstat(pin_fd, &st) < 0 || st.st_nlink > 0;
+}
+
+static int put_back_pins(struct datapath *dp)
+{
+	int r = 0, fd, *pin;
+	const char *name;
+
+	for (size_t i = 0; r == 0 && (name = datapath_map_at(dp, i, &fd)); i++) {
+		pin = datapath_map_pin_at(dp, i);
+		if (!is_pinned(*pin))
+			r = datapath_replace_pin(dp, fd, name, pin);
+	}
+	if (r == 0 && !is_pinned(dp->root_pin))
+		r = datapath_replace_pin(dp, dp->root_fd, "root", &dp->root_pin);
+	if (r == 0 && !is_pinned(dp->gate_pin))
+		r = datapath_replace_pin(dp, bpf_program__fd(dp->skel->progs.gate), "gate", &dp->gate_pin);
+	return r;
+}
+
+static int put_back_filter(const struct datapath *dp)
+{
+	int gate_fd = bpf_program__fd(dp->skel->progs.gate);
+	const __u32 slot = 0;
+	__u32 id = 0;
+
+	if (bpf_map_lookup_elem(dp->fds.slots, &slot, &id) == 0 && id == dp->gate_id)
+		return 0;
+	return bpf_map_update_elem(dp->fds.slots, &slot, &gate_fd, BPF_ANY) < 0 ? -errno : 0;
+}
+
+int datapath_heal(struct datapath *dp, struct failure *failure)
+{
+	int r = put_back_filter(dp);
+
+	if (r < 0)
+		return failure_set(failure, r, "cannot put the filter back into its slot: %s", strerror(-r));
+	r = put_back_pins(dp);
+	return r < 0 ? failure_set(failure, r, "cannot put a pin back: %s", strerror(-r)) : 0;
+}
+
+/* ------------------------------------------------------------ probe */
+
+static uint64_t count_drops(struct datapath *dp)
+{
+	struct gate_counter stats[_REASON_MAX];
+
+	if (datapath_read_stats(dp, stats) < 0)
+		return 0;
+	return stats[REASON_MALFORMED].packets + stats[REASON_AUDIT].packets;
+}
+
+/* An IPv4 header that is cut short: whatever is configured, this is dropped, and the stack would not take it either. */
+bool datapath_probe_drop(struct datapath *dp, char why[REPORT_WHY_MAX])
+{
+	uint8_t frame[14 + 8] = {[12] = 0x08, [13] = 0x00, [14] = 0x45};
+	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame, .data_size_in = sizeof(frame), .repeat = 1);
+	bool audit = dp->state->mode == JITGATE_AUDIT;
+	int64_t budget = dp->budget->left;
+	uint64_t before = count_drops(dp);
+	int r;
+
+	dp->budget->left = 0; /* nobody need be told of it */
+	r = bpf_prog_test_run_opts(dp->root_fd, &run);
+	dp->budget->left = budget;
+	if (r < 0)
+		return true; /* then it is not for us to try: by the ids alone, as without this */
+	if (run.retval != (audit ? XDP_PASS : XDP_DROP))
+		snprintf(why, REPORT_WHY_MAX, "a packet that has to be dropped gets verdict %u", run.retval);
+	else if (count_drops(dp) == before)
+		snprintf(why, REPORT_WHY_MAX, "a packet that was dropped is not counted");
+	else
+		return true;
+	return false;
+}
