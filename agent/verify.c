@@ -14,7 +14,7 @@
 #include "datapath_internal.h"
 #include "util.h"
 
-#define MAPS_MAX 16 /* more than a program of ours has */
+#define MAPS_MAX 32 /* more than a program of ours has */
 
 uint32_t datapath_program_id(int fd)
 {
