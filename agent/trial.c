@@ -37,6 +37,7 @@ struct trial {
 	void *per_cpu;       /* scratch for the widest per-CPU value */
 	uint16_t port;       /* that is protected; 0: none */
 	bool has_run;        /* since `now` was read */
+	bool has_flows;      /* there may be some: looking through an empty table takes long */
 	struct effect start; /* at the reset */
 	struct effect now;   /* when last read */
 };
@@ -244,10 +245,11 @@ static int clear_flows(struct trial *trial, struct failure *failure)
 {
 	struct flow_key key;
 
-	while (bpf_map_get_next_key(trial->flows_fd, NULL, &key) == 0) {
+	while (trial->has_flows && bpf_map_get_next_key(trial->flows_fd, NULL, &key) == 0) {
 		if (bpf_map_delete_elem(trial->flows_fd, &key) < 0)
 			return broken(failure, "cannot delete a flow");
 	}
+	trial->has_flows = false;
 	return 0;
 }
 
@@ -279,6 +281,7 @@ void trial_protect(struct trial *trial, uint16_t port, uint8_t proto_bits)
 
 void trial_set_session(struct trial *trial, const struct gate_session *session)
 {
+	trial->has_flows = true;
 	trial->sessions[CLASS] = *session;
 	trial->protected_ports[htons(trial->port)] |= CLASS << PROTECTED_CLASS_SHIFT;
 }
