@@ -46,7 +46,7 @@ static size_t count_pairs(const struct port_map *map)
 /* The classes that ports have now stay what they are: what is new gets another one. */
 static void read_classes(const struct apply_input *in, struct port_map *map)
 {
-	for (uint8_t class = 1; class < JITGATE_SESSION_CLASSES; class++)
+	for (uint8_t class = 1; class < JITGATE_SESSION_CLASSES; class ++)
 		in->gate->get_session(in->gate_ctx, class, &map->sessions.classes[class]);
 	for (uint32_t port = 1; port < ARRAY_SIZE(map->protos); port++) {
 		uint8_t class = in->gate->get_class(in->gate_ctx, (uint16_t)port);
@@ -68,7 +68,7 @@ static void find_classes(const struct apply_input *in, struct port_map *map)
 		session = session_of_port(&in->conf->session, (uint16_t)port);
 		class = session_class(&map->sessions, &session);
 		map->unfilled += class < 0;
-		map->classes[port] = class < 0 ? 0 : (uint8_t)class;
+		map->classes[port] = class < 0 ? 0 : (uint8_t) class;
 		map->has_flows |= class > 0;
 	}
 }
@@ -184,7 +184,7 @@ static size_t set_ports(const struct apply_input *in, const struct port_map *por
 {
 	size_t failed = ports->unfilled;
 
-	for (uint8_t class = 1; class < JITGATE_SESSION_CLASSES; class++)
+	for (uint8_t class = 1; class < JITGATE_SESSION_CLASSES; class ++)
 		in->gate->set_session(in->gate_ctx, class, &ports->sessions.classes[class]);
 	*ret_changed = false;
 	for (uint32_t at = 1; at < ARRAY_SIZE(ports->protos); at++) {
@@ -204,17 +204,18 @@ static size_t set_ports(const struct apply_input *in, const struct port_map *por
 
 /* ------------------------------------------------------------ flows */
 
-/* When the entry's source is shut out once the entry is gone: now, or at the end of what covers it besides. */
-static uint64_t end_without(const struct apply_input *in, const struct gate_key *key)
+/* When the entry's sources are shut out once it is gone: when what covers it ends, or now, or they are already. */
+static uint64_t end_without(const struct apply_input *in, const struct gate_entry *entry)
 {
-	struct gate_key wider = *key;
+	uint64_t now = in->now.boot.ns, own = entry->grant.expires_boot_ns;
+	struct gate_key wider = entry->key;
 	struct gate_grant cover;
 
 	wider.prefixlen--;
-	if (key->prefixlen == GATE_KEY_EXACT_BITS || in->gate->lookup(in->gate_ctx, &wider, &cover) < 0 ||
-	    cover.expires_boot_ns < in->now.boot.ns)
-		return in->now.boot.ns;
-	return cover.expires_boot_ns;
+	if (entry->key.prefixlen > GATE_KEY_EXACT_BITS && in->gate->lookup(in->gate_ctx, &wider, &cover) == 0 &&
+	    cover.expires_boot_ns > now)
+		return cover.expires_boot_ns;
+	return own < now ? own : now;
 }
 
 /*
@@ -228,10 +229,9 @@ static void end_early(const struct apply_input *in, const struct plan *plan)
 		struct gate_entry entry = {.key = plan->deletes[i]};
 		uint64_t end;
 
-		if (in->gate->lookup(in->gate_ctx, &entry.key, &entry.grant) < 0 ||
-		    entry.grant.expires_boot_ns <= in->now.boot.ns)
+		if (in->gate->lookup(in->gate_ctx, &entry.key, &entry.grant) < 0)
 			continue;
-		end = end_without(in, &entry.key);
+		end = end_without(in, &entry);
 		if (entry.grant.expires_boot_ns == end)
 			continue;
 		entry.grant.expires_boot_ns = end;

@@ -138,12 +138,12 @@ static int refuse_port(const struct conf_reader *r, enum conf_key key, size_t nt
 	size_t digits = strspn(value, "0123456789");
 
 	if (digits && (value[digits] == '-' || value[digits] == ':'))
-		return conf_read_refuse(r, key, nth,
-					key == CONF_KEY_PROTECT
-						? "is no port; no ranges here, list each port, like {\"20/tcp\", \"21/tcp\"}"
-						: "is no port; no ranges here, each port has its own section");
-	return conf_read_refuse(r, key, nth,
-				"is no port; write PORT/PROTO, like \"22/tcp\" or \"5985/any\"");
+		return conf_read_refuse(
+			r, key, nth,
+			key == CONF_KEY_PROTECT
+				? "is no port; no ranges here, list each port, like {\"20/tcp\", \"21/tcp\"}"
+				: "is no port; no ranges here, each port has its own section");
+	return conf_read_refuse(r, key, nth, "is no port; write PORT/PROTO, like \"22/tcp\" or \"5985/any\"");
 }
 
 static int read_protect(const struct conf_reader *r, struct conf *conf)

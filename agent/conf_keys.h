@@ -52,7 +52,7 @@ enum conf_key {
 
 struct conf_key_info {
 	enum conf_section section;
-	const char *name; /* "" for a section's title, which no key can have */
+	const char *name;      /* "" for a section's title, which no key can have */
 	const char *full_name; /* for messages: "guard.longest" */
 	bool is_list;
 	const char *fallback; /* the default; of a list in libconfuse's syntax */

@@ -120,9 +120,8 @@ int conf_read_number(const struct conf_reader *r, enum conf_key key, uint32_t mi
 int conf_read_session(const struct conf_reader *r, enum conf_key key, size_t nth, uint64_t *ret_drain_ns)
 {
 	if (session_parse(conf_read_nth(r, key, nth), ret_drain_ns) < 0)
-		return conf_read_refuse(
-			r, key, nth,
-			"must be cut, keep, or drain= and a duration of 1s to 7d, like \"drain=30m\"");
+		return conf_read_refuse(r, key, nth,
+					"must be cut, keep, or drain= and a duration of 1s to 7d, like \"drain=30m\"");
 	return 0;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * EDGE. What the files behind datapath.h share: datapath.c (opening, pins of the maps), attach.c (programs, links),
- * verify.c, gate_maps.c (grants, ports, state), gate_flows.c and gate_counters.c (counters, events); and gate_tags.c, which reads
- * pins, too. Nobody else includes it.
+ * verify.c, gate_maps.c (grants, ports, state), gate_flows.c and gate_counters.c (counters, events); and gate_tags.c,
+ * which reads pins, too. Nobody else includes it.
  */
 #ifndef DATAPATH_INTERNAL_H
 #define DATAPATH_INTERNAL_H

@@ -36,8 +36,7 @@ uint64_t flow_drain_ns(const struct gate_ops *gate, void *gate_ctx, const struct
 
 uint64_t flow_until_boot_ns(const struct gate_flow *flow, uint64_t drain_ns)
 {
-	return flow->end_boot_ns > JITGATE_NO_DEADLINE - drain_ns ? JITGATE_NO_DEADLINE
-								  : flow->end_boot_ns + drain_ns;
+	return flow->end_boot_ns > JITGATE_NO_DEADLINE - drain_ns ? JITGATE_NO_DEADLINE : flow->end_boot_ns + drain_ns;
 }
 
 static uint64_t idle_ns(const struct flow_key *key, const struct gate_flow *flow)

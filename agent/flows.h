@@ -17,9 +17,9 @@ struct flows_review {
 };
 
 /*
- * For gate_ops.each_flow, ctx: struct flows_review *. The end of a flow becomes that of the entry that covers its source
- * now: the later one if that is live, as if the flow had just sent a packet; the earlier one if it has ended. Without an
- * entry the grant ended now at the latest. A flow that its port's policy does not let go on is deleted.
+ * For gate_ops.each_flow, ctx: struct flows_review *. The end of a flow becomes that of the entry that covers its
+ * source now: the later one if that is live, as if the flow had just sent a packet; the earlier one if it has ended.
+ * Without an entry the grant ended now at the latest. A flow that its port's policy does not let go on is deleted.
  */
 enum flow_step flows_review(void *ctx, const struct flow_key *key, struct gate_flow *flow);
 

@@ -48,8 +48,8 @@ void session_format(uint64_t drain_ns, char ret[SESSION_TEXT_MAX]);
 /* The policies of one port. */
 struct gate_session session_of_port(const struct session_rules *rules, uint16_t port);
 
-/* How many policies of ports there are that are different from each other and from "cut"; no more are counted than there are
- * classes. */
+/* How many policies of ports there are that are different from each other and from "cut"; no more are counted than
+ * there are classes. */
 size_t session_kinds(const struct session_rules *rules);
 
 bool session_is_cut(const struct gate_session *session);

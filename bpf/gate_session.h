@@ -62,8 +62,8 @@ GATE_INLINE void set_flow_key(struct flow_key *key, const struct packet *pkt)
 	}
 }
 
-/* In place: the worst that can come of a value that another flow has just taken over is that it ends too early, or lives
- * on silent for longer. Its end is never written so. */
+/* In place: the worst that can come of a value that another flow has just taken over is that it ends too early, or
+ * lives on silent for longer. Its end is never written so. */
 GATE_INLINE void see_flow(struct gate_flow *flow, __u32 state, __u64 now_boot_ns)
 {
 	if (now_boot_ns - flow->last_seen_boot_ns >= JITGATE_FLOW_SEEN_STEP_NS)
@@ -93,9 +93,9 @@ GATE_INLINE void learn_flow(const struct flow_key *key, __u32 flags, const struc
 	bpf_map_update_elem(&flows_v1, key, &fresh, BPF_ANY);
 }
 
-/* No grant lets the packet in: does its flow go on? Unless an entry matched, the clock is read only here, after a flow. */
-GATE_INLINE int is_established(const struct packet *pkt, const struct flow_key *key, __u64 drain_ns,
-			       __u64 now_boot_ns)
+/* No grant lets the packet in: does its flow go on? Unless an entry matched, the clock is read only here, after a flow.
+ */
+GATE_INLINE int is_established(const struct packet *pkt, const struct flow_key *key, __u64 drain_ns, __u64 now_boot_ns)
 {
 	struct gate_flow *flow = bpf_map_lookup_elem(&flows_v1, key);
 	__u64 arrival;

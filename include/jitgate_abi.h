@@ -84,8 +84,8 @@
 #define JITGATE_FLOWS_MAX 16384
 
 /*
- * How long a flow may be silent: a TCP connection longer than the two hours after which TCP itself asks (keepalive), one
- * whose opener sent no more than its SYN, one that was reset or where the source has said its FIN (what it still
+ * How long a flow may be silent: a TCP connection longer than the two hours after which TCP itself asks (keepalive),
+ * one whose opener sent no more than its SYN, one that was reset or where the source has said its FIN (what it still
  * acknowledges keeps it), and the protocols that have no end of their own.
  */
 #define JITGATE_FLOW_TCP_IDLE_NS 10800000000000ULL
@@ -173,9 +173,9 @@ struct flow_key {
 };
 
 /*
- * flows_v1, value. Only a packet that a grant let in makes one, or moves its end. Without a grant the flow goes on until
- * end + drain, by the drain of the class that the port has then. jitgated moves the end when a grant is taken away or
- * cut short.
+ * flows_v1, value. Only a packet that a grant let in makes one, or moves its end. Without a grant the flow goes on
+ * until end + drain, by the drain of the class that the port has then. jitgated moves the end when a grant is taken
+ * away or cut short.
  */
 struct gate_flow {
 	__u64 end_boot_ns;       /* of the grant, as last seen; JITGATE_NO_DEADLINE under one without end */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * What goes on after its grant, by BPF_PROG_RUN: what makes a flow, what it lets pass and for how long, and that nothing
- * else ever passes by it. The program's clock cannot be set, so that time passes by flows that say they are older.
+ * What goes on after its grant, by BPF_PROG_RUN: what makes a flow, what it lets pass and for how long, and that
+ * nothing else ever passes by it. The program's clock cannot be set, so that time passes by flows that say they are
+ * older.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -99,7 +100,8 @@ static void expect(struct trial *trial, const struct frame *frame, int reason, c
 	must(trial_read(trial, &after, &failed), &failed);
 	if (after.stats[reason].packets != before.stats[reason].packets + 1)
 		wrong("%s: not counted as reason %d (verdict %d)", what, reason, verdict);
-	if ((verdict == XDP_PASS) != (reason == REASON_GRANTED || reason == REASON_ESTABLISHED || reason == REASON_AUDIT))
+	if ((verdict == XDP_PASS) !=
+	    (reason == REASON_GRANTED || reason == REASON_ESTABLISHED || reason == REASON_AUDIT))
 		wrong("%s: verdict %d", what, verdict);
 }
 

@@ -526,7 +526,8 @@ static void no_more_policies_differ_than_fit(void **state)
 
 	(void)state;
 	for (unsigned int i = 1; i <= SESSION_KINDS_MAX; i++)
-		len += (size_t)snprintf(text + len, sizeof(text) - len, "port \"%u/tcp\" { session = \"drain=%us\" }\n", i, i);
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "port \"%u/tcp\" { session = \"drain=%us\" }\n",
+					i, i);
 	snprintf(text + len, sizeof(text) - len, "port \"99/tcp\" { session = \"drain=3s\" }\n");
 	{
 		_cleanup_conf_ struct conf conf = parse_ok(text);
