@@ -78,12 +78,12 @@ core := apply audit azure_before azure_blame azure_clock azure_compute azure_id 
 	azure_plan azure_refused azure_report azure_token azure_url \
 	calendar cidr clockmap conf conf_azure conf_char conf_keys conf_read conf_scan conf_show conf_value \
 	control_req corpus corpus_chains corpus_cuts corpus_stacks corpus_table corpus_twins effect enforcer enforcer_take \
-	explain feed_msg feed_receive frame grant grant_list guard guardian guardian_choose json_member json_scan knock knockers learned number pace \
-	reason reconcile refused report report_feed report_grants report_json selftest show sources state takeover text \
+	explain feed_msg feed_receive flows frame grant grant_list guard guardian guardian_choose json_member json_scan knock knockers learned number pace \
+	reason reconcile refused report report_feed report_grants report_json selftest session show sources state takeover text \
 	timefmt uplink utf8 vf
 
 # What is behind datapath.h: the packet program that is in force.
-datapath := datapath attach links heal verify detach gate_maps gate_counters
+datapath := datapath attach links heal verify detach gate_maps gate_flows gate_counters
 
 jitgated_src := jitgated daemon daemon_guard status report_build feed_server control_server $(datapath) lro netif netif_watch ethtool clock loop sandbox usock notify \
 	sysctl \

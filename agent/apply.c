@@ -1,20 +1,25 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
  * CORE. See apply.h. The order of the steps is what keeps doors from flickering: entries are put before their port
- * closes, and deleted after their port has opened.
+ * closes, and deleted after their port has opened. Between the two the flows learn when their grant has ended.
  */
 #include "apply.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
+#include "flows.h"
 #include "util.h"
 
 /* ------------------------------------------------------------ ports */
 
-/* By port, host order: PROTO_BIT_* and PROTECTED_LEARNED. 64 KiB, for the time of one apply. */
+/* By port, host order: PROTO_BIT_* and PROTECTED_LEARNED, and its class. 128 KiB, for the time of one apply. */
 struct port_map {
 	uint8_t protos[65536];
+	uint8_t classes[65536];
+	struct session_classes sessions;
+	bool has_flows;  /* some port has a class that lets flows go on, before or after */
+	size_t unfilled; /* ports that get no class, for want of one: they cut */
 };
 
 static void add_protect(struct port_map *map, const struct conf *conf)
@@ -36,6 +41,36 @@ static size_t count_pairs(const struct port_map *map)
 	for (size_t port = 0; port < ARRAY_SIZE(map->protos); port++)
 		n += protos_count(map->protos[port]);
 	return n;
+}
+
+/* The classes that ports have now stay what they are: what is new gets another one. */
+static void read_classes(const struct apply_input *in, struct port_map *map)
+{
+	for (uint8_t class = 1; class < JITGATE_SESSION_CLASSES; class ++)
+		in->gate->get_session(in->gate_ctx, class, &map->sessions.classes[class]);
+	for (uint32_t port = 1; port < ARRAY_SIZE(map->protos); port++) {
+		uint8_t class = in->gate->get_class(in->gate_ctx, (uint16_t)port);
+
+		map->sessions.in_use[class] = true;
+		map->has_flows |= class != 0;
+	}
+}
+
+static void find_classes(const struct apply_input *in, struct port_map *map)
+{
+	read_classes(in, map);
+	for (uint32_t port = 1; port < ARRAY_SIZE(map->protos); port++) {
+		struct gate_session session;
+		int class;
+
+		if (!map->protos[port])
+			continue;
+		session = session_of_port(&in->conf->session, (uint16_t)port);
+		class = session_class(&map->sessions, &session);
+		map->unfilled += class < 0;
+		map->classes[port] = class < 0 ? 0 : (uint8_t) class;
+		map->has_flows |= class > 0;
+	}
 }
 
 /* ------------------------------------------------------------ what is wanted */
@@ -144,15 +179,78 @@ static size_t run_deletes(const struct apply_input *in, const struct plan *plan)
 	return failed;
 }
 
-static size_t set_ports(const struct apply_input *in, const struct port_map *ports)
+/* What a class is comes before the first port that has it. *ret_changed: something was written. */
+static size_t set_ports(const struct apply_input *in, const struct port_map *ports, bool *ret_changed)
 {
-	size_t failed = 0;
+	size_t failed = ports->unfilled;
 
-	for (uint32_t port = 1; port < ARRAY_SIZE(ports->protos); port++) {
-		if (in->gate->get_protected(in->gate_ctx, (uint16_t)port) != ports->protos[port])
-			failed += in->gate->set_protected(in->gate_ctx, (uint16_t)port, ports->protos[port]) < 0;
+	for (uint8_t class = 1; class < JITGATE_SESSION_CLASSES; class ++)
+		in->gate->set_session(in->gate_ctx, class, &ports->sessions.classes[class]);
+	*ret_changed = false;
+	for (uint32_t at = 1; at < ARRAY_SIZE(ports->protos); at++) {
+		uint16_t port = (uint16_t)at;
+
+		if (in->gate->get_protected(in->gate_ctx, port) != ports->protos[port]) {
+			failed += in->gate->set_protected(in->gate_ctx, port, ports->protos[port]) < 0;
+			*ret_changed = true;
+		}
+		if (ports->protos[port] && in->gate->get_class(in->gate_ctx, port) != ports->classes[port]) {
+			in->gate->set_class(in->gate_ctx, port, ports->classes[port]);
+			*ret_changed = true;
+		}
 	}
 	return failed;
+}
+
+/* ------------------------------------------------------------ flows */
+
+/* When the entry's sources are shut out once it is gone: when what covers it ends, or now, or they are already. */
+static uint64_t end_without(const struct apply_input *in, const struct gate_entry *entry)
+{
+	uint64_t now = in->now.boot.ns, own = entry->grant.expires_boot_ns;
+	struct gate_key wider = entry->key;
+	struct gate_grant cover;
+
+	wider.prefixlen--;
+	if (entry->key.prefixlen > GATE_KEY_EXACT_BITS && in->gate->lookup(in->gate_ctx, &wider, &cover) == 0 &&
+	    cover.expires_boot_ns > now)
+		return cover.expires_boot_ns;
+	return own < now ? own : now;
+}
+
+/*
+ * A grant that is taken away ends in the trie before it is deleted there: whoever looks at the flows next, be it after
+ * a crash, sees when they lost it. The deletes go from the shortest prefix to the longest, so that what covers has its
+ * own end by then. What cannot be written is deleted all the same.
+ */
+static void end_early(const struct apply_input *in, const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->n_deletes; i++) {
+		struct gate_entry entry = {.key = plan->deletes[i]};
+		uint64_t end;
+
+		if (in->gate->lookup(in->gate_ctx, &entry.key, &entry.grant) < 0)
+			continue;
+		end = end_without(in, &entry);
+		if (entry.grant.expires_boot_ns == end)
+			continue;
+		entry.grant.expires_boot_ns = end;
+		in->gate->put(in->gate_ctx, &entry);
+	}
+}
+
+/* No flow outlives what its port's policy gives it after the end of its grant, and one of a port that cuts is gone. */
+static size_t review_flows(const struct apply_input *in, const struct plan *plan, const struct port_map *ports)
+{
+	struct flows_review review = {.gate = in->gate, .gate_ctx = in->gate_ctx, .now_boot_ns = in->now.boot.ns};
+	int r;
+
+	if (ports->has_flows) {
+		end_early(in, plan);
+		in->gate->settle(in->gate_ctx);
+	}
+	r = in->gate->each_flow(in->gate_ctx, flows_review, &review);
+	return review.failed + (r < 0);
 }
 
 static void write_state(const struct apply_input *in, size_t entries, size_t pairs)
@@ -214,7 +312,8 @@ int apply_wanted(const struct apply_input *in, size_t *ret_failed)
 	_cleanup_free_ struct port_map *ports = calloc(1, sizeof(*ports));
 	_cleanup_free_ struct reach *reach = calloc(1, sizeof(*reach));
 	_cleanup_plan_ struct plan plan = {0};
-	size_t pairs, failed, entries = 0;
+	size_t pairs, failed, unseen = 0, entries = 0;
+	bool changed;
 	int r;
 
 	if (!ports || !reach)
@@ -227,12 +326,16 @@ int apply_wanted(const struct apply_input *in, size_t *ret_failed)
 		r = make_plan(in, ports, false, &entries, reach, &plan);
 	if (r < 0)
 		return r;
+	find_classes(in, ports);
 	in->gate->set_sources(in->gate_ctx, &reach->during);
 	failed = run_puts(in, &plan);
 	if (in->commit)
 		in->commit(in->commit_ctx);
-	failed += set_ports(in, ports);
-	failed += run_deletes(in, &plan);
+	failed += set_ports(in, ports, &changed);
+	if (changed || in->again || plan.n_puts || plan.n_deletes)
+		unseen = review_flows(in, &plan, ports);
+	/* The entries say when a flow lost its grant: they stay until each flow knows. */
+	failed += unseen ? unseen : run_deletes(in, &plan);
 	in->gate->set_sources(in->gate_ctx, &reach->after);
 	write_state(in, entries, pairs);
 	*ret_failed = failed;

@@ -35,6 +35,7 @@ struct apply_input {
 	struct clock_pair now; /* deadlines are stamped from it: its offset changes only when the wall clock is set */
 	const struct gate_ops *gate;
 	void *gate_ctx;
+	bool again; /* the last run left something undone, or there was none: look at the flows whatever has changed */
 	/* Called once it is certain that all fits, when doors were opened and before any is closed: the moment to save
 	 * what will be in force. NULL: nothing. */
 	void (*commit)(void *ctx);

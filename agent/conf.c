@@ -132,16 +132,18 @@ static void merge_rule(struct conf *conf, const struct port_rule *rule)
 	conf->protect[conf->n_protect++] = *rule;
 }
 
-static int refuse_port(const struct conf_reader *r, size_t nth)
+static int refuse_port(const struct conf_reader *r, enum conf_key key, size_t nth)
 {
-	const char *value = conf_read_nth(r, CONF_KEY_PROTECT, nth);
+	const char *value = conf_read_nth(r, key, nth);
 	size_t digits = strspn(value, "0123456789");
 
 	if (digits && (value[digits] == '-' || value[digits] == ':'))
-		return conf_read_refuse(r, CONF_KEY_PROTECT, nth,
-					"is no port; no ranges here, list each port, like {\"20/tcp\", \"21/tcp\"}");
-	return conf_read_refuse(r, CONF_KEY_PROTECT, nth,
-				"is no port; write PORT/PROTO, like \"22/tcp\" or \"5985/any\"");
+		return conf_read_refuse(
+			r, key, nth,
+			key == CONF_KEY_PROTECT
+				? "is no port; no ranges here, list each port, like {\"20/tcp\", \"21/tcp\"}"
+				: "is no port; no ranges here, each port has its own section");
+	return conf_read_refuse(r, key, nth, "is no port; write PORT/PROTO, like \"22/tcp\" or \"5985/any\"");
 }
 
 static int read_protect(const struct conf_reader *r, struct conf *conf)
@@ -159,12 +161,61 @@ static int read_protect(const struct conf_reader *r, struct conf *conf)
 		struct port_rule rule = {0};
 
 		if (port_rule_parse(value, strlen(value), &rule, NULL) < 0)
-			return refuse_port(r, i);
+			return refuse_port(r, CONF_KEY_PROTECT, i);
 		merge_rule(conf, &rule);
 		if (count_pairs(conf->protect, conf->n_protect) > JITGATE_PORT_RULES_MAX)
 			return conf_read_refuse(
 				r, CONF_KEY_PROTECT, i,
 				"is one too many; at most 1024 pairs of port and protocol (any counts as 5)");
+	}
+	return 0;
+}
+
+/* The rule of the nth section. */
+static int read_port_session(const struct conf_reader *r, struct session_rules *rules, size_t nth)
+{
+	const char *title = conf_read_nth(r, CONF_KEY_PORT_TITLE, nth);
+	struct session_rule *rule = &rules->rules[nth];
+	struct port_rule port = {0};
+	int e;
+
+	if (port_rule_parse(title, strlen(title), &port, NULL) < 0)
+		return refuse_port(r, CONF_KEY_PORT_TITLE, nth);
+	for (size_t i = 0; i < nth; i++)
+		if (rules->rules[i].port == port.port && rules->rules[i].protos & port.protos)
+			return conf_refuse(r->err, r->name, conf_scan_line(&r->scan, CONF_KEY_PORT_TITLE, nth),
+					   "port: \"%.*s\" has a section already, on line %d; keep one",
+					   CONF_READ_SHOWN, title, conf_scan_line(&r->scan, CONF_KEY_PORT_TITLE, i));
+	*rule = (struct session_rule){.port = port.port, .protos = port.protos};
+	e = conf_read_session(r, CONF_KEY_PORT_SESSION, nth, &rule->drain_ns);
+	if (e == 0 && rule->drain_ns != SESSION_CUT && !(port.protos & SESSION_PROTOS))
+		return conf_read_refuse(r, CONF_KEY_PORT_TITLE, nth,
+					"has no sessions that could go on: those of SCTP and DCCP are always cut");
+	rules->n++;
+	return e;
+}
+
+/* A port that is never closed may have a section: a feed may name it one day. */
+static int read_sessions(const struct conf_reader *r, struct session_rules *rules)
+{
+	size_t n = conf_read_count(r, CONF_KEY_PORT_TITLE);
+	int e = conf_read_session(r, CONF_KEY_SESSION, 0, &rules->drain_ns);
+
+	if (e < 0)
+		return e;
+	if (n > JITGATE_PORT_RULES_MAX)
+		return conf_read_refuse(r, CONF_KEY_PORT_TITLE, JITGATE_PORT_RULES_MAX,
+					"is one too many; at most 1024 sections");
+	rules->rules = calloc(n + 1, sizeof(*rules->rules));
+	if (!rules->rules)
+		return conf_read_no_memory(r);
+	for (size_t i = 0; i < n; i++) {
+		e = read_port_session(r, rules, i);
+		if (e == 0 && session_kinds(rules) > SESSION_KINDS_MAX)
+			e = conf_read_refuse(r, CONF_KEY_PORT_SESSION, i,
+					     "is one policy too many; at most 15 that differ");
+		if (e < 0)
+			return e;
 	}
 	return 0;
 }
@@ -212,19 +263,6 @@ static int read_guard(const struct conf_reader *r, struct guard *guard)
 	return e < 0 ? e : conf_read_networks(r, CONF_KEY_SOURCES, networks_limit, &guard->sources, &guard->n_sources);
 }
 
-static int check_session(const struct conf_reader *r)
-{
-	const char *value = conf_read_value(r, CONF_KEY_SESSION);
-
-	if (strcmp(value, "cut") == 0)
-		return 0;
-	if (strcmp(value, "keep") == 0 || strncmp(value, "drain=", strlen("drain=")) == 0)
-		return conf_read_refuse(
-			r, CONF_KEY_SESSION, 0,
-			"is not in this version, it cuts every session at its grant's end; write \"cut\"");
-	return conf_read_refuse(r, CONF_KEY_SESSION, 0, "must be \"cut\"");
-}
-
 static int read_modes(const struct conf_reader *r, struct conf *conf)
 {
 	static const char *const modes[] = {"enforce", "audit"}, *const xdp_modes[] = {"auto", "native", "generic"};
@@ -239,7 +277,7 @@ static int read_modes(const struct conf_reader *r, struct conf *conf)
 		return xdp;
 	conf->mode = (uint32_t)mode;
 	conf->xdp_mode = (enum conf_xdp_mode)xdp;
-	return check_session(r);
+	return 0;
 }
 
 /* Every always-allowed network takes one entry per protected port: see at once when that alone cannot fit. */
@@ -267,6 +305,8 @@ static int read_all(const struct conf_reader *r, struct conf *conf)
 		e = read_protect(r, conf);
 	if (e == 0)
 		e = read_allow(r, conf);
+	if (e == 0)
+		e = read_sessions(r, &conf->session);
 	if (e == 0)
 		e = read_guard(r, &conf->guard);
 	if (e == 0)
@@ -314,6 +354,7 @@ void conf_free(struct conf *conf)
 	free_strings(conf->interfaces, conf->n_interfaces);
 	free(conf->protect);
 	free(conf->allow);
+	free(conf->session.rules);
 	free(conf->guard.sources);
 	conf_azure_free(&conf->azure);
 	free(conf->user);

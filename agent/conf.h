@@ -9,6 +9,7 @@
 
 #include "grant.h"
 #include "guard.h"
+#include "session.h"
 #include "util.h"
 
 #ifndef CONF_PATH_DEFAULT /* the Makefile gives the one that belongs to its prefix */
@@ -58,6 +59,7 @@ struct conf {
 	size_t n_protect;
 	struct cidr *allow; /* with 168.63.129.16 and 169.254.169.254 always in it */
 	size_t n_allow;
+	struct session_rules session;
 	struct guard guard;
 	uint32_t max_grants; /* 16..JITGATE_GRANTS_MAX */
 	struct conf_azure azure;

@@ -12,6 +12,7 @@ const char *const conf_section_names[_CONF_SECTION_MAX] = {
 	[CONF_TOP] = "",
 	[CONF_GUARD] = "guard",
 	[CONF_AZURE] = "azure",
+	[CONF_PORT] = "port",
 };
 
 const struct conf_key_info conf_keys[_CONF_KEY_MAX] = {
@@ -43,6 +44,8 @@ const struct conf_key_info conf_keys[_CONF_KEY_MAX] = {
 	[CONF_KEY_TRANSLATE] = {CONF_AZURE, "translate", "azure.translate", true, "{}"},
 	[CONF_KEY_CLOCK_TOLERANCE] = {CONF_AZURE, "clock_tolerance", "azure.clock_tolerance", false, "5m"},
 	[CONF_KEY_AZURE_USER] = {CONF_AZURE, "user", "azure.user", false, "jitgate-azure"},
+	[CONF_KEY_PORT_TITLE] = {CONF_PORT, "", "port", false, ""},
+	[CONF_KEY_PORT_SESSION] = {CONF_PORT, "session", "port.session", false, "cut"},
 };
 
 static bool is_word(const char *text, size_t len, const char *word)
@@ -105,7 +108,7 @@ const char *conf_key_closest(enum conf_section section, const char *text, size_t
 	for (int i = 0; i < _CONF_KEY_MAX; i++) {
 		unsigned int d = edit_distance(text, len, conf_keys[i].name);
 
-		if (conf_keys[i].section == section && d < best_distance) {
+		if (conf_keys[i].section == section && *conf_keys[i].name && d < best_distance) {
 			best_distance = d;
 			best = conf_keys[i].name;
 		}

@@ -12,6 +12,7 @@ enum conf_section {
 	CONF_TOP = 0,
 	CONF_GUARD,
 	CONF_AZURE,
+	CONF_PORT, /* port "22/tcp" { ... }: may come any number of times, each with another title */
 	_CONF_SECTION_MAX,
 };
 
@@ -44,12 +45,14 @@ enum conf_key {
 	CONF_KEY_TRANSLATE,
 	CONF_KEY_CLOCK_TOLERANCE,
 	CONF_KEY_AZURE_USER,
+	CONF_KEY_PORT_TITLE, /* no key: the nth section's title, and what it has */
+	CONF_KEY_PORT_SESSION,
 	_CONF_KEY_MAX,
 };
 
 struct conf_key_info {
 	enum conf_section section;
-	const char *name;
+	const char *name;      /* "" for a section's title, which no key can have */
 	const char *full_name; /* for messages: "guard.longest" */
 	bool is_list;
 	const char *fallback; /* the default; of a list in libconfuse's syntax */

@@ -22,9 +22,21 @@ static cfg_t *section_of(const struct conf_reader *r, enum conf_key key)
 	return section == CONF_TOP ? r->root : cfg_getsec(r->root, conf_section_names[section]);
 }
 
+/* Of sections that come more than once each has one value for each of its keys. */
+static const char *value_of_section(const struct conf_reader *r, enum conf_key key, size_t nth)
+{
+	cfg_t *section = cfg_getnsec(r->root, conf_section_names[conf_keys[key].section], (unsigned int)nth);
+
+	if (!section)
+		return NULL;
+	return *conf_keys[key].name ? cfg_getstr(section, conf_keys[key].name) : cfg_title(section);
+}
+
 const char *conf_read_nth(const struct conf_reader *r, enum conf_key key, size_t nth)
 {
-	const char *value = cfg_getnstr(section_of(r, key), conf_keys[key].name, nth);
+	const char *value = conf_keys[key].section == CONF_PORT
+				    ? value_of_section(r, key, nth)
+				    : cfg_getnstr(section_of(r, key), conf_keys[key].name, (unsigned int)nth);
 
 	return value ? value : "";
 }
@@ -36,6 +48,8 @@ const char *conf_read_value(const struct conf_reader *r, enum conf_key key)
 
 size_t conf_read_count(const struct conf_reader *r, enum conf_key key)
 {
+	if (conf_keys[key].section == CONF_PORT)
+		return cfg_size(r->root, conf_section_names[CONF_PORT]);
 	return cfg_size(section_of(r, key), conf_keys[key].name);
 }
 
@@ -100,6 +114,14 @@ int conf_read_number(const struct conf_reader *r, enum conf_key key, uint32_t mi
 	if (number_parse(value, strlen(value), max, &n) < 0 || n < min)
 		return conf_read_refuse(r, key, 0, why);
 	*ret = (uint32_t)n;
+	return 0;
+}
+
+int conf_read_session(const struct conf_reader *r, enum conf_key key, size_t nth, uint64_t *ret_drain_ns)
+{
+	if (session_parse(conf_read_nth(r, key, nth), ret_drain_ns) < 0)
+		return conf_read_refuse(r, key, nth,
+					"must be cut, keep, or drain= and a duration of 1s to 7d, like \"drain=30m\"");
 	return 0;
 }
 
@@ -185,7 +207,7 @@ static size_t fill_options(enum conf_section section, cfg_opt_t options[_CONF_KE
 	for (int i = 0; i < _CONF_KEY_MAX; i++) {
 		const struct conf_key_info *info = &conf_keys[i];
 
-		if (info->section != section)
+		if (info->section != section || !*info->name)
 			continue;
 		options[n++] = info->is_list ? (cfg_opt_t)CFG_STR_LIST(info->name, (char *)info->fallback, CFGF_NONE)
 					     : (cfg_opt_t)CFG_STR(info->name, info->fallback, CFGF_NONE);
@@ -196,14 +218,16 @@ static size_t fill_options(enum conf_section section, cfg_opt_t options[_CONF_KE
 static cfg_t *make_cfg(void)
 {
 	cfg_opt_t top[_CONF_KEY_MAX + _CONF_SECTION_MAX] = {0}, guard[_CONF_KEY_MAX + 1] = {0},
-				      azure[_CONF_KEY_MAX + 1] = {0};
+				      azure[_CONF_KEY_MAX + 1] = {0}, port[_CONF_KEY_MAX + 1] = {0};
 	size_t n = fill_options(CONF_TOP, top);
 	cfg_t *cfg;
 
 	fill_options(CONF_GUARD, guard);
 	fill_options(CONF_AZURE, azure);
+	fill_options(CONF_PORT, port);
 	top[n++] = (cfg_opt_t)CFG_SEC(conf_section_names[CONF_GUARD], guard, CFGF_NONE);
 	top[n++] = (cfg_opt_t)CFG_SEC(conf_section_names[CONF_AZURE], azure, CFGF_NONE);
+	top[n++] = (cfg_opt_t)CFG_SEC(conf_section_names[CONF_PORT], port, CFGF_MULTI | CFGF_TITLE);
 	cfg = cfg_init(top, CFGF_NONE);
 	if (cfg)
 		cfg_set_error_function(cfg, keep_quiet);

@@ -25,7 +25,7 @@ int conf_read_open(const char *text, size_t len, const char *name, struct conf_e
 void conf_read_close(struct conf_reader *r);
 #define _cleanup_conf_reader_ CLEANUP(conf_read_close)
 
-/* The key's value, or the nth of a list, or "". Borrowed. */
+/* The key's value, or the nth of a list or of the sections that it is in, or "". Borrowed. */
 const char *conf_read_value(const struct conf_reader *r, enum conf_key key);
 const char *conf_read_nth(const struct conf_reader *r, enum conf_key key, size_t nth);
 size_t conf_read_count(const struct conf_reader *r, enum conf_key key);
@@ -59,6 +59,9 @@ int conf_read_networks(const struct conf_reader *r, enum conf_key key, struct co
 		       struct cidr **ret, size_t *ret_n);
 /* False: it is there already. There must be room. */
 bool conf_network_add(struct cidr *networks, size_t *n, const struct cidr *network);
+
+/* A session policy: the nth value of the key. */
+int conf_read_session(const struct conf_reader *r, enum conf_key key, size_t nth, uint64_t *ret_drain_ns);
 
 /* Which of the words; -EINVAL with the error filled when it is none. */
 int conf_read_word(const struct conf_reader *r, enum conf_key key, const char *const words[], size_t n_words,

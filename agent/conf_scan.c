@@ -2,7 +2,7 @@
 /*
  * CORE. One pass over the config text, before libconfuse sees it. Owns the grammar:
  *
- *   text  := { key "=" value | section "{" { key "=" value } "}" }
+ *   text  := { key "=" value | section [ title ] "{" { key "=" value } "}" }
  *   value := item | "{" [ item { "," item } [ "," ] ] "}"
  *   item  := word | "string" | 'string'
  *
@@ -232,11 +232,10 @@ static int refuse_unknown(struct scanner *s, enum conf_section section, const st
 		return refuse_colon(s, section, token, key_len);
 	while (len > 1 && token->text[len - 1] == ':')
 		len--; /* the message has its own */
-	if (section == CONF_TOP && (is_word(token, "port") || is_word(token, "section")))
+	if (section == CONF_TOP && is_word(token, "section"))
 		return conf_refuse(s->err, s->name, token->line,
-				   "%.*s: session policies per port are not in this version, it cuts every session "
-				   "at its grant's end; remove it",
-				   len, token->text);
+				   "section: unknown key; write the section's name alone, like port \"22/tcp\" { "
+				   "session = \"keep\" }");
 	if (other == CONF_TOP)
 		return conf_refuse(s->err, s->name, token->line, "%s%s%.*s: unknown key; it belongs outside section %s",
 				   where, dot, len, token->text, where);
@@ -265,7 +264,7 @@ static bool is_value(const struct token *token)
 	return token->type == TOKEN_WORD || token->type == TOKEN_STRING;
 }
 
-static int add_value(struct scanner *s, enum conf_key key, int line)
+static int add_value(struct scanner *s, enum conf_key key, const struct token *token)
 {
 	struct conf_scan *found = &s->found;
 
@@ -278,7 +277,7 @@ static int add_value(struct scanner *s, enum conf_key key, int line)
 		found->values = grown;
 		found->cap_values = cap;
 	}
-	found->values[found->n_values++] = (struct conf_place){key, line};
+	found->values[found->n_values++] = (struct conf_place){key, token->line, token->text, token->len};
 	return 0;
 }
 
@@ -295,7 +294,7 @@ static int scan_list(struct scanner *s, enum conf_key key)
 			return r;
 		if (!is_value(&token))
 			return refuse_token(s, &token, name, "a value or }");
-		r = add_value(s, key, token.line);
+		r = add_value(s, key, &token);
 		if (r < 0)
 			return r;
 		r = next_token(s, &token);
@@ -345,10 +344,59 @@ static int scan_value(struct scanner *s, enum conf_key key)
 		return conf_refuse(s->err, s->name, token.line, "%s: takes one value, not a list", info->full_name);
 	if (!is_value(&token))
 		return refuse_token(s, &token, info->full_name, "a value");
-	return add_value(s, key, token.line);
+	return add_value(s, key, &token);
 }
 
 static int scan_items(struct scanner *s, enum conf_section section);
+
+/* The line of an earlier section with this title; 0: there is none. */
+static int find_title(const struct scanner *s, enum conf_key key, const struct token *title)
+{
+	for (size_t i = 0; i < s->found.n_values; i++) {
+		const struct conf_place *place = &s->found.values[i];
+
+		if (place->key == key && place->len == title->len && memcmp(place->text, title->text, title->len) == 0)
+			return place->line;
+	}
+	return 0;
+}
+
+/* A section that comes more than once: which one it is, its title says. Its keys are counted anew. */
+static int scan_titled(struct scanner *s, enum conf_section section, enum conf_key title)
+{
+	const char *name = conf_section_names[section];
+	struct token token;
+	int r = next_token(s, &token), line;
+	size_t n = s->found.n_values;
+
+	if (r < 0)
+		return r;
+	if (!is_value(&token))
+		return refuse_token(s, &token, name, "a port and protocol, like \"22/tcp\", behind the section's name");
+	line = token.line;
+	if (find_title(s, title, &token))
+		return conf_refuse(s->err, s->name, line, "%s: \"%.*s\" has a section already, on line %d; keep one",
+				   name, token.len < WORD_SHOWN ? (int)token.len : WORD_SHOWN, token.text,
+				   find_title(s, title, &token));
+	for (int i = 0; i < _CONF_KEY_MAX; i++) {
+		if (conf_keys[i].section == section)
+			s->found.key_line[i] = 0;
+	}
+	s->found.key_line[title] = line;
+	r = add_value(s, title, &token);
+	if (r == 0)
+		r = next_token(s, &token);
+	if (r < 0)
+		return r;
+	if (token.type != '{')
+		return refuse_token(s, &token, name, "{ behind the section's title");
+	r = scan_items(s, section);
+	/* The values of one section lie together, and each section has them all. */
+	if (r == 0 && s->found.n_values != n + 2)
+		return conf_refuse(s->err, s->name, line,
+				   "%s: the section says nothing; give it a session, or remove it", name);
+	return r;
+}
 
 static int scan_section(struct scanner *s, enum conf_section section, int line)
 {
@@ -356,6 +404,8 @@ static int scan_section(struct scanner *s, enum conf_section section, int line)
 	struct token token;
 	int r;
 
+	if (section == CONF_PORT)
+		return scan_titled(s, section, CONF_KEY_PORT_TITLE);
 	if (s->found.section_line[section])
 		return conf_refuse(s->err, s->name, line, "%s: section given twice, first on line %d; keep one", name,
 				   s->found.section_line[section]);

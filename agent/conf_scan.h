@@ -17,6 +17,8 @@
 struct conf_place {
 	enum conf_key key;
 	int line;
+	const char *text; /* in what was scanned */
+	size_t len;
 };
 
 struct conf_scan {

@@ -82,6 +82,27 @@ static void put_protect(struct text *out, const struct conf *conf)
 	put_labelled(out, "protect", &words);
 }
 
+static void put_session(struct text *out, const struct conf *conf)
+{
+	_cleanup_text_ struct text words = {0};
+	char policy[SESSION_TEXT_MAX];
+	bool cuts_all = conf->session.drain_ns == SESSION_CUT;
+
+	session_format(conf->session.drain_ns, policy);
+	text_printf(&words, "%s", policy);
+	for (size_t i = 0; i < conf->session.n; i++) {
+		const struct session_rule *rule = &conf->session.rules[i];
+
+		cuts_all &= rule->drain_ns == SESSION_CUT;
+		add_rule(&words, &(struct port_rule){.port = rule->port, .protos = rule->protos});
+		session_format(rule->drain_ns, policy);
+		text_printf(&words, " %s", policy);
+	}
+	if (!cuts_all)
+		text_printf(&words, "; of SCTP and DCCP always cut");
+	put_labelled(out, "session", &words);
+}
+
 static void put_guard(struct text *out, const struct conf *conf)
 {
 	_cleanup_text_ struct text words = {0};
@@ -171,6 +192,7 @@ void conf_show(const struct conf *conf, struct text *out)
 	put_interfaces(out, conf);
 	put_protect(out, conf);
 	put_allow(out, conf);
+	put_session(out, conf);
 	put_guard(out, conf);
 	put_max_grants(out, conf);
 	put_azure(out, &conf->azure);

@@ -23,6 +23,7 @@
 
 #define PROTECTED_BYTES (65536 * sizeof(uint16_t))
 #define SOURCES_BYTES (2 * (size_t)JITGATE_SOURCES_BYTES)
+#define SESSIONS_BYTES (JITGATE_SESSION_CLASSES * sizeof(struct gate_session))
 
 /* A map of ours that is pinned. Offsets, so that one table serves every datapath. */
 struct pinned_map {
@@ -47,9 +48,11 @@ static const struct pinned_map pinned_maps[] = {
 	PINNED_MAP("events_v1", events, events_v1, false),
 	PINNED_MAP("budget_v1", budget, budget_v1, false),
 	PINNED_MAP("state_v1", state, state_v1, false),
+	PINNED_MAP("flows_v1", flows, flows_v1, false),
 	/* These are global variables; their maps have no names that a pin could have. */
 	PINNED_MAP("protected_v1", protected, data_protected, false),
 	PINNED_MAP("sources_v1", sources, data_sources, false),
+	PINNED_MAP("sessions_v1", sessions, data_sessions, false),
 };
 
 _Static_assert(ARRAY_SIZE(pinned_maps) == sizeof(((struct gate_bpf *)0)->maps) / sizeof(struct bpf_map *),
@@ -311,9 +314,10 @@ static int map_memory(struct datapath *dp, int prot, struct failure *failure)
 	dp->page = page > 0 ? (size_t)page : 4096;
 	dp->protected = map_shared(dp->fds.protected, PROTECTED_BYTES, prot);
 	dp->sources = map_shared(dp->fds.sources, SOURCES_BYTES, prot);
+	dp->sessions = map_shared(dp->fds.sessions, SESSIONS_BYTES, prot);
 	dp->state = map_shared(dp->fds.state, dp->page, prot);
 	dp->budget = map_shared(dp->fds.budget, dp->page, prot);
-	if (!dp->protected || !dp->sources || !dp->state || !dp->budget)
+	if (!dp->protected || !dp->sources || !dp->sessions || !dp->state || !dp->budget)
 		return failure_set(failure, -errno, "cannot map the pinned maps of %s into memory: %s", dp->pin_dir,
 				   strerror(errno));
 	return 0;
@@ -491,6 +495,7 @@ void datapath_free(struct datapath **dp_ptr)
 		return;
 	unmap((void *)dp->protected, PROTECTED_BYTES);
 	unmap((void *)dp->sources, SOURCES_BYTES);
+	unmap((void *)dp->sessions, SESSIONS_BYTES);
 	unmap((void *)dp->state, dp->page);
 	unmap((void *)dp->budget, dp->page);
 	ring_buffer__free(dp->ring);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * EDGE. What the files behind datapath.h share: datapath.c (opening, pins of the maps), attach.c (programs, links),
- * verify.c, gate_maps.c (grants, ports, state) and gate_counters.c (counters, events); and gate_tags.c, which reads
- * pins, too. Nobody else includes it.
+ * verify.c, gate_maps.c (grants, ports, state), gate_flows.c and gate_counters.c (counters, events); and gate_tags.c,
+ * which reads pins, too. Nobody else includes it.
  */
 #ifndef DATAPATH_INTERNAL_H
 #define DATAPATH_INTERNAL_H
@@ -19,7 +19,7 @@
 
 /* One descriptor for each pinned map. A new map gets a member here and a row in datapath.c's table. */
 struct datapath_fds {
-	int slots, grants, ports, stats, usage, events, budget, state, protected, sources;
+	int slots, grants, ports, stats, usage, events, budget, state, protected, sources, sessions, flows;
 };
 
 /* An attachment of ours. Held, so that it lives on when its pin is removed, and can be pinned again without a gap. */
@@ -45,6 +45,7 @@ struct datapath {
 	size_t page;
 	volatile uint16_t *protected; /* shared memory: by port in network order */
 	volatile uint8_t *sources;    /* both families */
+	volatile struct gate_session *sessions;
 	volatile struct gate_state *state;
 	volatile struct event_budget *budget;
 	int root_fd;            /* what is attached; -1: not settled yet */
@@ -71,6 +72,10 @@ unsigned long datapath_pin_version(const char *name);
 
 /* Whether a pin's name is of a kind that we make, in any version. */
 bool datapath_is_our_pin(const char *name);
+
+/* gate_flows.c: two of the gate_ops. */
+int datapath_each_flow(void *ctx, flow_visitor visit, void *visit_ctx);
+void datapath_settle(void *ctx);
 
 /* By position: the name of a map that is pinned, and the descriptor held; NULL: past the last. */
 const char *datapath_map_at(const struct datapath *dp, size_t at, int *ret_fd);

@@ -92,9 +92,11 @@ int enforcer_run_apply(struct enforcer *e, struct apply_input in)
 	in.gate = e->gate;
 	in.gate_ctx = e->gate_ctx;
 	in.now = enforcer_sample_clock(e);
+	in.again = !e->applied || e->retry_at.ns;
 	r = apply_wanted(&in, &failed);
 	if (r < 0)
 		return r;
+	e->applied = true;
 	e->retry_at.ns = failed ? in.now.boot.ns + ENFORCER_RETRY_NS : 0;
 	if (failed)
 		enforcer_say(e, LOG_LEVEL_ERR, "%zu map writes failed; trying again in %lld s", failed,

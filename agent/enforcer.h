@@ -49,6 +49,7 @@ struct enforcer {
 	bool stale_said;
 	struct boot_time ticked_at;
 	struct boot_time retry_at; /* 0: nothing to try again */
+	bool applied;              /* once since the start */
 	char feed_name[FEED_NAME_MAX];
 	char trouble[FEED_TROUBLE_MAX];
 	struct wall_time trouble_at; /* 0: none since the last good answer */

@@ -123,7 +123,7 @@ static int reset_usage(void *ctx, uint32_t slot)
 	return bpf_map_update_elem(dp->fds.usage, &slot, zero, BPF_ANY) < 0 ? -errno : 0;
 }
 
-#define POLICY_BITS ((1U << PROTECTED_SLOT_SHIFT) - 1)
+#define POLICY_BITS (PROTO_BITS_ALL | PROTECTED_LEARNED)
 
 static uint8_t get_protected(void *ctx, uint16_t port)
 {
@@ -207,11 +207,45 @@ static int set_protected(void *ctx, uint16_t port, uint8_t protos)
 		r = slot ? write_slot(dp, slot, port) : 0;
 	}
 	STEP();
-	*word = protos ? (uint16_t)(protos | slot << PROTECTED_SLOT_SHIFT) : 0;
+	*word = protos ? (uint16_t)(protos | (*word & PROTECTED_CLASS_MASK) | slot << PROTECTED_SLOT_SHIFT) : 0;
 	if (protos || !slot)
 		return r;
 	r = write_slot(dp, slot, 0);
 	return r < 0 ? r : hand_on_slots(dp);
+}
+
+static uint8_t get_class(void *ctx, uint16_t port)
+{
+	const struct datapath *dp = ctx;
+
+	return (uint8_t)((dp->protected[htons(port)] & PROTECTED_CLASS_MASK) >> PROTECTED_CLASS_SHIFT);
+}
+
+static void set_class(void *ctx, uint16_t port, uint8_t class)
+{
+	struct datapath *dp = ctx;
+	volatile uint16_t *word = &dp->protected[htons(port)];
+
+	if (*word & PROTO_BITS_ALL)
+		*word = (uint16_t)((*word & ~PROTECTED_CLASS_MASK) | class << PROTECTED_CLASS_SHIFT);
+}
+
+static void get_session(void *ctx, uint8_t class, struct gate_session *ret)
+{
+	const struct datapath *dp = ctx;
+
+	for (size_t i = 0; i < ARRAY_SIZE(ret->drain_ns); i++)
+		ret->drain_ns[i] = dp->sessions[class].drain_ns[i];
+}
+
+static void set_session(void *ctx, uint8_t class, const struct gate_session *session)
+{
+	struct datapath *dp = ctx;
+
+	for (size_t i = 0; i < ARRAY_SIZE(session->drain_ns); i++) {
+		if (dp->sessions[class].drain_ns[i] != session->drain_ns[i])
+			dp->sessions[class].drain_ns[i] = session->drain_ns[i];
+	}
 }
 
 static void get_state(void *ctx, struct gate_state *ret)
@@ -248,6 +282,12 @@ const struct gate_ops datapath_gate_ops = {
 	.reset_usage = reset_usage,
 	.get_protected = get_protected,
 	.set_protected = set_protected,
+	.get_class = get_class,
+	.set_class = set_class,
+	.get_session = get_session,
+	.set_session = set_session,
+	.each_flow = datapath_each_flow,
+	.settle = datapath_settle,
 	.get_state = get_state,
 	.set_state = set_state,
 	.capacity = get_capacity,

@@ -11,7 +11,7 @@
 #include "datapath_internal.h"
 #include "util.h"
 
-#define MAPS_MAX 16
+#define MAPS_MAX 32
 
 struct reading {
 	struct selftest *test;

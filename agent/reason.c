@@ -20,7 +20,7 @@ static const struct {
 	[REASON_SHORT_L4] = {"short_l4", false, "the ports are not in the packet"},
 	[REASON_UNPROTECTED] = {"unprotected", true, "the port is not protected"},
 	[REASON_GRANTED] = {"granted", true, "a live grant covers the source"},
-	[REASON_ESTABLISHED] = {"established", true, "a known flow, under the port's session policy"},
+	[REASON_ESTABLISHED] = {"established", true, "began under a grant, and the port's policy lets it go on"},
 	[REASON_AUDIT] = {"audit", true, "enforcing would drop it"},
 	[REASON_EXPIRED] = {"expired", false, "the grant has ended"},
 	[REASON_NO_GRANT] = {"no_grant", false, "no grant covers the source"},

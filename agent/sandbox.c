@@ -104,7 +104,7 @@ static const int calls_jitgated[] = {
 	SCMP_SYS(getsockopt),      SCMP_SYS(renameat),       SCMP_SYS(renameat2),
 	SCMP_SYS(setsockopt),      SCMP_SYS(socket),         SCMP_SYS(sysinfo),
 	SCMP_SYS(timerfd_settime), SCMP_SYS(timerfd_create), SCMP_SYS(unlink),
-	SCMP_SYS(unlinkat),
+	SCMP_SYS(unlinkat),        SCMP_SYS(membarrier),
 };
 
 /* Sockets outward, name resolution (which may start a thread), TLS. No bpf, no bind to a port that matters. */

@@ -19,21 +19,25 @@
 #include "sources.h"
 
 #define PROTECTED_BYTES (65536 * sizeof(uint16_t))
+#define SESSIONS_BYTES (JITGATE_SESSION_CLASSES * sizeof(struct gate_session))
 #define PORT_SLOT 1 /* in ports_v1 */
+#define CLASS 5     /* in sessions_v1 */
 
 struct trial {
 	struct bpf_object *object;
 	struct ring_buffer *ring;
 	uint16_t *protected_ports; /* indexed by the port in network order */
 	struct sources *sources;
+	struct gate_session *sessions;
 	struct event_budget *budget;
 	struct gate_state *state;
 	int root_fd, gate_fd;
-	int slots_fd, grants_fd, ports_fd, stats_fd, usage_fd;
+	int slots_fd, grants_fd, ports_fd, stats_fd, usage_fd, flows_fd;
 	int n_cpus;
 	void *per_cpu;       /* scratch for the widest per-CPU value */
 	uint16_t port;       /* that is protected; 0: none */
 	bool has_run;        /* since `now` was read */
+	bool has_flows;      /* there may be some: looking through an empty table takes long */
 	struct effect start; /* at the reset */
 	struct effect now;   /* when last read */
 };
@@ -123,7 +127,7 @@ static int find_parts(struct trial *trial, struct failure *failure)
 		int *fd;
 	} maps[] = {
 		{"slots_v1", &trial->slots_fd}, {"grants_v1", &trial->grants_fd}, {"ports_v1", &trial->ports_fd},
-		{"stats_v1", &trial->stats_fd}, {"usage_v1", &trial->usage_fd},
+		{"stats_v1", &trial->stats_fd}, {"usage_v1", &trial->usage_fd},   {"flows_v1", &trial->flows_fd},
 	};
 	int r = find_program(trial, "root", &trial->root_fd, failure);
 
@@ -135,6 +139,8 @@ static int find_parts(struct trial *trial, struct failure *failure)
 		r = map_shared(trial, ".data.protected", PROTECTED_BYTES, &trial->protected_ports, failure);
 	if (r == 0)
 		r = map_shared(trial, ".data.sources", sizeof(*trial->sources), &trial->sources, failure);
+	if (r == 0)
+		r = map_shared(trial, ".data.sessions", SESSIONS_BYTES, &trial->sessions, failure);
 	if (r == 0)
 		r = map_shared(trial, "budget_v1", sizeof(*trial->budget), &trial->budget, failure);
 	if (r == 0)
@@ -194,6 +200,7 @@ void trial_close(struct trial **trial_ptr)
 	free(trial->per_cpu);
 	unmap(trial->protected_ports, PROTECTED_BYTES);
 	unmap(trial->sources, sizeof(*trial->sources));
+	unmap(trial->sessions, SESSIONS_BYTES);
 	unmap(trial->budget, sizeof(*trial->budget));
 	unmap(trial->state, sizeof(*trial->state));
 	bpf_object__close(trial->object);
@@ -234,11 +241,26 @@ static int clear_grants(struct trial *trial, struct failure *failure)
 	return 0;
 }
 
+static int clear_flows(struct trial *trial, struct failure *failure)
+{
+	struct flow_key key;
+
+	while (trial->has_flows && bpf_map_get_next_key(trial->flows_fd, NULL, &key) == 0) {
+		if (bpf_map_delete_elem(trial->flows_fd, &key) < 0)
+			return broken(failure, "cannot delete a flow");
+	}
+	trial->has_flows = false;
+	return 0;
+}
+
 static int read_now(struct trial *trial, struct failure *failure);
 
 int trial_reset(struct trial *trial, struct failure *failure)
 {
 	int r = clear_grants(trial, failure);
+
+	if (r == 0)
+		r = clear_flows(trial, failure);
 
 	trial->protected_ports[htons(trial->port)] = 0;
 	trial->port = 0;
@@ -247,6 +269,7 @@ int trial_reset(struct trial *trial, struct failure *failure)
 	trial->now.n_events = 0;
 	trial->start = trial->now;
 	trial_set_mode(trial, JITGATE_ENFORCE, 0);
+	memset(&trial->sessions[0], 0xff, sizeof(trial->sessions[0])); /* class 0 cuts, whatever stands there */
 	return r;
 }
 
@@ -254,6 +277,35 @@ void trial_protect(struct trial *trial, uint16_t port, uint8_t proto_bits)
 {
 	trial->protected_ports[htons(port)] = (uint16_t)(proto_bits | PORT_SLOT << PROTECTED_SLOT_SHIFT);
 	trial->port = port;
+}
+
+void trial_set_session(struct trial *trial, const struct gate_session *session)
+{
+	trial->has_flows = true;
+	trial->sessions[CLASS] = *session;
+	trial->protected_ports[htons(trial->port)] |= CLASS << PROTECTED_CLASS_SHIFT;
+}
+
+int trial_put_flow(struct trial *trial, const struct flow_key *key, const struct gate_flow *flow,
+		   struct failure *failure)
+{
+	return bpf_map_update_elem(trial->flows_fd, key, flow, BPF_ANY) < 0 ? broken(failure, "cannot add a flow") : 0;
+}
+
+int trial_get_flow(struct trial *trial, const struct flow_key *key, struct gate_flow *ret)
+{
+	return bpf_map_lookup_elem(trial->flows_fd, key, ret) < 0 ? -errno : 0;
+}
+
+size_t trial_count_flows(struct trial *trial)
+{
+	struct flow_key key;
+	size_t n = 0;
+
+	for (int r = bpf_map_get_next_key(trial->flows_fd, NULL, &key); r == 0;
+	     r = bpf_map_get_next_key(trial->flows_fd, &key, &key))
+		n++;
+	return n;
 }
 
 /* As jitgated does when it gives a slot to a new grant. */

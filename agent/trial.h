@@ -32,10 +32,17 @@ void trial_close(struct trial **trial);
 int trial_tags(const struct trial *trial, uint8_t ret_gate[TRIAL_TAG_BYTES], uint8_t ret_root[TRIAL_TAG_BYTES],
 	       struct failure *failure);
 
-/* Nothing protected or granted, counters 0, enforcing, no budget. */
+/* Nothing protected or granted, no flow known, counters 0, enforcing, no budget. */
 int trial_reset(struct trial *trial, struct failure *failure);
 /* One port; it has a slot of ports_v1. */
 void trial_protect(struct trial *trial, uint16_t port, uint8_t proto_bits);
+/* The policies of that port's sessions; without, they are cut. */
+void trial_set_session(struct trial *trial, const struct gate_session *session);
+/* Flows, as jitgated would set and see them. -ENOENT: not known. */
+int trial_put_flow(struct trial *trial, const struct flow_key *key, const struct gate_flow *flow,
+		   struct failure *failure);
+int trial_get_flow(struct trial *trial, const struct flow_key *key, struct gate_flow *ret);
+size_t trial_count_flows(struct trial *trial);
 /* `prefix`: "192.0.2.0/24"; -EINVAL when it cannot be read. The counters of its slot are 0 then. */
 int trial_grant(struct trial *trial, const char *prefix, uint16_t port, uint8_t proto, uint64_t expires_boot_ns,
 		uint32_t slot, struct failure *failure);

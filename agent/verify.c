@@ -15,7 +15,7 @@
 #include "util.h"
 
 #define RESTART_HINT "; restart jitgated"
-#define MAPS_MAX 16 /* more than a program of ours has */
+#define MAPS_MAX 32 /* more than a program of ours has */
 
 uint32_t datapath_program_id(int fd)
 {

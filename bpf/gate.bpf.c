@@ -67,11 +67,20 @@ struct {
 	__type(value, struct gate_state);
 } state_v1 SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, JITGATE_FLOWS_MAX);
+	__type(key, struct flow_key);
+	__type(value, struct gate_flow);
+} flows_v1 SEC(".maps");
+
 /* Arrays of plain loads; see jitgate_abi.h. */
 volatile __u16 protected_v1[65536] SEC(".data.protected");
 volatile __u8 sources_v1[2][JITGATE_SOURCES_BYTES] SEC(".data.sources");
+volatile struct gate_session sessions_v1[JITGATE_SESSION_CLASSES] SEC(".data.sessions");
 
 #include "gate_verdict.h"
+#include "gate_session.h"
 #include "gate_tell.h"
 
 GATE_INLINE int pass(int reason, __u64 bytes)
@@ -91,6 +100,23 @@ GATE_INLINE int drop(struct xdp_md *ctx, int reason, __u32 slot, __u64 bytes, __
 	return audit ? XDP_PASS : XDP_DROP;
 }
 
+/*
+ * For a port that has a class: learns from what a grant let in; else whether the packet's flow goes on without. A
+ * function of its own, which reads the frame once more, so that all other ports are spared what it takes. Not static:
+ * as send_event.
+ */
+__attribute__((noinline)) int goes_on(struct xdp_md *ctx, int reason, __u64 now_boot_ns, __u64 end_boot_ns)
+{
+	const void *data = (const void *)(long)ctx->data;
+	const void *end = (const void *)(long)ctx->data_end;
+	const struct match match = {.now_boot_ns = now_boot_ns, .end_boot_ns = end_boot_ns};
+	struct packet pkt = {.is_again = 1};
+
+	if (gate_parse(data, end, &pkt) != GATE_HAS_PORTS)
+		return 0;
+	return judge_flow(&pkt, reason, &match);
+}
+
 SEC("xdp")
 int gate(struct xdp_md *ctx)
 {
@@ -100,6 +126,7 @@ int gate(struct xdp_md *ctx)
 	struct packet pkt = {};
 	struct match match = {};
 	int reason;
+	__u16 word;
 
 	reason = gate_parse(data, end, &pkt);
 	if (reason != GATE_HAS_PORTS)
@@ -108,7 +135,12 @@ int gate(struct xdp_md *ctx)
 		return pass(REASON_UNPROTECTED, bytes);
 
 	reason = judge_grant(&pkt, &match);
-	count_port(&pkt, reason == REASON_GRANTED, bytes);
+	word = protected_v1[pkt.dport_be];
+	if (word & PROTECTED_CLASS_MASK && goes_on(ctx, reason, match.now_boot_ns, match.end_boot_ns)) {
+		count_port(&pkt, word, 1, bytes);
+		return pass(REASON_ESTABLISHED, bytes);
+	}
+	count_port(&pkt, word, reason == REASON_GRANTED, bytes);
 	if (reason != REASON_GRANTED)
 		return drop(ctx, reason, match.slot, bytes, JITGATE_KEPT_FOR_GRANTS);
 	if (count_usage(&match, bytes) && take_budget(0))

@@ -68,7 +68,19 @@ struct packet {
 	__u8 is_part;     /* a first fragment: the rest of its datagram is to come */
 	__be16 sport_be;
 	__be16 dport_be;
+	/* Set before, to a constant, by functions of their own that read the frame once more: the flags, too, and what
+	 * spares the verifier work. Who does not set it has no code for either. */
+	__u8 is_again;
+	__u8 reserved;
+	__u16 flags; /* of TCP, or GATE_NO_FLAGS when their byte is not in the packet; else GATE_TCP_ACK */
 };
+
+#define GATE_TCP_FLAGS_AT 13 /* in the TCP header */
+#define GATE_TCP_FIN 0x01
+#define GATE_TCP_SYN 0x02
+#define GATE_TCP_RST 0x04
+#define GATE_TCP_ACK 0x10
+#define GATE_NO_FLAGS 0x100
 
 /* What the caller does next: judge the ports, or use the reason as it is. */
 #define GATE_HAS_PORTS _REASON_MAX
@@ -92,6 +104,19 @@ GATE_INLINE __u8 proto_index(__u8 proto)
 	}
 }
 
+GATE_INLINE __u16 parse_flags(const __u8 *l4, const void *end, __u8 proto)
+{
+	__u16 flags = GATE_TCP_ACK;
+
+	if (proto != IPPROTO_TCP)
+		return flags;
+	if ((const void *)(l4 + GATE_TCP_FLAGS_AT + 1) > end)
+		return GATE_NO_FLAGS;
+	flags = l4[GATE_TCP_FLAGS_AT];
+	GATE_COMPUTE(flags);
+	return flags;
+}
+
 /* The last step of both families. `l4_len` is how much of L4 the IP header announces, `end` where the frame ends. */
 GATE_INLINE int parse_ports(const void *l4, const void *end, __u32 l4_len, __u8 proto, struct packet *pkt)
 {
@@ -110,6 +135,8 @@ GATE_INLINE int parse_ports(const void *l4, const void *end, __u32 l4_len, __u8 
 	GATE_COMPUTE(dport_be);
 	pkt->sport_be = sport_be;
 	pkt->dport_be = dport_be;
+	if (pkt->is_again)
+		pkt->flags = parse_flags(l4, end, proto);
 	return GATE_HAS_PORTS;
 }
 
@@ -265,6 +292,19 @@ GATE_INLINE struct l3 skip_tags(const void *data, const void *end)
 }
 
 /*
+ * The same place, by a distance of which the verifier forgets how it came about: it has one way to follow from here on
+ * instead of one for each number of tags.
+ */
+GATE_INLINE const void *by_any_way(const void *data, const void *at)
+{
+	__u64 distance = at - data;
+
+	GATE_COMPUTE(distance);
+	return data + (distance & 63);
+}
+_Static_assert(sizeof(struct ethhdr) + JITGATE_VLAN_TAGS_MAX * sizeof(struct vlan_tag) <= 63, "no tag is cut off");
+
+/*
  * gate_parse - find the port bytes of the frame [data, end)
  *
  * Returns GATE_HAS_PORTS when pkt is complete, else the reason that settles the frame. What was
@@ -274,6 +314,8 @@ GATE_INLINE int gate_parse(const void *data, const void *end, struct packet *pkt
 {
 	struct l3 l3 = skip_tags(data, end);
 
+	if (pkt->is_again)
+		l3.at = by_any_way(data, l3.at);
 	if (l3.type == GATE_ETH_IPV4)
 		return parse_ipv4(l3.at, end, pkt);
 	if (l3.type == GATE_ETH_IPV6)

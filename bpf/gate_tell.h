@@ -20,9 +20,9 @@ GATE_INLINE void count_packet(int reason, __u64 bytes)
 }
 
 /* The slot was written together with the protection, so there is no look-up by port. */
-GATE_INLINE void count_port(const struct packet *pkt, int granted, __u64 bytes)
+GATE_INLINE void count_port(const struct packet *pkt, __u16 word, int granted, __u64 bytes)
 {
-	__u32 key = protected_v1[pkt->dport_be] >> PROTECTED_SLOT_SHIFT;
+	__u32 key = word >> PROTECTED_SLOT_SHIFT;
 	struct port_slot *slot = bpf_map_lookup_elem(&ports_v1, &key);
 	struct port_counters *port;
 
@@ -73,7 +73,7 @@ GATE_INLINE int take_budget(__s64 kept)
 __attribute__((noinline)) int send_event(struct xdp_md *ctx, __u32 slot, int reason, int would_be)
 {
 	struct event *event = bpf_ringbuf_reserve(&events_v1, sizeof(*event), 0);
-	struct packet pkt = {};
+	struct packet pkt = {.is_again = 1};
 
 	if (!event)
 		return 0;

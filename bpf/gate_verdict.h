@@ -18,6 +18,7 @@
 struct match {
 	__u32 slot;        /* of the entry that matched, else 0 */
 	__u64 now_boot_ns; /* 0: the clock was not read */
+	__u64 end_boot_ns; /* of the grant; of no meaning unless it is live */
 };
 
 GATE_INLINE void set_key(struct gate_key *key, const struct packet *pkt)
@@ -78,7 +79,8 @@ GATE_INLINE int judge_grant(const struct packet *pkt, struct match *match)
 		return REASON_NO_GRANT;
 	match->slot = grant->slot;
 	match->now_boot_ns = bpf_ktime_get_boot_ns();
-	return arrival_boot_ns(pkt, match->now_boot_ns) < grant->expires_boot_ns ? REASON_GRANTED : REASON_EXPIRED;
+	match->end_boot_ns = grant->expires_boot_ns;
+	return arrival_boot_ns(pkt, match->now_boot_ns) < match->end_boot_ns ? REASON_GRANTED : REASON_EXPIRED;
 }
 
 /* For the reasons that gate_parse() settles a frame with. */

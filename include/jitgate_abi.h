@@ -65,11 +65,40 @@
 
 /*
  * protected_v1, one word per port (the index is the port in network order): the protocols that are protected, what
- * follows here, and from PROTECTED_SLOT_SHIFT on the port's slot in ports_v1.
+ * follows here, the port's class in sessions_v1, and from PROTECTED_SLOT_SHIFT on its slot in ports_v1.
  */
 /* For user space: a feed asked for this port, so it stays closed over a restart that knows no more. */
 #define PROTECTED_LEARNED 0x20
-#define PROTECTED_SLOT_SHIFT 6
+#define PROTECTED_CLASS_SHIFT 6
+#define PROTECTED_CLASS_MASK 0x07c0
+#define PROTECTED_SLOT_SHIFT 11
+
+/* Classes of sessions_v1. Class 0 cuts, and nothing is looked up for it: what is written there is of no effect. */
+#define JITGATE_SESSION_CLASSES 32
+
+/*
+ * Flows: what may go on after its grant. Only TCP, UDP and UDP-Lite have them: with SCTP and DCCP the first four bytes
+ * do not tell a new association from one that goes on. A full table forgets what was not seen for longest (LRU over all
+ * CPUs, so that one busy CPU does not forget what another needs): to be forgotten closes, nothing else. Some 2 MB.
+ */
+#define JITGATE_FLOWS_MAX 16384
+
+/*
+ * How long a flow may be silent: a TCP connection longer than the two hours after which TCP itself asks (keepalive),
+ * one whose opener sent no more than its SYN, one that was reset or where the source has said its FIN (what it still
+ * acknowledges keeps it), and the protocols that have no end of their own.
+ */
+#define JITGATE_FLOW_TCP_IDLE_NS 10800000000000ULL
+#define JITGATE_FLOW_OPENING_NS 30000000000ULL
+#define JITGATE_FLOW_CLOSING_NS 30000000000ULL
+#define JITGATE_FLOW_UDP_IDLE_NS 180000000000ULL
+
+/* last_seen_boot_ns is not written more often than this: a busy flow's cache line is only read. */
+#define JITGATE_FLOW_SEEN_STEP_NS 1000000000ULL
+
+/* struct gate_flow.state, TCP: what the source has sent. */
+#define FLOW_ANSWERED 0x01 /* more than a SYN */
+#define FLOW_CLOSING 0x02  /* FIN or RST */
 
 /*
  * sources_v1, one bit for each value of 16 bits of a source address, for each family (IPv4, IPv6). A source whose bit
@@ -92,7 +121,7 @@ enum reason {
 	REASON_SHORT_L4,       /* drop: the four port bytes are not in the packet */
 	REASON_UNPROTECTED,    /* pass: (protocol, port) is not protected */
 	REASON_GRANTED,        /* pass: a live grant covers the source */
-	REASON_ESTABLISHED,    /* pass: known flow under a session policy other than cut; not set yet */
+	REASON_ESTABLISHED,    /* pass: a flow that began under a grant, and the port's session policy */
 	REASON_AUDIT,          /* pass: would have been dropped, audit mode */
 	REASON_EXPIRED,        /* drop: an entry covers the source, its deadline is past */
 	REASON_NO_GRANT,       /* drop: nothing covers the source */
@@ -124,6 +153,37 @@ struct gate_grant {
 	__u32 reserved;        /* 0 */
 };
 
+/*
+ * sessions_v1: how long after the end of its grant a flow goes on, by PROTO_INDEX_*. 0: not at all (cut);
+ * JITGATE_NO_DEADLINE: as long as it lives (keep); else so long (drain).
+ */
+struct gate_session {
+	__u64 drain_ns[_PROTO_INDEX_MAX];
+};
+
+/* flows_v1, key: from whom to whom. */
+struct flow_key {
+	__u8 saddr[16]; /* network order; IPv4 in the first four bytes, rest 0 */
+	__u8 daddr[16];
+	__u16 sport_be;
+	__u16 dport_be;
+	__u8 proto;  /* IPPROTO_* */
+	__u8 family; /* JITGATE_IPV4 or JITGATE_IPV6 */
+	__u8 reserved[2];
+};
+
+/*
+ * flows_v1, value. Only a packet that a grant let in makes one, or moves its end. Without a grant the flow goes on
+ * until end + drain, by the drain of the class that the port has then. jitgated moves the end when a grant is taken
+ * away or cut short.
+ */
+struct gate_flow {
+	__u64 end_boot_ns;       /* of the grant, as last seen; JITGATE_NO_DEADLINE under one without end */
+	__u64 last_seen_boot_ns; /* in steps of JITGATE_FLOW_SEEN_STEP_NS */
+	__u32 state;             /* FLOW_* */
+	__u32 reserved;          /* 0 */
+};
+
 /* stats_v1, per CPU. */
 struct gate_counter {
 	__u64 packets;
@@ -132,7 +192,7 @@ struct gate_counter {
 
 /* Packets to one (port, protocol). */
 struct port_counters {
-	__u64 granted_packets;
+	__u64 granted_packets; /* with those of a flow that goes on after its grant */
 	__u64 granted_bytes;
 	__u64 ungranted_packets; /* dropped; in audit mode passed */
 	__u64 ungranted_bytes;
@@ -196,6 +256,11 @@ struct event {
 
 _Static_assert(sizeof(struct gate_key) == 24, "gate_key is an ABI");
 _Static_assert(sizeof(struct gate_grant) == 16, "gate_grant is an ABI");
+_Static_assert(sizeof(struct gate_session) == 40, "gate_session is an ABI");
+_Static_assert(sizeof(struct flow_key) == 40, "flow_key is an ABI");
+_Static_assert(sizeof(struct gate_flow) == 24, "gate_flow is an ABI");
+_Static_assert(PROTECTED_CLASS_MASK == (JITGATE_SESSION_CLASSES - 1) << PROTECTED_CLASS_SHIFT, "a class fits its bits");
+_Static_assert(JITGATE_PORT_SLOTS << PROTECTED_SLOT_SHIFT == 0x10000, "the slot has the rest of the word");
 _Static_assert(sizeof(struct gate_counter) == 16, "gate_counter is an ABI");
 _Static_assert(sizeof(struct port_counters) == 32, "port_counters is an ABI");
 _Static_assert(sizeof(struct port_slot) == 168, "port_slot is an ABI");

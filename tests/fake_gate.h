@@ -13,11 +13,20 @@
 #include "grant.h"
 
 #define FAKE_ENTRIES_MAX 4096
+#define FAKE_FLOWS_MAX 256
 
 struct fake_gate {
 	struct gate_entry entries[FAKE_ENTRIES_MAX];
 	size_t n;
 	uint8_t protected[65536];
+	uint8_t class[65536];
+	struct gate_session sessions[JITGATE_SESSION_CLASSES];
+	struct {
+		struct flow_key key;
+		struct gate_flow flow;
+	} flows[FAKE_FLOWS_MAX];
+	size_t n_flows;
+	unsigned int settled, walks, fail_walks;
 	struct sources sources;
 	struct gate_state state;
 	uint32_t resets[FAKE_ENTRIES_MAX]; /* how often each slot's usage was reset */
@@ -163,8 +172,66 @@ static int fake_set_protected(void *ctx, uint16_t port, uint8_t protos)
 	struct fake_gate *g = ctx;
 
 	g->protected[port] = protos;
+	if (!protos)
+		g->class[port] = 0;
 	fake_tell(g);
 	return 0;
+}
+
+static uint8_t fake_get_class(void *ctx, uint16_t port)
+{
+	return ((struct fake_gate *)ctx)->class[port];
+}
+
+static void fake_set_class(void *ctx, uint16_t port, uint8_t class)
+{
+	struct fake_gate *g = ctx;
+
+	if (g->protected[port] & PROTO_BITS_ALL)
+		g->class[port] = class;
+	fake_tell(g);
+}
+
+static void fake_get_session(void *ctx, uint8_t class, struct gate_session *ret)
+{
+	*ret = ((struct fake_gate *)ctx)->sessions[class];
+}
+
+static void fake_set_session(void *ctx, uint8_t class, const struct gate_session *session)
+{
+	((struct fake_gate *)ctx)->sessions[class] = *session;
+}
+
+static int fake_each_flow(void *ctx, flow_visitor visit, void *visit_ctx)
+{
+	struct fake_gate *g = ctx;
+
+	if (g->fail_walks) {
+		g->fail_walks--;
+		return -12;
+	}
+	g->walks++;
+	for (size_t i = 0; i < g->n_flows;) {
+		struct gate_flow flow = g->flows[i].flow;
+		enum flow_step step = visit(visit_ctx, &g->flows[i].key, &flow);
+
+		if (step == FLOW_DELETE) {
+			g->flows[i] = g->flows[--g->n_flows];
+			continue;
+		}
+		if (step == FLOW_PUT)
+			g->flows[i].flow = flow;
+		i++;
+	}
+	return 0;
+}
+
+static void fake_settle(void *ctx)
+{
+	struct fake_gate *g = ctx;
+
+	g->settled++;
+	fake_tell(g);
 }
 
 static void fake_get_state(void *ctx, struct gate_state *ret)
@@ -191,6 +258,12 @@ static const struct gate_ops fake_gate_ops = {
 	.reset_usage = fake_reset_usage,
 	.get_protected = fake_get_protected,
 	.set_protected = fake_set_protected,
+	.get_class = fake_get_class,
+	.set_class = fake_set_class,
+	.get_session = fake_get_session,
+	.set_session = fake_set_session,
+	.each_flow = fake_each_flow,
+	.settle = fake_settle,
 	.get_state = fake_get_state,
 	.set_state = fake_set_state,
 	.capacity = fake_capacity,

@@ -106,14 +106,70 @@ grants are looked up by IPv6 destination|bpf/gate_verdict.h|s/pkt->saddr, 16)/pk
 half an IPv6 address is looked up|bpf/gate_verdict.h|s/pkt->saddr, 16)/pkt->saddr, 8)/
 no grant passes|bpf/gate_verdict.h|s/return REASON_NO_GRANT/return REASON_GRANTED/
 refused: a look-up without answer is used|bpf/gate_verdict.h|/if (!grant)/,+1d
-no deadline|bpf/gate_verdict.h|s/return arrival_boot_ns(.*) < grant->expires_boot_ns ?/return 1 ?/
-deadline turned round|bpf/gate_verdict.h|s/ < grant->expires_boot_ns/ > grant->expires_boot_ns/
+no deadline|bpf/gate_verdict.h|s/return arrival_boot_ns(.*) < match->end_boot_ns ?/return 1 ?/
+deadline turned round|bpf/gate_verdict.h|s/ < match->end_boot_ns/ > match->end_boot_ns/
 IPv4 fragments may come after the deadline|bpf/gate_parse.h|/pkt->is_part = .*IPV4/d
 IPv6 fragments may come after the deadline|bpf/gate_parse.h|/if (proto == IPPROTO_FRAGMENT)$/{N;/is_part/d}
 fragments wait for no time|bpf/gate_verdict.h|s/now_boot_ns + GATE_REASSEMBLY_NS/now_boot_ns/
 whole packets wait like fragments|bpf/gate_verdict.h|s/return pkt->is_part ?/return 1 ?/
 expired is no grant|bpf/gate_verdict.h|s/REASON_GRANTED : REASON_EXPIRED/REASON_GRANTED : REASON_NO_GRANT/
 slot is forgotten|bpf/gate_verdict.h|/match->slot = /d
+what goes on is not counted at its port|bpf/gate.bpf.c|/^\t\tcount_port(/d
+what goes on is counted as ungranted|bpf/gate.bpf.c|/^\t\tcount_port(/s/word, 1/word, 0/
+what goes on is counted as granted|bpf/gate.bpf.c|s/REASON_ESTABLISHED, bytes/REASON_GRANTED, bytes/
+sessions are not looked at|bpf/gate.bpf.c|s/if (word & PROTECTED_CLASS_MASK &&/if (0 \&\&/
+sessions go on for ports without a class|bpf/gate.bpf.c|s/word & PROTECTED_CLASS_MASK && //
+a grant's end is not handed on|bpf/gate_verdict.h|s/match->end_boot_ns = grant->expires_boot_ns;/match->end_boot_ns = grant->expires_boot_ns + 1;/
+a SYN and its answer are the same|bpf/gate_session.h|s/return (flags & (GATE_TCP_SYN | GATE_TCP_ACK)) == GATE_TCP_SYN/return (flags \& GATE_TCP_SYN) != 0/
+only a bare SYN begins|bpf/gate_session.h|s/return (flags & (GATE_TCP_SYN | GATE_TCP_ACK)) == GATE_TCP_SYN/return flags == GATE_TCP_SYN/
+nothing begins a connection|bpf/gate_session.h|s/return (flags & (GATE_TCP_SYN | GATE_TCP_ACK)) == GATE_TCP_SYN/return 0/
+a SYN answers|bpf/gate_session.h|s/^\t\treturn 0;$/\t\treturn FLOW_ANSWERED;/;t;b
+FIN closes nothing|bpf/gate_session.h|s/flags & (GATE_TCP_FIN | GATE_TCP_RST)/flags \& GATE_TCP_RST/
+RST closes nothing|bpf/gate_session.h|s/flags & (GATE_TCP_FIN | GATE_TCP_RST)/flags \& GATE_TCP_FIN/
+everything closes|bpf/gate_session.h|s/ : FLOW_ANSWERED;/ : FLOW_ANSWERED | FLOW_CLOSING;/
+what closes has not answered|bpf/gate_session.h|s/FLOW_ANSWERED | FLOW_CLOSING : /FLOW_CLOSING : /
+UDP may be silent like TCP|bpf/gate_session.h|/proto != IPPROTO_TCP)/,+1d
+what is closing may be silent|bpf/gate_session.h|/state & FLOW_CLOSING)/,+1d
+what only begins may be silent|bpf/gate_session.h|s/ : JITGATE_FLOW_OPENING_NS/ : JITGATE_FLOW_TCP_IDLE_NS/
+what has answered may not be silent|bpf/gate_session.h|s/FLOW_ANSWERED ? JITGATE_FLOW_TCP_IDLE_NS/FLOW_ANSWERED ? JITGATE_FLOW_OPENING_NS/
+policies are those of class 0|bpf/gate_session.h|s/class % JITGATE_SESSION_CLASSES/0/
+policies are those of TCP|bpf/gate_session.h|s/drain_ns\[index\]/drain_ns[0]/
+flows are of any source port|bpf/gate_session.h|/key->sport_be = /d
+flows are of any port|bpf/gate_session.h|/key->dport_be = /d
+flows are of any protocol|bpf/gate_session.h|s/key->proto = pkt->proto/key->proto = IPPROTO_TCP/
+flows are all IPv4|bpf/gate_session.h|s/key->family = pkt->family/key->family = JITGATE_IPV4/
+flows are of any IPv4 source|bpf/gate_session.h|/memcpy(key->saddr, pkt->saddr, 4)/d
+flows are to any IPv4 destination|bpf/gate_session.h|/memcpy(key->daddr, pkt->daddr, 4)/d
+flows are of any IPv6 source|bpf/gate_session.h|/memcpy(key->saddr, pkt->saddr, 16)/d
+flows are to any IPv6 destination|bpf/gate_session.h|/memcpy(key->daddr, pkt->daddr, 16)/d
+flows know half an IPv6 source|bpf/gate_session.h|s/pkt->saddr, 16)/pkt->saddr, 8)/
+flows know half an IPv6 destination|bpf/gate_session.h|s/pkt->daddr, 16)/pkt->daddr, 8)/
+flows are never seen|bpf/gate_session.h|/flow->last_seen_boot_ns = now_boot_ns/d
+flows are written for each packet|bpf/gate_session.h|s/>= JITGATE_FLOW_SEEN_STEP_NS/>= 0/
+flows that go on see no FIN|bpf/gate_session.h|s/flow->state |= state/(void)0/
+a granted packet learns nothing|bpf/gate_session.h|/bpf_map_update_elem(&flows_v1/d
+a flow keeps its first end|bpf/gate_session.h|s/if (flow && flow->end_boot_ns == match->end_boot_ns && state)/if (flow \&\& state)/
+a SYN keeps the old state|bpf/gate_session.h|s/ == match->end_boot_ns && state) {/ == match->end_boot_ns) {/
+a renewed flow forgets its state|bpf/gate_session.h|s/= flow && state ? flow->state | state : state/= state/
+a learned flow was never seen|bpf/gate_session.h|s/fresh.last_seen_boot_ns = match->now_boot_ns/fresh.last_seen_boot_ns = 0/
+refused: an unknown flow is used|bpf/gate_session.h|/if (!flow)/,+1d
+an unknown flow goes on|bpf/gate_session.h|/if (!flow)/,+1s/return 0/return 1/
+no drain ends|bpf/gate_session.h|/arrival - drain_ns >= flow->end_boot_ns/,+1d
+a drain is over at once|bpf/gate_session.h|s/arrival >= drain_ns && arrival - drain_ns >= flow/arrival >= flow/
+a drain runs over|bpf/gate_session.h|s/arrival >= drain_ns && arrival/arrival/
+fragments of a flow wait for no time|bpf/gate_session.h|s/arrival = arrival_boot_ns(pkt, now_boot_ns)/arrival = now_boot_ns/
+silence ends nothing|bpf/gate_session.h|/now_boot_ns >= flow->last_seen_boot_ns + /,+1d
+what goes on is not seen|bpf/gate_session.h|/see_flow(flow, flow_state(pkt->flags), now_boot_ns)/d
+a port that cuts has flows|bpf/gate_session.h|s/if (!drain_ns || /if (/
+refused: flags are read beyond the frame|bpf/gate_parse.h|/l4 + GATE_TCP_FLAGS_AT + 1) > end/,+1d
+flags are elsewhere|bpf/gate_parse.h|s/#define GATE_TCP_FLAGS_AT 13/#define GATE_TCP_FLAGS_AT 12/
+flags of TCP are not read|bpf/gate_parse.h|s/if (proto != IPPROTO_TCP)/if (1)/
+flags of all protocols are read|bpf/gate_parse.h|/if (proto != IPPROTO_TCP)/,+1d
+flags that are not there are none|bpf/gate_parse.h|s/#define GATE_NO_FLAGS 0x100/#define GATE_NO_FLAGS 0x200/;s/return GATE_NO_FLAGS/return GATE_TCP_ACK/
+the second reading loses tags|bpf/gate_parse.h|s/distance & 63/distance \& 15/
+a SYN goes on|bpf/gate_session.h|s/return !is_opening(pkt->flags) && is_est/return is_est/
+what is not granted learns|bpf/gate_session.h|s/if (reason != REASON_GRANTED)/if (reason == REASON_NO_GRANT)/
+fragments are learned from|bpf/gate_session.h|/^\tif (!pkt->is_part)/d
 malformed passes|bpf/gate_verdict.h|s/reason == REASON_MALFORMED || //
 too deep passes|bpf/gate_verdict.h|s/reason == REASON_TOO_DEEP || //
 short passes|bpf/gate_verdict.h|s/ || reason == REASON_SHORT_L4//
@@ -135,7 +191,7 @@ packets are not counted|bpf/gate_tell.h|/counter->packets++/d
 bytes are not counted|bpf/gate_tell.h|/counter->bytes += bytes/d
 audit is counted as what it would be|bpf/gate.bpf.c|s/counted = audit ? REASON_AUDIT : reason/counted = reason/
 ports are not counted|bpf/gate.bpf.c|/^\tcount_port(/d
-ports are counted in slot 0|bpf/gate_tell.h|s/= protected_v1\[pkt->dport_be\] >> PROTECTED_SLOT_SHIFT/= 0/
+ports are counted in slot 0|bpf/gate_tell.h|s/key = word >> PROTECTED_SLOT_SHIFT/key = 0/
 all protocols of a port are counted as TCP|bpf/gate_tell.h|s/&slot->tcp + pkt->proto_index/\&slot->tcp/
 granted and ungranted are swapped|bpf/gate_tell.h|s/^\tif (granted)/\tif (!granted)/
 use of a grant is not counted|bpf/gate.bpf.c|s/count_usage(&match, bytes) && //

@@ -11,19 +11,14 @@
 #include <linux/bpf.h>
 #include <netinet/in.h>
 #include <sched.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <bpf/libbpf.h>
 
-#include "corpus.h"
+#include "packet/tap.h"
 #include "sources.h"
-#include "trial.h"
 #include "util.h"
-
-#define EXIT_BROKEN 2
-#define BUDGET (JITGATE_KEPT_FOR_PORTS + 5)
 
 /* Each case is run in all of these, those that are cut off in the first one. */
 static const struct trial_mode modes[] = {
@@ -35,53 +30,6 @@ static const struct trial_mode modes[] = {
 	{"audit", JITGATE_AUDIT, BUDGET, false},
 	{"unknown mode", 2, BUDGET, false},
 };
-
-static struct {
-	size_t n;
-	size_t failed;
-	int stops;     /* at the first failure */
-	char why[512]; /* first thing wrong in the test that is running; empty: nothing */
-} tap;
-
-__attribute__((format(printf, 1, 2))) static void wrong(const char *format, ...)
-{
-	va_list args;
-
-	if (tap.why[0])
-		return;
-	va_start(args, format);
-	vsnprintf(tap.why, sizeof(tap.why), format, args);
-	va_end(args);
-}
-
-__attribute__((format(printf, 1, 2))) static void end_test(const char *format, ...)
-{
-	va_list args;
-
-	tap.n++;
-	printf("%sok %zu - ", tap.why[0] ? "not " : "", tap.n);
-	va_start(args, format);
-	vprintf(format, args);
-	va_end(args);
-	printf("\n");
-	if (tap.why[0]) {
-		tap.failed++;
-		printf("# %s\n", tap.why);
-		if (tap.stops)
-			exit(1);
-	}
-	tap.why[0] = '\0';
-}
-
-/* What the kernel has to do and does not is no failed test. */
-static int must(int r, const struct failure *failure)
-{
-	if (r < 0) {
-		printf("Bail out! %s\n", failure->text);
-		exit(EXIT_BROKEN);
-	}
-	return r;
-}
 
 static void try_case(struct trial *trial, const struct corpus_case *c, const struct case_port *ports,
 		     const struct trial_mode *mode)
@@ -164,8 +112,6 @@ static void run_protocols(struct trial *trial, int family)
 }
 
 /* ---------------------------------------------------------------- more than one packet, or none of the above */
-
-static struct failure failed;
 
 static const struct frame *syn(void)
 {
@@ -344,6 +290,7 @@ static void run_all(struct trial *trial)
 	run_deadline(trial);
 	run_source_bits(trial, 4);
 	run_source_bits(trial, 6);
+	run_sessions(trial);
 }
 
 /* "The first packet" is counted per CPU. */

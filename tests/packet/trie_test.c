@@ -76,6 +76,9 @@ static void open_gate(struct datapath *dp)
 	dp->protected = share(dp->fds.protected, 65536 * sizeof(*dp->protected));
 	dp->fds.sources = bpf_object__find_map_fd_by_name(skel->obj, ".data.sources");
 	dp->sources = share(dp->fds.sources, sizeof(struct sources));
+	dp->fds.sessions = bpf_object__find_map_fd_by_name(skel->obj, ".data.sessions");
+	dp->sessions = share(dp->fds.sessions, 4096);
+	dp->fds.flows = bpf_map__fd(skel->maps.flows_v1);
 	dp->state = share(dp->fds.state, 4096);
 	dp->capacity = CAPACITY;
 	dp->n_cpus = libbpf_num_possible_cpus();

@@ -126,8 +126,10 @@ static void example_config_has_every_key_with_its_default(void **state)
 	expect_defaults(&conf);
 	assert_int_equal(conf_scan(text, strlen(text), EXAMPLE, &scan, NULL), 0);
 	for (int i = 0; i < _CONF_KEY_MAX; i++)
-		if (!scan.key_line[i])
+		if (!scan.key_line[i] && conf_keys[i].section != CONF_PORT)
 			fail_msg("%s is not in %s", conf_keys[i].full_name, EXAMPLE);
+	/* A section for one port would outdo the policy of all: it is there as a comment. */
+	assert_non_null(strstr(text, "\n# port \"3389/tcp\" { session = \"drain=30m\" }\n"));
 }
 
 static void manual_describes_every_key_in_its_section(void **state)
@@ -139,6 +141,8 @@ static void manual_describes_every_key_in_its_section(void **state)
 	for (int i = 0; i < _CONF_KEY_MAX; i++) {
 		const char *section = conf_section_names[conf_keys[i].section], *from, *to, *at;
 
+		if (!conf_keys[i].name[0])
+			continue; /* a section's title */
 		snprintf(heading, sizeof(heading), section[0] ? "\n.Ss Section %s\n" : "\n.Sh SETTINGS\n%s", section);
 		from = strstr(manual, heading);
 		assert_non_null(from);
@@ -271,6 +275,8 @@ static void second_mention_of_a_key_is_refused(void **state)
 		const struct conf_key_info *key = &conf_keys[i];
 		const char *section = conf_section_names[key->section], *value = key->is_list ? "{}" : "x";
 
+		if (key->section == CONF_PORT)
+			continue; /* its section has a title; see a_port_section_is_read_to_the_letter */
 		if (key->section == CONF_TOP)
 			snprintf(text, sizeof(text), "%s = %s\n\n%s = %s\n", key->name, value, key->name, value);
 		else
@@ -452,16 +458,84 @@ static void words_are_those_of_the_manual(void **state)
 	expect_refused("mode = Enforce", 1, "must be enforce or audit");
 	expect_refused("xdp_mode = offload", 1, "must be auto, native or generic");
 	expect_refused("azure { cloud = germany }", 1, "must be auto, public, usgov or china");
-	expect_refused("session = \"cutt\"", 1, "must be \"cut\"");
+	expect_refused("session = \"cutt\"", 1, "session: \"cutt\" must be cut, keep, or drain=");
 }
 
-static void what_a_later_version_does_is_refused_not_ignored(void **state)
+static uint64_t policy(const struct conf *conf, uint16_t port, int proto_index)
+{
+	return session_of_port(&conf->session, port).drain_ns[proto_index];
+}
+
+static void a_port_has_its_own_session_policy_or_that_of_all(void **state)
+{
+	_cleanup_conf_ struct conf conf = parse_ok("port \"22/tcp\" { session = \"keep\" }\nsession = \"drain=90s\"\n"
+						   "port \"3389/any\" {\nsession = cut\n}\n"
+						   "port '5985/udp' { session = \"drain=7d\" }\n");
+
+	(void)state;
+	assert_int_equal(policy(&conf, 22, PROTO_INDEX_TCP), SESSION_KEEP);
+	assert_int_equal(policy(&conf, 22, PROTO_INDEX_UDP), 90 * NS_PER_S);
+	assert_int_equal(policy(&conf, 443, PROTO_INDEX_TCP), 90 * NS_PER_S);
+	assert_int_equal(policy(&conf, 443, PROTO_INDEX_UDPLITE), 90 * NS_PER_S);
+	assert_int_equal(policy(&conf, 5985, PROTO_INDEX_UDP), 7 * 86400 * NS_PER_S);
+	assert_int_equal(policy(&conf, 5985, PROTO_INDEX_TCP), 90 * NS_PER_S);
+	for (int i = 0; i < _PROTO_INDEX_MAX; i++)
+		assert_int_equal(policy(&conf, 3389, i), SESSION_CUT);
+	/* Their first bytes do not tell what begins from what goes on. */
+	assert_int_equal(policy(&conf, 443, PROTO_INDEX_SCTP), SESSION_CUT);
+	assert_int_equal(policy(&conf, 443, PROTO_INDEX_DCCP), SESSION_CUT);
+}
+
+static void a_session_policy_is_one_of_three_forms(void **state)
 {
 	(void)state;
-	expect_refused("session = \"keep\"", 1, "not in this version");
-	expect_refused("session = \"drain=30m\"", 1, "not in this version");
-	expect_refused("section port \"22/tcp\" { session = \"keep\" }", 1, "not in this version");
-	expect_refused("port \"22/tcp\" { session = \"keep\" }", 1, "not in this version");
+	expect_refused("session = \"drain\"", 1, "must be cut, keep, or drain=");
+	expect_refused("session = \"drain=\"", 1, "must be cut, keep, or drain=");
+	expect_refused("session = \"drain=0s\"", 1, "must be cut, keep, or drain=");
+	expect_refused("session = \"drain=8d\"", 1, "must be cut, keep, or drain=");
+	expect_refused("session = \"drain=30\"", 1, "must be cut, keep, or drain=");
+	expect_refused("session = \"keep \"", 1, "must be cut, keep, or drain=");
+	expect_refused("\nport \"22/tcp\" {\n session = on }", 3, "port.session: \"on\" must be cut, keep");
+}
+
+static void a_port_section_is_read_to_the_letter(void **state)
+{
+	(void)state;
+	expect_refused("port \"22/tcp\" { session = keep }\nport \"22/tcp\" { session = cut }", 2,
+		       "port: \"22/tcp\" has a section already, on line 1");
+	expect_refused("port \"22/any\" { session = keep }\nport \"22/tcp\" { session = cut }", 2,
+		       "port: \"22/tcp\" has a section already, on line 1");
+	expect_refused("port \"22/tcp\" { session = keep\nsession = cut }", 2, "port.session: key given twice");
+	expect_refused("port \"22/tcp\" { }", 1, "the section says nothing");
+	expect_refused("port \"22/tcp\" { sesion = keep }", 1, "did you mean \"session\"");
+	expect_refused("port \"22/tcp\" { mode = audit }", 1, "belongs outside section port");
+	expect_refused("port { session = keep }", 1, "expected a port and protocol");
+	expect_refused("port = 22", 1, "expected a port and protocol");
+	expect_refused("port \"22/tcp\" session = keep", 1, "expected { behind the section's title");
+	expect_refused("port \"ssh\" { session = keep }", 1, "port: \"ssh\" is no port");
+	expect_refused("port \"20-21/tcp\" { session = keep }", 1, "each port has its own section");
+	expect_refused("port \"22/sctp\" { session = keep }", 1, "those of SCTP and DCCP are always cut");
+	expect_refused("section port \"22/tcp\" { session = keep }", 1, "write the section's name alone");
+	expect_refused("port \"22/tcp\" { session = keep", 1, "the text ends here");
+}
+
+static void no_more_policies_differ_than_fit(void **state)
+{
+	char text[4096] = "";
+	size_t len = 0;
+
+	(void)state;
+	for (unsigned int i = 1; i <= SESSION_KINDS_MAX; i++)
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "port \"%u/tcp\" { session = \"drain=%us\" }\n",
+					i, i);
+	snprintf(text + len, sizeof(text) - len, "port \"99/tcp\" { session = \"drain=3s\" }\n");
+	{
+		_cleanup_conf_ struct conf conf = parse_ok(text);
+
+		assert_int_equal(conf.session.n, SESSION_KINDS_MAX + 1);
+	}
+	snprintf(text + len, sizeof(text) - len, "port \"99/tcp\" { session = keep }\n");
+	expect_refused(text, SESSION_KINDS_MAX + 1, "one policy too many");
 }
 
 static void interfaces_are_auto_or_valid_names(void **state)
@@ -881,7 +955,10 @@ int main(void)
 		cmocka_unit_test(durations_need_a_unit_and_a_range),
 		cmocka_unit_test(duration_is_a_number_and_a_unit),
 		cmocka_unit_test(words_are_those_of_the_manual),
-		cmocka_unit_test(what_a_later_version_does_is_refused_not_ignored),
+		cmocka_unit_test(a_port_has_its_own_session_policy_or_that_of_all),
+		cmocka_unit_test(a_session_policy_is_one_of_three_forms),
+		cmocka_unit_test(a_port_section_is_read_to_the_letter),
+		cmocka_unit_test(no_more_policies_differ_than_fit),
 		cmocka_unit_test(interfaces_are_auto_or_valid_names),
 		cmocka_unit_test(ports_and_networks_are_checked_item_by_item),
 		cmocka_unit_test(lists_have_a_limit),

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * CORE. See flows.h.
+ */
+#include "flows.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+
+#include "grant.h"
+#include "session.h"
+
+struct cidr flow_source(const struct flow_key *key)
+{
+	struct cidr source = {.family = key->family, .prefix_len = key->family == JITGATE_IPV4 ? 32 : 128};
+
+	memcpy(source.addr, key->saddr, sizeof(source.addr));
+	return source;
+}
+
+uint64_t flow_drain_ns(const struct gate_ops *gate, void *gate_ctx, const struct flow_key *key)
+{
+	uint16_t port = ntohs(key->dport_be);
+	uint8_t bit = proto_to_bit(key->proto), class;
+	struct gate_session session;
+
+	if (!(gate->get_protected(gate_ctx, port) & bit))
+		return SESSION_CUT;
+	class = gate->get_class(gate_ctx, port);
+	if (!class)
+		return SESSION_CUT;
+	gate->get_session(gate_ctx, class, &session);
+	return session.drain_ns[__builtin_ctz(bit)];
+}
+
+uint64_t flow_until_boot_ns(const struct gate_flow *flow, uint64_t drain_ns)
+{
+	return flow->end_boot_ns > JITGATE_NO_DEADLINE - drain_ns ? JITGATE_NO_DEADLINE : flow->end_boot_ns + drain_ns;
+}
+
+static uint64_t idle_ns(const struct flow_key *key, const struct gate_flow *flow)
+{
+	if (key->proto != IPPROTO_TCP)
+		return JITGATE_FLOW_UDP_IDLE_NS;
+	if (flow->state & FLOW_CLOSING)
+		return JITGATE_FLOW_CLOSING_NS;
+	return flow->state & FLOW_ANSWERED ? JITGATE_FLOW_TCP_IDLE_NS : JITGATE_FLOW_OPENING_NS;
+}
+
+bool flow_goes_on(const struct flow_key *key, const struct gate_flow *flow, uint64_t drain_ns, uint64_t now_boot_ns)
+{
+	return drain_ns != SESSION_CUT && now_boot_ns < flow_until_boot_ns(flow, drain_ns) &&
+	       now_boot_ns < flow->last_seen_boot_ns + idle_ns(key, flow);
+}
+
+static uint64_t lower(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+enum flow_step flows_review(void *ctx, const struct flow_key *key, struct gate_flow *flow)
+{
+	struct flows_review *review = ctx;
+	uint64_t drain_ns = flow_drain_ns(review->gate, review->gate_ctx, key), was = flow->end_boot_ns;
+	struct cidr source = flow_source(key);
+	struct gate_key entry_of = entry_key(&source, ntohs(key->dport_be), key->proto);
+	struct gate_grant entry;
+	int r;
+
+	if (drain_ns == SESSION_CUT)
+		return FLOW_DELETE;
+	r = review->gate->lookup(review->gate_ctx, &entry_of, &entry);
+	if (r < 0 && r != -ENOENT) {
+		review->failed++;
+		return FLOW_LEAVE;
+	}
+	if (r < 0)
+		flow->end_boot_ns = lower(was, review->now_boot_ns);
+	else if (entry.expires_boot_ns > review->now_boot_ns)
+		flow->end_boot_ns = entry.expires_boot_ns;
+	else
+		flow->end_boot_ns = lower(was, entry.expires_boot_ns);
+	if (!flow_goes_on(key, flow, drain_ns, review->now_boot_ns))
+		return FLOW_DELETE;
+	return flow->end_boot_ns == was ? FLOW_LEAVE : FLOW_PUT;
+}

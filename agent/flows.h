@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * CORE. Flows that go on after their grant: what becomes of each when grants, ports or policies have changed, and which
+ * of them go on now. The packet program learns and judges them by itself; here only ends are moved, and flows that are
+ * of no use are deleted.
+ */
+#ifndef FLOWS_H
+#define FLOWS_H
+
+#include "gate.h"
+
+struct flows_review {
+	const struct gate_ops *gate;
+	void *gate_ctx;
+	uint64_t now_boot_ns; /* when what changed took effect */
+	size_t failed;        /* entries that could not be read */
+};
+
+/*
+ * For gate_ops.each_flow, ctx: struct flows_review *. The end of a flow becomes that of the entry that covers its
+ * source now: the later one if that is live, as if the flow had just sent a packet; the earlier one if it has ended.
+ * Without an entry the grant ended now at the latest. A flow that its port's policy does not let go on is deleted.
+ */
+enum flow_step flows_review(void *ctx, const struct flow_key *key, struct gate_flow *flow);
+
+/* Whether a packet of the flow that is no SYN would pass now without a grant, under a policy; as the program judges. */
+bool flow_goes_on(const struct flow_key *key, const struct gate_flow *flow, uint64_t drain_ns, uint64_t now_boot_ns);
+
+/* The policy of the port that a flow goes to, by the maps; 0: cut, or the port is not protected. */
+uint64_t flow_drain_ns(const struct gate_ops *gate, void *gate_ctx, const struct flow_key *key);
+
+/* When the flow is over though it goes on sending; JITGATE_NO_DEADLINE: never. */
+uint64_t flow_until_boot_ns(const struct gate_flow *flow, uint64_t drain_ns);
+
+/* The source as an address. */
+struct cidr flow_source(const struct flow_key *key);
+
+#endif
