@@ -15,8 +15,8 @@
 
 /* On the way that packets take, from the root program on. Cases by hand are tried in audit mode, too. */
 static const struct trial_mode modes[] = {
-	{"enforce", JITGATE_ENFORCE, 5, true},
-	{"audit", JITGATE_AUDIT, 5, true},
+	{"enforce", JITGATE_ENFORCE, 5, true, 0},
+	{"audit", JITGATE_AUDIT, 5, true, 0},
 };
 
 /* 1: as it has to be; 0: not, with `why`; or -errno. */
