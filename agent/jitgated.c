@@ -246,6 +246,7 @@ static int fill_maps(struct daemon *d, struct failure *failure)
 	int r;
 
 	enforcer_init(&d->enforcer, &d->conf, &datapath_gate_ops, d->dp, &daemon_hooks, d);
+	daemon_restore(d);
 	r = enforcer_start(&d->enforcer, have_state ? &saved : NULL);
 
 	if (datapath_max_grants(d->dp) != d->conf.max_grants)

@@ -211,6 +211,27 @@ static void put_ports(struct text *out, const struct report *report)
 	text_printf(out, "]");
 }
 
+static void put_arming(struct text *out, const struct report *report)
+{
+	put_name(out, "arming");
+	text_printf(out, "{");
+	put_string(out, "config", report->conf_mode == JITGATE_AUDIT ? "audit" : "enforce");
+	put_bool(out, "confirmed", report->arming.confirmed);
+	put_time(out, "trial_until", report->trial_until);
+	put_time(out, "not_confirmed_at", report->arming.lapsed);
+	put_bool(out, "waiting_for_first_answer", report->arming.waiting);
+	text_printf(out, "}");
+}
+
+static size_t count_by_hand(const struct report *report)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; report->grants && i < report->n_grants; i++)
+		n += report->grants[i].by_hand;
+	return n;
+}
+
 void report_status_json(const struct report *report, struct text *out)
 {
 	text_printf(out, "{");
@@ -220,12 +241,14 @@ void report_status_json(const struct report *report, struct text *out)
 		put_string(out, "agent_why", report->agent_why);
 	}
 	put_string(out, "mode", report->mode == JITGATE_AUDIT ? "audit" : "enforce");
+	put_arming(out, report);
 	put_interfaces(out, report);
 	put_feed(out, report);
 	put_bool(out, "only_protect", report->only_protect);
 	put_counters(out, report);
 	put_ports(out, report);
 	put_number(out, "grants", report->n_grants);
+	put_number(out, "by_hand", count_by_hand(report));
 	put_number(out, "allowed", report->n_allow);
 	text_printf(out, "}\n");
 }
@@ -258,6 +281,7 @@ static void put_grant(struct text *out, const struct report_grant *grant, struct
 	put_string(out, "requestor", grant->requestor);
 	put_string(out, "justification", grant->justification);
 	put_string(out, "origin", grant->origin);
+	put_bool(out, "by_hand", grant->by_hand);
 	put_traffic(out, grant->packets, grant->bytes);
 	put_time(out, "last_seen", grant->last_seen);
 	text_printf(out, "}");

@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "arming.h"
+#include "clock.h"
 #include "datapath.h"
 #include "gate_tags.h"
 #include "guarded.h"
@@ -91,7 +93,7 @@ static int read_force(const struct conf *conf, struct selftest *test, struct fai
 		return 0;
 	}
 	datapath_gate_ops.get_state(dp, &state);
-	test->audit = state.mode == JITGATE_AUDIT;
+	test->audit = arming_in_force(&state, clock_now().boot) == JITGATE_AUDIT;
 	r = note_unverified(dp, conf, test);
 	return r < 0 ? failure_set(failure, r, "cannot list the interfaces: %s", strerror(-r)) : 0;
 }
