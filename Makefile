@@ -172,6 +172,7 @@ $(B)/unit/%: $(B)/tests/unit/%.o $(B)/libcore.a
 edge_tested := $(filter-out $(core),$(patsubst agent/%.c,%,$(wildcard $(unit_tests:test_%=agent/%.c))))
 $(foreach t,$(edge_tested),$(eval $(B)/unit/test_$(t): $(B)/$(t).o))
 $(B)/unit/test_ask: $(B)/usock.o
+$(B)/unit/test_caller: $(B)/files.o
 $(B)/unit/test_azure_poll: $(addprefix $(B)/,azure_ask.o azure_list.o azure_renew.o azure_whoami.o clock.o log.o)
 $(B)/unit/test_feed_link: $(B)/usock.o
 $(B)/unit/test_control_server: $(B)/clock.o $(B)/loop.o $(B)/usock.o

@@ -11,6 +11,17 @@ uint32_t arming_mode(const struct arming *arming, uint32_t conf_mode)
 	return arming->confirmed ? JITGATE_ENFORCE : conf_mode;
 }
 
+const char *arming_text(const struct arming *arming, uint32_t conf_mode)
+{
+	if (arming->waiting)
+		return "enforce (waiting for the first answer)";
+	if (arming->confirmed)
+		return "enforce (armed and confirmed, the config says audit)";
+	if (arming->confirm_until.ns)
+		return "enforce (on trial, the config says audit)";
+	return conf_mode == JITGATE_AUDIT ? "audit" : "enforce";
+}
+
 uint32_t arming_in_force(const struct gate_state *state, struct boot_time now)
 {
 	if (state->mode == JITGATE_AUDIT && now.ns < state->confirm_until_boot_ns)

@@ -342,7 +342,7 @@ static void reload(struct daemon *d)
 		log_err("%s: cannot be applied: %s; the config in force stays", d->conf_path, strerror(-r));
 		return;
 	}
-	log_notice("config %s is in force, mode %s", d->conf_path, d->conf.mode == JITGATE_AUDIT ? "audit" : "enforce");
+	log_notice("config %s is in force, mode %s", d->conf_path, arming_text(&d->enforcer.arming, d->conf.mode));
 }
 
 static void on_signal(void *ctx, uint32_t number)

@@ -410,7 +410,7 @@ static int run_daemon(const struct options *options)
 		return EXIT_FAILED;
 	}
 	log_notice("%s %s, mode %s, %zu interface(s)", start.taken_over ? "took over" : "started on", d.conf.pin_dir,
-		   d.conf.mode == JITGATE_AUDIT ? "audit" : "enforce", d.n_interfaces);
+		   arming_text(&d.enforcer.arming, d.conf.mode), d.n_interfaces);
 	reserve_ports(&d);
 	r = daemon_open(&d, TAKE_FD(start.feed_fd), TAKE_FD(start.control_fd), start.feed_user.uid);
 	if (r < 0) {
