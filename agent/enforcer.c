@@ -231,6 +231,13 @@ int enforcer_start(struct enforcer *e, struct snapshot *saved)
 		grant_set_free(&e->current.grants);
 		r = enforcer_apply_current(e, e->conf);
 	}
+	if (r == -ENOSPC && e->opened.n) {
+		enforcer_say(e, LOG_LEVEL_ERR,
+			     "%zu grants opened by hand do not fit max_grants = %u, none is restored; jitgate open",
+			     e->opened.n, e->conf->max_grants);
+		grant_set_free(&e->opened);
+		r = enforcer_apply_current(e, e->conf);
+	}
 	if (r == 0) {
 		enforcer_update_marks(e, &e->current.grants, enforcer_sample_clock(e).wall);
 		say_restored(e);

@@ -2120,6 +2120,24 @@ static void no_more_than_64_are_opened_by_hand(void **state)
 	assert_true(passes("10.0.0.63", 22));
 }
 
+static void what_does_not_fit_a_smaller_table_does_not_stop_a_start(void **state)
+{
+	char from[32];
+
+	(void)state;
+	enforcer_start(&w.e, NULL);
+	for (int i = 0; i < 40; i++) {
+		snprintf(from, sizeof(from), "10.0.0.%d", i);
+		assert_int_equal(open_for(from, 22, 3600, false), 0);
+	}
+	w.conf.max_grants = 16;
+	restart(NULL);
+	assert_true(logged("<3>40 grants opened by hand do not fit max_grants = 16"));
+	assert_false(passes("10.0.0.1", 22));
+	assert_int_equal(open_for("10.0.0.1", 22, 3600, false), 0);
+	assert_true(passes("10.0.0.1", 22));
+}
+
 static void a_table_that_is_full_refuses_an_opening_whole(void **state)
 {
 	struct snapshot s = {0};
@@ -2318,6 +2336,7 @@ int main(void)
 		world_test(a_clock_that_is_set_neither_lengthens_nor_ends_what_is_opened_by_hand),
 		world_test(what_is_opened_by_hand_waits_while_the_clock_is_behind),
 		world_test(no_more_than_64_are_opened_by_hand),
+		world_test(what_does_not_fit_a_smaller_table_does_not_stop_a_start),
 		world_test(a_table_that_is_full_refuses_an_opening_whole),
 		world_test(a_week_of_random_grants_never_differs_from_the_oracle),
 	};
