@@ -36,7 +36,7 @@ feed_sync port=22/tcp grant=$cli4,22/tcp,5m
 check "a feed that does not know of it" tcp_from $nbr4 22
 feed_sync port=22/tcp grant=$nbr4,22/tcp,1s grant=$cli4,22/tcp,5m
 before=$(last_sync)
-gone() { [[ $(listed $nbr4 | jq length) == 1 ]]; }
+gone() { [[ $(listed "$nbr4" | jq length) == 1 ]]; }
 check "a feed's own grant for it, which ends" wait_for 5 gone
 check "takes nothing from it" tcp_from $nbr4 22
 feed_sync port=22/tcp

@@ -160,9 +160,9 @@ like "and is named" '--reason is no text for it' "$complained"
 
 if ((EUID == 0)); then
   unset SUDO_UID
-  agent_says 'OK 5\ndone\n'
+  agent_says 'OK 5\nopen\n'
   run open 22/any --from 2001:DB8::1/32 --for 90m --reason 'it is "down"  \ again' --override --json
-  is "open: the answer" done "$said"
+  is "open: the answer" open "$said"
   is "open: the question" 'open json 2001:db8::/32 22 * 5400 beyond - it is "down"  \ again' "$(<"$tmp/question")"
   agent_says 'OK 5\ndone\n'
   SUDO_UID=1000 run open 22 --from 203.0.113.7 --for 1h --reason x

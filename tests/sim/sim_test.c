@@ -1812,6 +1812,7 @@ static void with_nothing_to_close_the_first_answer_is_waited_for(void **state)
 	for (int i = 0; i < 300; i++)
 		add_port(&too_many, (uint16_t)(1000 + i));
 	assert_int_equal(feed(&too_many), -ENOSPC);
+	enforcer_tick(&w.e);
 	assert_false(enforces()); /* that was none */
 	add_port(&s, 22);
 	assert_int_equal(feed(&s), 0);
@@ -1893,11 +1894,16 @@ static int close_for(const char *from, uint16_t port)
 
 static void what_is_opened_by_hand_opens_at_once_and_ends_on_time(void **state)
 {
+	struct cidr from = source("10.0.0.1");
+	struct enforcer_verdict verdict;
+
 	(void)state;
 	enforcer_start(&w.e, NULL);
 	assert_int_equal(open_for("10.0.0.1", 22, 3600, false), 0);
 	assert_true(passes("10.0.0.1", 22));
 	assert_false(passes("10.0.0.2", 22));
+	verdict = enforcer_explain(&w.e, &from, 22, PROTO_BIT_TCP);
+	assert_true(verdict.grant && verdict.set == &w.e.opened);
 	assert_true(logged("<4>opened id="));
 	assert_true(logged("requestor=\"root, by sudo from uid 1000\" reason=\"Azure is down\" origin=\"operator\""));
 	advance_alone(HOUR - 1); /* the daemon is dead */
