@@ -83,14 +83,15 @@ static int add_sockets(const char *proc, pid_t pid, struct caller *caller)
 
 static int add_ssh(struct caller *caller, const char *text)
 {
-	char **grown = reallocarray(caller->ssh, caller->n_ssh + 1, sizeof(*grown));
-	char *copy = grown ? strdup(text) : NULL;
+	struct session_ssh *grown;
 
-	if (grown)
-		caller->ssh = grown;
-	if (!copy)
+	if (strlen(text) >= sizeof(grown->text))
+		return 0;
+	grown = reallocarray(caller->ssh, caller->n_ssh + 1, sizeof(*grown));
+	if (!grown)
 		return -ENOMEM;
-	caller->ssh[caller->n_ssh++] = copy;
+	snprintf(grown[caller->n_ssh++].text, sizeof(grown->text), "%s", text);
+	caller->ssh = grown;
 	return 0;
 }
 
@@ -132,8 +133,6 @@ int caller_find(const char *proc, pid_t pid, struct caller *ret)
 void caller_free(struct caller *caller)
 {
 	free(caller->inodes);
-	for (size_t i = 0; i < caller->n_ssh; i++)
-		free(caller->ssh[i]);
 	free(caller->ssh);
 	*caller = (struct caller){0};
 }

@@ -16,7 +16,7 @@
 struct caller {
 	uint64_t *inodes;
 	size_t n_inodes;
-	char **ssh;
+	struct session_ssh *ssh;
 	size_t n_ssh;
 };
 

@@ -103,7 +103,7 @@ static bool is_own(const struct session *s, const struct session_hints *hints)
 			return true;
 	}
 	for (size_t i = 0; i < hints->n_ssh; i++) {
-		if (s->proto_bit == PROTO_BIT_TCP && is_connection(hints->ssh[i], s))
+		if (s->proto_bit == PROTO_BIT_TCP && is_connection(hints->ssh[i].text, s))
 			return true;
 	}
 	return false;

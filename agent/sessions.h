@@ -28,13 +28,16 @@ struct sessions {
 	size_t n;
 };
 
+/* "PEER PORT LOCAL PORT", as sshd puts it into SSH_CONNECTION; or any other text, which is passed over. */
+struct session_ssh {
+	char text[192]; /* two addresses with zones, two ports */
+};
+
 /* What is known of who asks. */
 struct session_hints {
 	const uint64_t *inodes; /* of the sockets that the caller's ancestors hold */
 	size_t n_inodes;
-	/* SSH_CONNECTION of the caller and its ancestors: "PEER PORT LOCAL PORT" each; what is no such text is passed
-	 * over. */
-	char *const *ssh;
+	const struct session_ssh *ssh; /* told to the caller and its ancestors */
 	size_t n_ssh;
 };
 

@@ -53,8 +53,7 @@ check "after the restart, too" tcp_from $nbr4 22
 within "to the same moment" $((ends - 1000000)) "$(deadline_of 22)" $((ends + 1000000))
 is "and known for what it is" 1 "$(listed $nbr4 | jq length)"
 stop jitgated
-umount "$tmp/bpf"
-mount -t bpf bpf "$tmp/bpf"
+rm -r "$pin" # what a reboot takes away
 must_start_jitgated
 check "after the reboot it is open" tcp_from $nbr4 22
 check "and nobody else gets in" silent_for $cli4 22

@@ -124,7 +124,7 @@ static void what_sshd_told_an_ancestor_is_found(void **state)
 	write_file(without, sizeof(without) - 1, "94/environ");
 	assert_int_equal(caller_find(root, 94, &caller), 0);
 	assert_int_equal(caller.n_ssh, 1);
-	assert_string_equal(caller.ssh[0], "192.0.2.7 50000 10.0.0.1 22");
+	assert_string_equal(caller.ssh[0].text, "192.0.2.7 50000 10.0.0.1 22");
 }
 
 static void what_cannot_be_read_is_passed_over(void **state)

@@ -148,12 +148,12 @@ static void the_callers_own_is_known_by_the_socket_that_an_ancestor_holds(void *
 static bool is_known_by(const char *ssh, const char *peer)
 {
 	_cleanup_sessions_ struct sessions sessions = {0};
-	char *copy = strdup(ssh);
-	const struct session_hints hints = {.ssh = &copy, .n_ssh = 1};
+	struct session_ssh told = {0};
+	const struct session_hints hints = {.ssh = &told, .n_ssh = 1};
 
+	snprintf(told.text, sizeof(told.text), "%s", ssh);
 	connect_from(&sessions, peer, 22, 1);
 	judge(&sessions, &hints);
-	free(copy);
 	return sessions.v[0].own;
 }
 
