@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "flows.h"
+#include "opened.h"
 #include "util.h"
 
 /* ------------------------------------------------------------ ports */
@@ -152,6 +153,24 @@ static int want_grants(struct entry_set *wanted, const struct apply_input *in, c
 	return 0;
 }
 
+/* What an operator opened counts as it is: guard rails were asked when it was opened, or put aside by name. */
+static int want_opened(struct entry_set *wanted, const struct apply_input *in, const struct port_map *ports,
+		       bool keep_ended)
+{
+	int r = 0;
+
+	for (size_t i = 0; in->opened && i < in->opened->n && r == 0; i++) {
+		const struct grant *grant = &in->opened->grants[i];
+		bool ended = grant->until.ns <= in->now.wall.ns;
+
+		if (ended ? keep_ended && !apply_is_forgotten(grant, in->now.wall)
+			  : opened_is_live(grant, in->now.wall))
+			r = want_source(wanted, &grant->source, grant->port, grant->protos & ports->protos[grant->port],
+					clock_to_boot(in->now, grant->until).ns);
+	}
+	return r;
+}
+
 /* ------------------------------------------------------------ apply */
 
 /* A write that fails is counted; the others go on. */
@@ -259,7 +278,8 @@ static void write_state(const struct apply_input *in, size_t entries, size_t pai
 	struct gate_state state;
 
 	in->gate->get_state(in->gate_ctx, &state);
-	state.mode = in->conf->mode;
+	state.mode = in->mode;
+	state.confirm_until_boot_ns = in->confirm_until.ns;
 	state.abi_version = JITGATE_ABI_VERSION;
 	state.generation++;
 	state.last_sync_wall_s = (uint64_t)(taken.ns / NS_PER_S);
@@ -294,6 +314,8 @@ static int make_plan(const struct apply_input *in, const struct port_map *ports,
 	size_t max = in->conf->max_grants < capacity / 2 ? in->conf->max_grants : capacity / 2;
 	int r = want_grants(&wanted, in, ports, keep_ended);
 
+	if (r == 0)
+		r = want_opened(&wanted, in, ports, keep_ended);
 	if (r == 0)
 		r = want_allowed(&wanted, in->conf, ports);
 	if (r == 0)

@@ -32,6 +32,9 @@ struct apply_input {
 	const struct conf *conf;
 	const struct snapshot *snapshot; /* its grants and `taken`; its ports are in `learned` */
 	const struct learned *learned;
+	const struct grant_set *opened; /* by an operator: no guard rail judges them any more; NULL: none */
+	uint32_t mode;                  /* for struct gate_state */
+	struct boot_time confirm_until; /* of a trial; ns 0: none */
 	struct clock_pair now; /* deadlines are stamped from it: its offset changes only when the wall clock is set */
 	const struct gate_ops *gate;
 	void *gate_ctx;

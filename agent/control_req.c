@@ -6,29 +6,34 @@
 
 #include <string.h>
 
+#include "arming.h"
 #include "grant.h"
+#include "number.h"
+#include "utf8.h"
 
-/* Words separated by single spaces; a view into the line. */
+/* What is left of the line. */
+struct rest {
+	const char *line; /* all of it */
+	const char *at;
+	const char *end; /* of the line */
+	bool over;       /* no word is left */
+};
+
+/* Words are separated by single spaces; a view into the line. */
 struct word {
 	const char *text;
 	size_t len;
 };
 
-#define WORDS_MAX 5
-
-static size_t split_words(const char *line, size_t len, struct word words[WORDS_MAX + 1])
+/* The next word, which may be empty: that is none of those that are known. */
+static struct word take_word(struct rest *rest)
 {
-	size_t n = 0, start = 0;
+	const char *space = rest->over ? NULL : memchr(rest->at, ' ', (size_t)(rest->end - rest->at));
+	struct word word = {.text = rest->at, .len = (size_t)((space ? space : rest->end) - rest->at)};
 
-	for (size_t i = 0; i <= len; i++) {
-		if (i < len && line[i] != ' ')
-			continue;
-		if (n > WORDS_MAX)
-			break;
-		words[n++] = (struct word){.text = line + start, .len = i - start};
-		start = i + 1;
-	}
-	return n;
+	rest->at = space ? space + 1 : rest->end;
+	rest->over = !space;
+	return word;
 }
 
 static bool is_word(const struct word *word, const char *text)
@@ -36,53 +41,170 @@ static bool is_word(const struct word *word, const char *text)
 	return word->len == strlen(text) && memcmp(word->text, text, word->len) == 0;
 }
 
-static int parse_target(const struct word *words, const char *line, struct control_request *request,
-			struct parse_error *err)
+static int fail_at(const struct rest *rest, const struct word *word, const char *why, struct parse_error *err)
 {
-	char rule_text[32];
-	struct port_rule rule;
-	int n = snprintf(rule_text, sizeof(rule_text), "%.*s/%.*s", (int)words[3].len, words[3].text, (int)words[4].len,
-			 words[4].text);
+	return parse_fail(err, (size_t)(word->text - rest->line), why);
+}
 
-	if (cidr_parse(words[2].text, words[2].len, &request->source, err) < 0)
-		return parse_fail(err, (size_t)(words[2].text - line), "not an address");
-	if (request->source.prefix_len != (request->source.family == 4 ? 32 : 128))
-		return parse_fail(err, (size_t)(words[2].text - line), "a single address is needed, not a prefix");
-	if (n < 0 || (size_t)n >= sizeof(rule_text) || port_rule_parse(rule_text, (size_t)n, &rule, err) < 0)
-		return parse_fail(err, (size_t)(words[3].text - line), "not a port and protocol");
-	if (rule.protos & (rule.protos - 1))
-		return parse_fail(err, (size_t)(words[4].text - line), "one protocol is needed");
-	request->port = rule.port;
-	request->proto_bit = rule.protos;
+/* ------------------------------------------------------------ arguments */
+
+static int take_source(struct rest *rest, struct control_request *request, struct parse_error *err)
+{
+	struct word word = take_word(rest);
+
+	if (cidr_parse(word.text, word.len, &request->source, err) < 0)
+		return fail_at(rest, &word, "not an address", err);
+	if (request->kind == CONTROL_EXPLAIN && request->source.prefix_len != (request->source.family == 4 ? 32 : 128))
+		return fail_at(rest, &word, "a single address is needed, not a prefix", err);
 	return 0;
+}
+
+static int take_port(struct rest *rest, struct control_request *request, struct parse_error *err)
+{
+	struct word port = take_word(rest), proto = take_word(rest);
+	struct port_rule rule;
+	char text[32];
+	int n = snprintf(text, sizeof(text), "%.*s/%.*s", (int)port.len, port.text, (int)proto.len, proto.text);
+
+	if (n < 0 || (size_t)n >= sizeof(text) || port_rule_parse(text, (size_t)n, &rule, err) < 0)
+		return fail_at(rest, &port, "not a port and protocol", err);
+	if (request->kind == CONTROL_EXPLAIN && rule.protos & (rule.protos - 1))
+		return fail_at(rest, &proto, "one protocol is needed", err);
+	request->port = rule.port;
+	request->protos = rule.protos;
+	return 0;
+}
+
+static int take_target(struct rest *rest, struct control_request *request, struct parse_error *err)
+{
+	int r = take_source(rest, request, err);
+
+	return r < 0 ? r : take_port(rest, request, err);
+}
+
+/* A number in one spelling. */
+static int take_number(struct rest *rest, uint32_t min, uint32_t max, uint32_t *ret, struct parse_error *err)
+{
+	struct word word = take_word(rest);
+	uint64_t n;
+
+	if (number_parse(word.text, word.len, max, &n) < 0 || n < min || (word.len > 1 && word.text[0] == '0'))
+		return fail_at(rest, &word, "number out of range", err);
+	*ret = (uint32_t)n;
+	return 0;
+}
+
+static int take_arm(struct rest *rest, struct control_request *request, struct parse_error *err)
+{
+	return take_number(rest, ARMING_SHORTEST_S, ARMING_LONGEST_S, &request->seconds, err);
+}
+
+static int take_uid(struct rest *rest, struct control_request *request, struct parse_error *err)
+{
+	struct rest ahead = *rest;
+	struct word word = take_word(&ahead);
+
+	request->uid = CONTROL_NO_UID;
+	if (!is_word(&word, "-"))
+		return take_number(rest, 0, CONTROL_NO_UID - 1, &request->uid, err);
+	*rest = ahead;
+	return 0;
+}
+
+bool control_req_is_reason(const char *text, size_t len)
+{
+	uint32_t code;
+	size_t step;
+
+	if (len == 0 || len >= OPENED_REASON_MAX || text[0] == ' ' || text[len - 1] == ' ')
+		return false;
+	for (size_t i = 0; i < len; i += step) {
+		step = utf8_decode(text + i, len - i, &code);
+		if (step == 0 || code < 0x20 || (code >= 0x7f && code < 0xa0))
+			return false;
+	}
+	return true;
+}
+
+static int take_reason(struct rest *rest, struct control_request *request, struct parse_error *err)
+{
+	size_t len = (size_t)(rest->end - rest->at);
+
+	if (rest->over || !control_req_is_reason(rest->at, len))
+		return parse_fail(err, (size_t)(rest->at - rest->line),
+				  "a reason is needed, 1 to 200 bytes without control characters");
+	memcpy(request->reason, rest->at, len);
+	rest->over = true;
+	return 0;
+}
+
+static int take_open(struct rest *rest, struct control_request *request, struct parse_error *err)
+{
+	struct word rails;
+	int r = take_target(rest, request, err);
+
+	if (r == 0)
+		r = take_number(rest, OPENED_SHORTEST_S, OPENED_LONGEST_S, &request->seconds, err);
+	if (r < 0)
+		return r;
+	rails = take_word(rest);
+	request->beyond = is_word(&rails, "beyond");
+	if (!request->beyond && !is_word(&rails, "within"))
+		return fail_at(rest, &rails, "within or beyond", err);
+	r = take_uid(rest, request, err);
+	return r < 0 ? r : take_reason(rest, request, err);
+}
+
+/* ------------------------------------------------------------ the line */
+
+static const struct {
+	const char *name;
+	bool changes;
+	int (*take)(struct rest *rest, struct control_request *request,
+		    struct parse_error *err); /* NULL: no argument */
+} kinds[_CONTROL_MAX] = {
+	[CONTROL_STATUS] = {"status", false, NULL},          [CONTROL_LIST] = {"list", false, NULL},
+	[CONTROL_EXPLAIN] = {"explain", false, take_target}, [CONTROL_ARM] = {"arm", true, take_arm},
+	[CONTROL_CONFIRM] = {"confirm", true, NULL},         [CONTROL_DISARM] = {"disarm", true, NULL},
+	[CONTROL_OPEN] = {"open", true, take_open},          [CONTROL_CLOSE] = {"close", true, take_target},
+};
+
+bool control_req_changes(enum control_kind kind)
+{
+	return kinds[kind].changes;
+}
+
+static int find_kind(const struct word *name)
+{
+	for (int i = 0; i < _CONTROL_MAX; i++) {
+		if (is_word(name, kinds[i].name))
+			return i;
+	}
+	return -1;
 }
 
 int control_req_parse(const char *line, size_t len, struct control_request *ret, struct parse_error *err)
 {
-	struct word words[WORDS_MAX + 1];
+	struct rest rest = {.line = line, .at = line, .end = line + len};
 	struct control_request request = {0};
-	size_t n, wanted;
-	int r = 0;
+	struct word name, form;
+	int kind, r = 0;
 
 	if (len >= CONTROL_LINE_MAX || memchr(line, '\0', len))
 		return parse_fail(err, 0, "request too long or not text");
-	n = split_words(line, len, words);
-	if (is_word(&words[0], "status"))
-		request.kind = CONTROL_STATUS;
-	else if (is_word(&words[0], "list"))
-		request.kind = CONTROL_LIST;
-	else if (is_word(&words[0], "explain"))
-		request.kind = CONTROL_EXPLAIN;
-	else
-		return parse_fail(err, 0, "unknown request");
-	wanted = request.kind == CONTROL_EXPLAIN ? 5 : 2;
-	if (n != wanted)
-		return parse_fail(err, 0, "wrong number of words");
-	request.json = is_word(&words[1], "json");
-	if (!request.json && !is_word(&words[1], "text"))
-		return parse_fail(err, (size_t)(words[1].text - line), "text or json");
-	if (request.kind == CONTROL_EXPLAIN)
-		r = parse_target(words, line, &request, err);
+	name = take_word(&rest);
+	kind = find_kind(&name);
+	if (kind < 0)
+		return parse_fail(err, 0, "unknown request; are jitgate and jitgated of one version?");
+	request.kind = (enum control_kind)kind;
+	form = take_word(&rest);
+	request.json = is_word(&form, "json");
+	if (!request.json && !is_word(&form, "text"))
+		return fail_at(&rest, &form, "text or json", err);
+	if (kinds[kind].take)
+		r = kinds[kind].take(&rest, &request, err);
+	if (r == 0 && !rest.over)
+		r = parse_fail(err, (size_t)(rest.at - line), "wrong number of words");
 	if (r == 0)
 		*ret = request;
 	return r;

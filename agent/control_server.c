@@ -18,6 +18,7 @@
 struct client {
 	struct control_server *server;
 	int fd; /* -1: the place is free */
+	bool is_root;
 	struct loop_source *source, *timer;
 	char line[CONTROL_LINE_MAX];
 	size_t line_len;
@@ -63,6 +64,10 @@ static void make_answer(struct client *client, size_t line_len)
 	client->answering = true;
 	if (control_req_parse(client->line, line_len, &request, &error) < 0) {
 		text_printf(&client->answer, "ERR %s\n", error.why);
+		return;
+	}
+	if (control_req_changes(request.kind) && !client->is_root) {
+		text_printf(&client->answer, "ERR only root may change anything; use sudo\n");
 		return;
 	}
 	r = client->server->answer(client->server->ctx, &request, &body);
@@ -148,6 +153,7 @@ static void on_listen(void *ctx, uint32_t events)
 	_cleanup_close_ int fd = usock_accept(server->listen_fd);
 	struct client *client = free_place(server);
 	struct boot_time end = clock_now().boot;
+	struct usock_peer peer;
 
 	(void)events;
 	if (fd < 0)
@@ -164,6 +170,7 @@ static void on_listen(void *ctx, uint32_t events)
 		return;
 	}
 	loop_arm_at(client->timer, end);
+	client->is_root = usock_peer_of(fd, &peer) == 0 && peer.uid == 0;
 	client->fd = TAKE_FD(fd);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * TOP. The control socket: one line in, one answer out, at most a few clients, none of which can hold the daemon up.
- * Who may connect is the file mode's business; nothing here changes anything.
+ * Who may connect, and so may read, is the file mode's business; what changes anything is for root alone.
  */
 #ifndef CONTROL_SERVER_H
 #define CONTROL_SERVER_H
@@ -13,8 +13,9 @@
 struct control_server;
 
 /*
- * Write the answer to one request into *out. 0; 1 when an interface that should be guarded is not verified, which the
- * client is told beside the answer; or -errno with *out what could not be done, in one line.
+ * Write the answer to one request into *out. 0; 1 when all is not as it should be and the answer says what (an
+ * interface that should be guarded is not verified; what was done could not be saved), which the client is told beside
+ * the answer; or -errno with *out what could not be done, in one line. A request that changes something is root's.
  */
 typedef int (*control_answer)(void *ctx, const struct control_request *request, struct text *out);
 

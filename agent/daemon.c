@@ -16,6 +16,7 @@
 #include "files.h"
 #include "log.h"
 #include "notify.h"
+#include "opened.h"
 #include "state.h"
 #include "status.h"
 #include "util.h"
@@ -46,6 +47,33 @@ static int hook_save(void *ctx, const struct snapshot *snapshot)
 	return r < 0 ? r : files_replace(d->state_dir_fd, STATE_FILE_NAME, bytes, len);
 }
 
+static int hook_save_opened(void *ctx, const struct grant_set *opened, struct wall_time now)
+{
+	struct daemon *d = ctx;
+	_cleanup_free_ void *bytes = NULL;
+	size_t len = 0;
+	int r = opened_encode(opened, now, &bytes, &len);
+
+	return r < 0 ? r : files_replace(d->state_dir_fd, OPENED_FILE_NAME, bytes, len);
+}
+
+/* That the file is there is the record; what is in it is for people. */
+static int hook_save_armed(void *ctx, bool armed)
+{
+	struct daemon *d = ctx;
+	_cleanup_text_ struct text words = {0};
+
+	if (!armed) {
+		if (unlinkat(d->state_dir_fd, DAEMON_ARMED_FILE, 0) < 0 && errno != ENOENT)
+			return -errno;
+		return fsync(d->state_dir_fd) < 0 ? -errno : 0;
+	}
+	text_printf(&words, "jitgate confirm, ");
+	text_rfc3339(&words, clock_now().wall);
+	text_printf(&words, ": enforce, although the config says audit\n");
+	return words.failed ? -ENOMEM : files_replace(d->state_dir_fd, DAEMON_ARMED_FILE, words.data, words.len);
+}
+
 static void hook_ask(void *ctx, const struct knock *knock)
 {
 	struct daemon *d = ctx;
@@ -59,6 +87,8 @@ const struct enforcer_hooks daemon_hooks = {
 	.log = hook_log,
 	.save = hook_save,
 	.ask = hook_ask,
+	.save_opened = hook_save_opened,
+	.save_armed = hook_save_armed,
 };
 
 /* ------------------------------------------------------------ state file */
@@ -84,6 +114,49 @@ int daemon_read_state(struct daemon *d, struct snapshot *ret)
 		"this, remove the file",
 		path, error.why ? error.why : strerror(-r));
 	return 0;
+}
+
+static int read_opened(struct daemon *d, struct grant_set *ret)
+{
+	_cleanup_free_ char *bytes = NULL;
+	struct parse_error error = {0};
+	char path[4096];
+	size_t len = 0;
+	int r;
+
+	snprintf(path, sizeof(path), "%s/" OPENED_FILE_NAME, d->conf.state_dir);
+	r = files_read(path, OPENED_BYTES_MAX, FILES_NO_LINK, &bytes, &len);
+	if (r == 0)
+		r = opened_decode(bytes, len, ret, &error);
+	if (r < 0 && r != -ENOENT)
+		log_err("%s: %s; what was opened by hand is not known, open it again with jitgate open; to silence "
+			"this, remove the file",
+			path, error.why ? error.why : strerror(-r));
+	return r;
+}
+
+/* Only that it is not there means that nothing was confirmed: what cannot be read leaves closed what is closed. */
+static bool read_armed(const struct daemon *d)
+{
+	_cleanup_free_ char *bytes = NULL;
+	char path[4096];
+	size_t len = 0;
+	int r;
+
+	snprintf(path, sizeof(path), "%s/" DAEMON_ARMED_FILE, d->conf.state_dir);
+	r = files_read(path, 4096, FILES_NO_LINK, &bytes, &len);
+	if (r < 0 && r != -ENOENT)
+		log_err("%s: %s; taken as confirmed, since it is there; remove it, or set mode in the config", path,
+			strerror(-r));
+	return r != -ENOENT;
+}
+
+void daemon_restore(struct daemon *d)
+{
+	CLEANUP(grant_set_free) struct grant_set opened = {0};
+
+	read_opened(d, &opened);
+	enforcer_restore(&d->enforcer, &opened, read_armed(d));
 }
 
 /* ------------------------------------------------------------ time */
@@ -170,7 +243,11 @@ static void on_feed_changed(void *ctx)
 
 static int on_request(void *ctx, const struct control_request *request, struct text *out)
 {
-	return status_answer(ctx, request, out);
+	int r = status_answer(ctx, request, out);
+
+	if (control_req_changes(request->kind))
+		arm_deadline(ctx);
+	return r;
 }
 
 /* ------------------------------------------------------------ signals */
@@ -252,7 +329,7 @@ static void reload(struct daemon *d)
 		return;
 	}
 	guardian_reload(&d->guardian);
-	log_notice("config %s is in force, mode %s", d->conf_path, d->conf.mode == JITGATE_AUDIT ? "audit" : "enforce");
+	log_notice("config %s is in force, mode %s", d->conf_path, arming_text(&d->enforcer.arming, d->conf.mode));
 }
 
 static void on_signal(void *ctx, uint32_t number)
@@ -326,6 +403,7 @@ int daemon_run(struct daemon *d)
 {
 	int r;
 
+	enforcer_settle(&d->enforcer);
 	d->watchdog_ms = notify_watchdog_ms();
 	if (d->watchdog_ms)
 		on_watchdog(d, 0);

@@ -22,6 +22,8 @@
 #define DAEMON_EVENT_BUDGET 512
 #define DAEMON_REFILL_NS (230 * NS_PER_MS)
 
+#define DAEMON_ARMED_FILE "armed" /* in the state folder: arming was confirmed */
+
 struct daemon {
 	const char *conf_path;
 	struct conf conf;
@@ -48,6 +50,9 @@ extern const struct enforcer_hooks daemon_hooks;
 
 /* The state file's snapshot: 1 and *ret filled, 0 when there is none that can be used (said in the log). */
 int daemon_read_state(struct daemon *d, struct snapshot *ret);
+
+/* What an operator did before, from the state folder, for the enforcer; what cannot be read is said in the log. */
+void daemon_restore(struct daemon *d);
 
 /* Loop, timers, signals, events, and the two servers; takes the listening sockets over. 0 or -errno. */
 int daemon_open(struct daemon *d, int feed_listen_fd, int control_listen_fd, uid_t feed_uid);

@@ -16,6 +16,7 @@
 #include "audit.h"
 #include "enforcer_internal.h"
 #include "grant_list.h"
+#include "opened.h"
 #include "takeover.h"
 #include "util.h"
 
@@ -30,6 +31,7 @@ void enforcer_init(struct enforcer *e, const struct conf *conf, const struct gat
 void enforcer_free(struct enforcer *e)
 {
 	snapshot_free(&e->current);
+	grant_set_free(&e->opened);
 	learned_free(&e->learned);
 }
 
@@ -66,6 +68,7 @@ uint8_t enforcer_wanted_protos(const struct enforcer *e, uint16_t port, uint8_t 
 static void follow_clock(struct enforcer *e, struct clock_pair now)
 {
 	int64_t step = clock_step(e->clock, now);
+	struct wall_time before = clock_to_wall(e->clock, now.boot);
 
 	if (step < CLOCK_STEP_MIN_NS && step > -CLOCK_STEP_MIN_NS)
 		return;
@@ -73,6 +76,8 @@ static void follow_clock(struct enforcer *e, struct clock_pair now)
 		     step > 0 ? "forward" : "back", (long long)(step > 0 ? step : -step) / NS_PER_MS);
 	snapshot_clock_stepped(&e->current, step);
 	e->clock = now;
+	if (opened_clock_stepped(&e->opened, before, step))
+		enforcer_save_opened(e);
 }
 
 struct clock_pair enforcer_sample_clock(struct enforcer *e)
@@ -93,6 +98,9 @@ int enforcer_run_apply(struct enforcer *e, struct apply_input in)
 	in.gate_ctx = e->gate_ctx;
 	in.now = enforcer_sample_clock(e);
 	in.again = !e->applied || e->retry_at.ns;
+	in.opened = in.opened ? in.opened : &e->opened;
+	in.mode = arming_mode(&e->arming, in.conf->mode);
+	in.confirm_until = e->arming.confirm_until;
 	r = apply_wanted(&in, &failed);
 	if (r < 0)
 		return r;
@@ -104,8 +112,7 @@ int enforcer_run_apply(struct enforcer *e, struct apply_input in)
 	return 0;
 }
 
-/* What is known, under a config. */
-static int apply_current(struct enforcer *e, const struct conf *conf)
+int enforcer_apply_current(struct enforcer *e, const struct conf *conf)
 {
 	return enforcer_run_apply(e,
 				  (struct apply_input){.conf = conf, .snapshot = &e->current, .learned = &e->learned});
@@ -113,14 +120,26 @@ static int apply_current(struct enforcer *e, const struct conf *conf)
 
 /* ------------------------------------------------------------ marks and the audit trail */
 
-void enforcer_audit(struct enforcer *e, const char *what, const struct grant_set *set, const struct grant *grant,
-		    const char *why)
+static void audit_at(struct enforcer *e, enum log_level level, const char *what, const struct grant_set *set,
+		     const struct grant *grant, const char *why)
 {
 	_cleanup_text_ struct text line = {0};
 
 	audit_line(&line, what, set, grant, why);
 	if (!line.failed)
-		e->hooks->log(e->hooks_ctx, LOG_LEVEL_NOTICE, line.data);
+		e->hooks->log(e->hooks_ctx, level, line.data);
+}
+
+void enforcer_audit(struct enforcer *e, const char *what, const struct grant_set *set, const struct grant *grant,
+		    const char *why)
+{
+	audit_at(e, LOG_LEVEL_NOTICE, what, set, grant, why);
+}
+
+void enforcer_audit_by_hand(struct enforcer *e, const char *what, const struct grant_set *set,
+			    const struct grant *grant, const char *why)
+{
+	audit_at(e, LOG_LEVEL_WARNING, what, set, grant, why);
 }
 
 void enforcer_update_marks(struct enforcer *e, struct grant_set *set, struct wall_time now)
@@ -153,10 +172,43 @@ void enforcer_update_marks(struct enforcer *e, struct grant_set *set, struct wal
 
 /* ------------------------------------------------------------ start, reload */
 
+void enforcer_restore(struct enforcer *e, struct grant_set *opened, bool armed)
+{
+	e->opened = *opened;
+	*opened = (struct grant_set){0};
+	e->arming.confirmed = armed;
+}
+
+/* What an operator did before this start. */
+static void say_restored(struct enforcer *e)
+{
+	struct wall_time now = enforcer_sample_clock(e).wall;
+
+	for (size_t i = 0; i < e->opened.n; i++)
+		enforcer_audit_by_hand(e, "opened", &e->opened, &e->opened.grants[i],
+				       opened_is_live(&e->opened.grants[i], now)
+					       ? "before this start"
+					       : "before this start; waits, the clock is behind");
+	if (e->arming.lapsed.ns)
+		enforcer_say(e, LOG_LEVEL_WARNING,
+			     "arming was not confirmed in time: AUDIT again, nothing is dropped (jitgate arm)");
+	if (e->arming.confirm_until.ns)
+		enforcer_say(e, LOG_LEVEL_WARNING, "enforcing on trial goes on; jitgate confirm makes it last");
+	if (e->arming.confirmed)
+		enforcer_say(e, LOG_LEVEL_WARNING,
+			     "enforcing, as armed and confirmed, although the config says audit: put mode = "
+			     "\"enforce\" into it");
+	if (e->arming.waiting)
+		enforcer_say(e, LOG_LEVEL_WARNING,
+			     "nothing is known to close yet: waiting for a feed's first answer, nothing is dropped");
+}
+
 int enforcer_start(struct enforcer *e, struct snapshot *saved)
 {
 	enum takeover_note note;
-	int r = takeover_build(e->gate, e->gate_ctx, &e->conf->guard, e->clock, saved, &e->current, &e->learned, &note);
+	struct gate_state before;
+	int r = takeover_build(e->gate, e->gate_ctx, &e->conf->guard, e->clock, saved, &e->opened, &e->current,
+			       &e->learned, &note);
 
 	if (r < 0)
 		return r;
@@ -169,7 +221,9 @@ int enforcer_start(struct enforcer *e, struct snapshot *saved)
 	e->restored = saved || e->learned.n || e->current.grants.n;
 	if (saved)
 		snapshot_free(saved);
-	r = apply_current(e, e->conf);
+	e->gate->get_state(e->gate_ctx, &before);
+	arming_take_over(&e->arming, e->conf->mode, &before, e->clock, !e->restored && !e->conf->n_protect);
+	r = enforcer_apply_current(e, e->conf);
 	if (r == -ENOSPC && e->current.grants.n) {
 		enforcer_say(e, LOG_LEVEL_ERR,
 			     "%zu grants of before do not fit max_grants = %u; none is restored, the ports stay closed "
@@ -177,10 +231,19 @@ int enforcer_start(struct enforcer *e, struct snapshot *saved)
 			     "feed answers",
 			     e->current.grants.n, e->conf->max_grants);
 		grant_set_free(&e->current.grants);
-		r = apply_current(e, e->conf);
+		r = enforcer_apply_current(e, e->conf);
 	}
-	if (r == 0)
+	if (r == -ENOSPC && e->opened.n) {
+		enforcer_say(e, LOG_LEVEL_ERR,
+			     "%zu grants opened by hand do not fit max_grants = %u, none is restored; jitgate open",
+			     e->opened.n, e->conf->max_grants);
+		grant_set_free(&e->opened);
+		r = enforcer_apply_current(e, e->conf);
+	}
+	if (r == 0) {
 		enforcer_update_marks(e, &e->current.grants, enforcer_sample_clock(e).wall);
+		say_restored(e);
+	}
 	return r;
 }
 
@@ -193,11 +256,18 @@ void enforcer_take_trouble(struct enforcer *e, struct wall_time at, const char *
 int enforcer_reload(struct enforcer *e, const struct conf *conf)
 {
 	struct wall_time now = enforcer_sample_clock(e).wall;
-	int r = apply_current(e, conf);
+	const struct arming before = e->arming;
+	int r;
 
-	if (r < 0)
+	arming_reconfigure(&e->arming, e->conf->mode, conf->mode);
+	e->arming.waiting &= !conf->n_protect;
+	r = enforcer_apply_current(e, conf);
+	if (r < 0) {
+		e->arming = before;
 		return r;
+	}
 	e->conf = conf;
+	enforcer_settle(e);
 	enforcer_update_marks(e, &e->current.grants, now);
 	grant_list_sort(&e->current.grants, &conf->guard, now);
 	return 0;
@@ -226,8 +296,10 @@ void enforcer_tick(struct enforcer *e)
 
 	e->ticked_at = now.boot;
 	notice_staleness(e, now.boot);
+	enforcer_notice_lapse(e, now);
 	enforcer_update_marks(e, &e->current.grants, now.wall);
-	r = apply_current(e, e->conf);
+	enforcer_update_opened(e, now.wall);
+	r = enforcer_apply_current(e, e->conf);
 	if (r < 0) {
 		e->retry_at.ns = now.boot.ns + ENFORCER_RETRY_NS;
 		enforcer_say(e, LOG_LEVEL_ERR, "cannot bring the maps up to date: %s; trying again", strerror(-r));
@@ -260,6 +332,14 @@ struct boot_time enforcer_next(const struct enforcer *e)
 		else if (grant->mark == GRANT_ENDED || grant->mark == GRANT_OVER)
 			earlier(&next, forget_at(e, grant).ns);
 	}
+	for (size_t i = 0; i < e->opened.n; i++) {
+		const struct grant *grant = &e->opened.grants[i];
+
+		earlier(&next,
+			grant->mark == GRANT_ENDED ? forget_at(e, grant).ns : clock_to_boot(e->clock, grant->until).ns);
+	}
+	if (e->arming.confirm_until.ns)
+		earlier(&next, e->arming.confirm_until.ns);
 	if (e->retry_at.ns)
 		earlier(&next, e->retry_at.ns);
 	if (e->answered && !e->stale_said)

@@ -13,6 +13,8 @@
 #include <stdbool.h>
 
 #include "apply.h"
+#include "arming.h"
+#include "failure.h"
 #include "feed_msg.h"
 #include "log_level.h"
 
@@ -27,6 +29,9 @@ struct enforcer_hooks {
 	/* Keep the snapshot for the next start. 0 or -errno; a failure is logged here and changes nothing else. */
 	int (*save)(void *ctx, const struct snapshot *snapshot);
 	void (*ask)(void *ctx, const struct knock *knock); /* tell the feed who knocks */
+	/* The same as `save`, for what an operator opened, and for whether arming was confirmed. */
+	int (*save_opened)(void *ctx, const struct grant_set *opened, struct wall_time now);
+	int (*save_armed)(void *ctx, bool armed);
 };
 
 struct enforcer {
@@ -43,6 +48,8 @@ struct enforcer {
 	/* When the feed learned `current`, in its own words: `taken` may have been cut to what was now. */
 	struct wall_time taken_as_said;
 	struct learned learned;
+	struct grant_set opened; /* by an operator */
+	struct arming arming;
 	bool restored; /* `current` came from the state file or from the maps */
 	bool answered; /* a feed has answered since the start */
 	struct boot_time fresh_until;
@@ -64,6 +71,10 @@ struct enforcer {
 void enforcer_init(struct enforcer *e, const struct conf *conf, const struct gate_ops *gate, void *gate_ctx,
 		   const struct enforcer_hooks *hooks, void *hooks_ctx);
 void enforcer_free(struct enforcer *e);
+
+/* Between init and start, what the state folder holds besides: `opened` is moved in; a record that arming was
+ * confirmed. */
+void enforcer_restore(struct enforcer *e, struct grant_set *opened, bool armed);
 
 /*
  * The first apply. `saved` is the state file's snapshot (emptied by the call), or NULL when there is none that can be
@@ -99,11 +110,48 @@ struct enforcer_verdict {
 	enum reason would_be; /* in audit mode what enforcement would say, else = reason */
 	bool has_entry;
 	struct gate_grant entry;
-	const struct grant *grant; /* the latest-ending live grant that covers it; NULL: an `allow` source, or none */
+	const struct grant *grant;   /* the latest-ending live grant that covers it; NULL: an `allow` source, or none */
+	const struct grant_set *set; /* that `grant` is in */
 };
 
 struct enforcer_verdict enforcer_explain(struct enforcer *e, const struct cidr *source, uint16_t port,
 					 uint8_t proto_bit);
+
+/* The state folder can be written now: put right what the start found to be no longer true. */
+void enforcer_settle(struct enforcer *e);
+
+/*
+ * Operator's requests. 0: done; ENFORCER_UNSAVED: done, but it could not be saved, so that the next start knows nothing
+ * of it (logged, with the reason in *failure); -errno: refused or failed, with nothing changed and *failure what to do.
+ * Each is a warning in the log.
+ */
+#define ENFORCER_UNSAVED 1
+/* For arm and disarm: there is nothing to do, and *failure says why. */
+#define ENFORCER_NOTHING 2
+
+/* Audit mode enforces for so many seconds, on trial. Once more: from now on. */
+int enforcer_arm(struct enforcer *e, uint32_t seconds, struct failure *failure);
+/* The trial becomes what lasts. */
+int enforcer_confirm(struct enforcer *e, struct failure *failure);
+/* Back to the config's audit mode. */
+int enforcer_disarm(struct enforcer *e, struct failure *failure);
+
+struct enforcer_opening {
+	struct cidr source;
+	uint16_t port;
+	uint8_t protos;
+	uint32_t seconds;      /* OPENED_SHORTEST_S..OPENED_LONGEST_S */
+	bool beyond;           /* past the guard rails, if need be */
+	const char *requestor; /* who, for people */
+	const char *reason;
+};
+
+/* Open by hand; again for the same source, port and protocols: from now on. *ret_until when it ends. */
+int enforcer_open(struct enforcer *e, const struct enforcer_opening *opening, struct wall_time *ret_until,
+		  struct failure *failure);
+/* End what enforcer_open opened, and nothing else. -ENOENT: it opened no such thing. */
+int enforcer_close(struct enforcer *e, const struct cidr *source, uint16_t port, uint8_t protos,
+		   struct failure *failure);
 
 /* Which protocols of a port shall be closed by config and learning together; *ret_by_config those of `protect`. */
 uint8_t enforcer_wanted_protos(const struct enforcer *e, uint16_t port, uint8_t *ret_by_config);

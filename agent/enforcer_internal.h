@@ -17,9 +17,25 @@ struct clock_pair enforcer_sample_clock(struct enforcer *e);
 /* What `in` wants, into the maps, at enforcer_sample_clock(); 0 or -errno with the maps unchanged. */
 int enforcer_run_apply(struct enforcer *e, struct apply_input in);
 
+/* What is known, under a config; 0 or -errno with the maps unchanged. */
+int enforcer_apply_current(struct enforcer *e, const struct conf *conf);
+
+/* Say that the trial is over, once it is. */
+void enforcer_notice_lapse(struct enforcer *e, struct clock_pair now);
+/* Save that arming was confirmed, or that this is over: 0 or -errno, logged. */
+int enforcer_save_armed(struct enforcer *e, bool armed);
+
+/* Say what an operator opened and has ended, and forget it a while later. */
+void enforcer_update_opened(struct enforcer *e, struct wall_time now);
+/* 0 or -errno, logged. */
+int enforcer_save_opened(struct enforcer *e);
+
 /* One line of the audit trail about a grant. */
 void enforcer_audit(struct enforcer *e, const char *what, const struct grant_set *set, const struct grant *grant,
 		    const char *why);
+/* The same about what an operator does: a warning. */
+void enforcer_audit_by_hand(struct enforcer *e, const char *what, const struct grant_set *set,
+			    const struct grant *grant, const char *why);
 
 /* Say what is news about each grant, and forget those that ended a while ago. */
 void enforcer_update_marks(struct enforcer *e, struct grant_set *set, struct wall_time now);

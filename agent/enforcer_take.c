@@ -193,8 +193,10 @@ int enforcer_take_snapshot(struct enforcer *e, struct snapshot *snapshot)
 {
 	struct candidate candidate = {.enforcer = e, .snapshot = snapshot, .taken_as_said = snapshot->taken};
 	struct clock_pair now = enforcer_sample_clock(e);
+	bool waiting = e->arming.waiting;
 	int r = prepare_candidate(e, &candidate, now);
 
+	e->arming.waiting = false; /* in the same step as what it closes is closed */
 	if (r == 0)
 		r = enforcer_run_apply(e, (struct apply_input){.conf = e->conf,
 							       .snapshot = snapshot,
@@ -203,6 +205,7 @@ int enforcer_take_snapshot(struct enforcer *e, struct snapshot *snapshot)
 							       .commit_ctx = &candidate});
 	if (r < 0) {
 		learned_free(&candidate.learned);
+		e->arming.waiting = waiting;
 		refuse_snapshot(e, r, now.wall);
 		return r;
 	}

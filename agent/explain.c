@@ -5,21 +5,21 @@
  */
 #include "enforcer.h"
 
-static const struct grant *latest_cover(const struct enforcer *e, const struct cidr *source, uint16_t port,
-					uint8_t proto_bit)
+/* The one that ends last; in the verdict as far as there is one already. */
+static void find_cover(const struct grant_set *set, const struct cidr *source, uint16_t port, uint8_t proto_bit,
+		       struct enforcer_verdict *verdict)
 {
-	const struct grant *best = NULL;
-
-	for (size_t i = 0; i < e->current.grants.n; i++) {
-		const struct grant *grant = &e->current.grants.grants[i];
+	for (size_t i = 0; i < set->n; i++) {
+		const struct grant *grant = &set->grants[i];
 
 		if (grant->mark == GRANT_REFUSED || grant->port != port || !(grant->protos & proto_bit) ||
 		    !cidr_covers(&grant->source, source))
 			continue;
-		if (!best || grant->until.ns > best->until.ns)
-			best = grant;
+		if (verdict->grant && grant->until.ns <= verdict->grant->until.ns)
+			continue;
+		verdict->grant = grant;
+		verdict->set = set;
 	}
-	return best;
 }
 
 struct enforcer_verdict enforcer_explain(struct enforcer *e, const struct cidr *source, uint16_t port,
@@ -37,12 +37,14 @@ struct enforcer_verdict enforcer_explain(struct enforcer *e, const struct cidr *
 	if (e->gate->lookup(e->gate_ctx, &key, &verdict.entry) == 0) {
 		verdict.has_entry = true;
 		verdict.reason = now.boot.ns < verdict.entry.expires_boot_ns ? REASON_GRANTED : REASON_EXPIRED;
-		if (verdict.entry.expires_boot_ns != JITGATE_NO_DEADLINE)
-			verdict.grant = latest_cover(e, source, port, proto_bit);
+		if (verdict.entry.expires_boot_ns != JITGATE_NO_DEADLINE) {
+			find_cover(&e->current.grants, source, port, proto_bit, &verdict);
+			find_cover(&e->opened, source, port, proto_bit, &verdict);
+		}
 	}
 	verdict.would_be = verdict.reason;
 	e->gate->get_state(e->gate_ctx, &state);
-	if (state.mode == JITGATE_AUDIT && verdict.reason != REASON_GRANTED)
+	if (arming_in_force(&state, now.boot) == JITGATE_AUDIT && verdict.reason != REASON_GRANTED)
 		verdict.reason = REASON_AUDIT;
 	return verdict;
 }

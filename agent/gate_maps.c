@@ -259,6 +259,10 @@ static void set_state(void *ctx, const struct gate_state *state)
 {
 	struct datapath *dp = ctx;
 
+	/* The mode first: what ends a trial for good must not end enforcing for a moment. */
+	STEP();
+	dp->state->mode = state->mode;
+	__sync_synchronize();
 	STEP();
 	*(struct gate_state *)dp->state = *state;
 }

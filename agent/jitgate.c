@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * TOP. The command for people: asks jitgated, and when that is dead, the pins. Changes nothing, ever. Owns its
- * arguments, its exit codes and what is said when there is no answer; what an answer looks like is in report*.c.
+ * TOP. The command for people: asks jitgated, and when that is dead, the pins. Owns its arguments, its exit codes and
+ * what is said when there is no answer; what an answer looks like is in report*.c, and what changes anything (arm, open
+ * and the like) in operate.c.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -17,6 +18,7 @@
 #include "exit_codes.h"
 #include "log.h"
 #include "offline.h"
+#include "operate.h"
 #include "report.h"
 #include "selftest_run.h"
 #include "show.h"
@@ -28,6 +30,7 @@ struct options {
 	const char *conf_path;
 	bool json;
 	bool verbose;
+	struct operate_options operate;
 	char **args; /* behind the command's name */
 	size_t n_args;
 };
@@ -38,6 +41,11 @@ static const char usage_text[] =
 	"       jitgate [-c FILE] explain SOURCE PORT[/PROTO] [--json]\n"
 	"       jitgate [-c FILE] check-config [FILE]\n"
 	"       jitgate [-c FILE] selftest [--json] [--verbose]\n"
+	"       jitgate [-c FILE] arm [--confirm TIME] [--force] [--json]\n"
+	"       jitgate [-c FILE] confirm [--json]\n"
+	"       jitgate [-c FILE] disarm [--json]\n"
+	"       jitgate [-c FILE] open PORT[/PROTO] --from SOURCE --for TIME --reason TEXT [--override] [--json]\n"
+	"       jitgate [-c FILE] close PORT[/PROTO] --from SOURCE [--json]\n"
 	"       jitgate --help | --version\n"
 	"\n"
 	"  status        what is enforced, where, and how fresh that is; the first line is the verdict\n"
@@ -46,9 +54,22 @@ static const char usage_text[] =
 	"  check-config  read a config file and say what would be in force\n"
 	"  selftest      does this kernel judge packets as it should: tried on a private copy, beside the traffic\n"
 	"\n"
+	"As root:\n"
+	"  arm           out of audit mode, on trial: enforce for TIME (5m), then audit again by itself\n"
+	"  confirm       make the trial last\n"
+	"  disarm        back to audit mode\n"
+	"  open          in an emergency: let SOURCE in for TIME, whatever Azure says\n"
+	"  close         end what open opened\n"
+	"\n"
 	"  -c, --config FILE  the config, default " CONF_PATH_DEFAULT "\n"
 	"  -j, --json         for programs\n"
 	"  -v, --verbose      selftest: every frame\n"
+	"      --confirm TIME arm: how long the trial lasts, 1s to 1d\n"
+	"      --force        arm: although that cuts the session of who asks\n"
+	"      --from SOURCE  open, close: an address or a network\n"
+	"      --for TIME     open: 1m to 7d\n"
+	"      --reason TEXT  open: for the log\n"
+	"      --override     open: past the guard rails of the config\n"
 	"  -h, --help         this text\n"
 	"  -V, --version      the version\n"
 	"\n"
@@ -306,21 +327,111 @@ static int run_selftest(const struct options *options)
 	return put_text(&out, selftest_is_good(&test) ? EXIT_OK : EXIT_FAILED);
 }
 
+/* ---------------------------------------------------------------- what changes something */
+
+static int operate(const struct options *options,
+		   int (*run)(const struct conf *conf, const struct operate_options *options, struct text *out,
+			      struct failure *failure))
+{
+	struct operate_options given = options->operate;
+	_cleanup_text_ struct text out = {0};
+	_cleanup_conf_ struct conf conf = {0};
+	struct failure failure = {0};
+	int code = read_places(options->conf_path, &conf);
+
+	if (code != EXIT_OK)
+		return code;
+	given.json = options->json;
+	given.port = options->n_args ? options->args[0] : NULL;
+	code = run(&conf, &given, &out, &failure);
+	if (out.len || out.failed)
+		code = put_text(&out, code);
+	return failure.text[0] ? complain(code, "%s", failure.text) : code;
+}
+
+static int run_arm(const struct options *options)
+{
+	return operate(options, operate_arm);
+}
+
+static int run_confirm(const struct options *options)
+{
+	return operate(options, operate_confirm);
+}
+
+static int run_disarm(const struct options *options)
+{
+	return operate(options, operate_disarm);
+}
+
+static int run_open(const struct options *options)
+{
+	return operate(options, operate_open);
+}
+
+static int run_close(const struct options *options)
+{
+	return operate(options, operate_close);
+}
+
 /* ---------------------------------------------------------------- arguments */
+
+enum { OPT_CONFIRM = 256, OPT_FORCE, OPT_FROM, OPT_FOR, OPT_REASON, OPT_OVERRIDE };
+
+static const struct option long_options[] = {
+	{"config", required_argument, NULL, 'c'},      {"json", no_argument, NULL, 'j'},
+	{"verbose", no_argument, NULL, 'v'},           {"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, 'V'},           {"confirm", required_argument, NULL, OPT_CONFIRM},
+	{"force", no_argument, NULL, OPT_FORCE},       {"from", required_argument, NULL, OPT_FROM},
+	{"for", required_argument, NULL, OPT_FOR},     {"reason", required_argument, NULL, OPT_REASON},
+	{"override", no_argument, NULL, OPT_OVERRIDE}, {NULL, 0, NULL, 0},
+};
 
 static const struct {
 	const char *name;
 	size_t min_args, max_args;
 	bool json, verbose;
+	const char *own[5]; /* long options of its own */
 	int (*run)(const struct options *options);
 } commands[] = {
-	{"status", 0, 0, true, false, run_status},    {"list", 0, 0, true, false, run_list},
-	{"explain", 2, 2, true, false, run_explain},  {"check-config", 0, 1, false, false, run_check_config},
-	{"selftest", 0, 0, true, true, run_selftest},
+	{"status", 0, 0, true, false, {NULL}, run_status},
+	{"list", 0, 0, true, false, {NULL}, run_list},
+	{"explain", 2, 2, true, false, {NULL}, run_explain},
+	{"check-config", 0, 1, false, false, {NULL}, run_check_config},
+	{"selftest", 0, 0, true, true, {NULL}, run_selftest},
+	{"arm", 0, 0, true, false, {"confirm", "force", NULL}, run_arm},
+	{"confirm", 0, 0, true, false, {NULL}, run_confirm},
+	{"disarm", 0, 0, true, false, {NULL}, run_disarm},
+	{"open", 1, 1, true, false, {"from", "for", "reason", "override", NULL}, run_open},
+	{"close", 1, 1, true, false, {"from", NULL}, run_close},
 };
+
+/* An option that was given and is none of this command's; NULL: there is none. */
+static const char *foreign_option(const struct operate_options *given, const char *const *own)
+{
+	const struct {
+		const char *name;
+		bool given;
+	} all[] = {
+		{"confirm", given->confirm}, {"force", given->force},   {"from", given->from},
+		{"for", given->length},      {"reason", given->reason}, {"override", given->override},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		const char *const *found = own;
+
+		while (*found && strcmp(*found, all[i].name) != 0)
+			found++;
+		if (all[i].given && !*found)
+			return all[i].name;
+	}
+	return NULL;
+}
 
 static int run_command(const char *name, const struct options *options)
 {
+	const char *foreign;
+
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
 		if (strcmp(name, commands[i].name) != 0)
 			continue;
@@ -332,22 +443,49 @@ static int run_command(const char *name, const struct options *options)
 			return complain_usage("no --json for ", name);
 		if (options->verbose && !commands[i].verbose)
 			return complain_usage("no --verbose for ", name);
+		foreign = foreign_option(&options->operate, commands[i].own);
+		if (foreign)
+			return complain(EXIT_USAGE, "no --%s for %s; see jitgate --help", foreign, name);
 		return commands[i].run(options);
 	}
 	return complain_usage("no such command: ", name);
 }
 
+/* Options with a value, and those of a single command; false: another one. */
+static bool take_operate_option(int c, char *value, struct operate_options *operate)
+{
+	switch (c) {
+	case OPT_CONFIRM:
+		operate->confirm = value;
+		return true;
+	case OPT_FORCE:
+		operate->force = true;
+		return true;
+	case OPT_FROM:
+		operate->from = value;
+		return true;
+	case OPT_FOR:
+		operate->length = value;
+		return true;
+	case OPT_REASON:
+		operate->reason = value;
+		return true;
+	case OPT_OVERRIDE:
+		operate->override = true;
+		return true;
+	default:
+		return false;
+	}
+}
+
 int main(int argc, char **argv)
 {
-	static const struct option long_options[] = {
-		{"config", required_argument, NULL, 'c'}, {"json", no_argument, NULL, 'j'},
-		{"verbose", no_argument, NULL, 'v'},      {"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, 'V'},      {NULL, 0, NULL, 0},
-	};
 	struct options options = {.conf_path = CONF_PATH_DEFAULT};
 	int c;
 
 	while ((c = getopt_long(argc, argv, "c:jvhV", long_options, NULL)) != -1) {
+		if (take_operate_option(c, optarg, &options.operate))
+			continue;
 		switch (c) {
 		case 'c':
 			options.conf_path = optarg;

@@ -247,6 +247,7 @@ static int fill_maps(struct daemon *d, struct failure *failure)
 	int r;
 
 	enforcer_init(&d->enforcer, &d->conf, &datapath_gate_ops, d->dp, &daemon_hooks, d);
+	daemon_restore(d);
 	r = enforcer_start(&d->enforcer, have_state ? &saved : NULL);
 
 	if (datapath_max_grants(d->dp) != d->conf.max_grants)
@@ -455,7 +456,7 @@ static int run_daemon(const struct options *options)
 		return EXIT_FAILED;
 	}
 	log_notice("%s %s, mode %s, %zu interface(s)", start.taken_over ? "took over" : "started on", d.conf.pin_dir,
-		   d.conf.mode == JITGATE_AUDIT ? "audit" : "enforce", count_attached(&d));
+		   arming_text(&d.enforcer.arming, d.conf.mode), count_attached(&d));
 	reserve_ports(&d);
 	r = daemon_open(&d, TAKE_FD(start.feed_fd), TAKE_FD(start.control_fd), start.feed_user.uid);
 	if (r < 0) {

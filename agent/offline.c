@@ -76,6 +76,7 @@ int offline_report(const struct conf *conf, struct report **ret, struct failure 
 	report->feed_name = "";
 	report->last_error = "";
 	report->n_allow = conf->n_allow;
+	report->conf_mode = conf->mode;
 	r = fill(dp, conf, report);
 	if (r < 0) {
 		offline_free(report);

@@ -119,14 +119,30 @@ static void warn_clock(const struct report *report, struct text *line)
 	text_printf(line, " feed %s's", report->feed_name);
 }
 
+/* That nothing is dropped, or that it may be so soon. */
+static void warn_mode(const struct report *report, struct text *line)
+{
+	if (report->mode != JITGATE_AUDIT && !report->trial_until.ns)
+		return;
+	begin_clause(line);
+	if (report->trial_until.ns) {
+		text_printf(line, "ON TRIAL: audit again at ");
+		text_clock(line, report->trial_until, report->now);
+		text_printf(line, " unless confirmed (jitgate confirm)");
+	} else if (report->arming.waiting) {
+		text_printf(line, "WAITING for the first answer: nothing is dropped");
+	} else {
+		text_printf(line, "AUDIT: nothing is dropped");
+		if (report->arming.lapsed.ns)
+			text_printf(line, ", arming was NOT CONFIRMED in time");
+	}
+}
+
 /* Everything that is wrong, in one line, the worst first. Empty: nothing is. */
 static void collect_warnings(const struct report *report, struct text *line)
 {
 	warn_interfaces(report, line);
-	if (report->mode == JITGATE_AUDIT) {
-		begin_clause(line);
-		text_printf(line, "AUDIT: nothing is dropped");
-	}
+	warn_mode(report, line);
 	if (!report->agent_running) {
 		begin_clause(line);
 		text_printf(line, "jitgated is NOT RUNNING");
@@ -190,13 +206,26 @@ static void summarize_feed(const struct report *report, struct text *line, bool 
 	}
 }
 
+static size_t count_by_hand(const struct report *report)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; report->grants && i < report->n_grants; i++)
+		n += report->grants[i].by_hand;
+	return n;
+}
+
 static void summarize(const struct report *report, struct text *line, bool with_age)
 {
+	size_t by_hand = count_by_hand(report);
+
 	summarize_interfaces(report, line);
 	text_printf(line, "; ");
 	show_count(line, report->n_ports, "port");
 	text_printf(line, ", ");
 	show_count(line, report->n_grants, "grant");
+	if (by_hand)
+		text_printf(line, " (%zu BY HAND)", by_hand);
 	summarize_feed(report, line, with_age);
 }
 
@@ -378,12 +407,49 @@ static void print_grant_summary(const struct report *report, struct text *out)
 	show_paragraph(out, &words, 0, 2);
 }
 
+/* The config does not say what is in force: whoever reads it alone is misled. */
+static void print_armed(const struct report *report, struct text *out)
+{
+	_cleanup_text_ struct text words = {0};
+
+	if (!report->arming.confirmed)
+		return;
+	text_printf(&words,
+		    "enforcing because that was armed and confirmed; the config says mode = \"audit\": put mode = "
+		    "\"enforce\" into it (or jitgate disarm)");
+	show_paragraph(out, &words, 2, 4);
+}
+
+static void print_by_hand(const struct report *report, struct text *out)
+{
+	for (size_t i = 0; report->grants && i < report->n_grants; i++) {
+		const struct report_grant *grant = &report->grants[i];
+		_cleanup_text_ struct text words = {0};
+		char source[CIDR_TEXT_MAX], protos[PROTOS_TEXT_MAX];
+
+		if (!grant->by_hand)
+			continue;
+		cidr_format(&grant->source, source);
+		text_printf(&words, "opened by hand: %u/%s from %s until ", grant->port,
+			    protos_format(grant->protos, protos), source);
+		show_time(&words, grant->until, report->now);
+		text_printf(&words, ", ");
+		show_cut(&words, grant->requestor, 40);
+		text_printf(&words, ": \"");
+		show_cut(&words, grant->justification, 200);
+		text_printf(&words, "\"");
+		show_paragraph(out, &words, 0, 2);
+	}
+}
+
 void report_status_text(const struct report *report, struct text *out)
 {
 	print_verdict(report, out);
+	print_armed(report, out);
 	print_interfaces(report, out);
 	print_ports(report, out);
 	print_grant_summary(report, out);
+	print_by_hand(report, out);
 	report_feed_text(report, out);
 	report_refused_text(report, out);
 	print_counters(report, out);

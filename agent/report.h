@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 
+#include "arming.h"
 #include "grant.h"
 #include "jitgate_abi.h"
 #include "text.h"
@@ -40,6 +41,7 @@ struct report_grant {
 	uint16_t port;
 	uint8_t protos;
 	bool endless; /* from `allow` */
+	bool by_hand; /* an operator's, by jitgate open */
 	struct wall_time until;
 	const char *requestor, *justification, *origin; /* never NULL */
 	uint64_t packets, bytes;
@@ -51,7 +53,11 @@ enum report_feed_state { REPORT_FEED_NEVER = 0, REPORT_FEED_FRESH, REPORT_FEED_S
 struct report {
 	struct wall_time now;
 	const char *version;
-	uint32_t mode;
+	uint32_t mode; /* in force now: a trial that runs enforces */
+	/* What the config says, and what was armed on top of it. Without the agent: audit, and a trial. */
+	uint32_t conf_mode;
+	struct arming arming;
+	struct wall_time trial_until; /* ns 0: no trial runs */
 	bool agent_running;
 	const char *agent_why; /* when not running: what was tried */
 	struct report_interface *interfaces;

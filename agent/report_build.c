@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "clock.h"
 #include "util.h"
 
 /* The map knows no more than that a feed named the port, too, for whichever protocol. */
@@ -43,13 +44,16 @@ static int fill_ports(struct datapath *dp, const struct conf *conf, struct repor
 
 int report_fill_maps(struct datapath *dp, const struct conf *conf, struct report *report)
 {
+	struct clock_pair now = clock_now();
 	struct gate_state state;
 	int r = datapath_read_stats(dp, report->counters);
 
 	if (r < 0)
 		return r;
 	datapath_gate_ops.get_state(dp, &state);
-	report->mode = state.mode;
+	report->mode = arming_in_force(&state, now.boot);
+	if (state.mode == JITGATE_AUDIT && report->mode != state.mode)
+		report->trial_until = clock_to_wall(now, (struct boot_time){.ns = state.confirm_until_boot_ns});
 	return fill_ports(dp, conf, report);
 }
 

@@ -177,7 +177,8 @@ static void print_remedy(const struct report_explain *explain, struct text *out)
 	text_printf(
 		&words,
 		", made by a person in Azure and approved there (jitgate then looks by itself as soon as a packet is "
-		"dropped), or `allow` in the config, for sources that must never be cut off; a grant that the guard "
+		"dropped), or `allow` in the config, for sources that must never be cut off, or in an emergency, as "
+		"root, jitgate open; a grant that the guard "
 		"rails refuse is named in jitgated's log");
 	show_paragraph(out, &words, 2, 4);
 }

@@ -216,6 +216,36 @@ static void put_ports(struct text *out, const struct report *report)
 	text_printf(out, "]");
 }
 
+/* null: only the daemon knows. */
+static void put_known(struct text *out, const char *name, bool value, bool known)
+{
+	if (known)
+		put_bool(out, name, value);
+	else
+		put_null(out, name);
+}
+
+static void put_arming(struct text *out, const struct report *report)
+{
+	put_name(out, "arming");
+	text_printf(out, "{");
+	put_string(out, "config", report->conf_mode == JITGATE_AUDIT ? "audit" : "enforce");
+	put_known(out, "confirmed", report->arming.confirmed, report->agent_running);
+	put_time(out, "trial_until", report->trial_until);
+	put_time(out, "not_confirmed_at", report->arming.lapsed);
+	put_known(out, "waiting_for_first_answer", report->arming.waiting, report->agent_running);
+	text_printf(out, "}");
+}
+
+static size_t count_by_hand(const struct report *report)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; report->grants && i < report->n_grants; i++)
+		n += report->grants[i].by_hand;
+	return n;
+}
+
 void report_status_json(const struct report *report, struct text *out)
 {
 	text_printf(out, "{");
@@ -225,12 +255,17 @@ void report_status_json(const struct report *report, struct text *out)
 		put_string(out, "agent_why", report->agent_why);
 	}
 	put_string(out, "mode", report->mode == JITGATE_AUDIT ? "audit" : "enforce");
+	put_arming(out, report);
 	put_interfaces(out, report);
 	put_feed(out, report);
 	put_bool(out, "only_protect", report->only_protect);
 	put_counters(out, report);
 	put_ports(out, report);
 	put_number(out, "grants", report->n_grants);
+	if (report->agent_running)
+		put_number(out, "by_hand", count_by_hand(report));
+	else
+		put_null(out, "by_hand");
 	put_number(out, "allowed", report->n_allow);
 	text_printf(out, "}\n");
 }
@@ -249,7 +284,7 @@ static void put_deadline(struct text *out, const struct report_grant *grant, str
 		   grant->until.ns > now.ns ? ((uint64_t)grant->until.ns - (uint64_t)now.ns) / NS_PER_S : 0);
 }
 
-static void put_grant(struct text *out, const struct report_grant *grant, struct wall_time now)
+static void put_grant(struct text *out, const struct report_grant *grant, struct wall_time now, bool agent_running)
 {
 	char source[CIDR_TEXT_MAX], proto[PROTOS_TEXT_MAX];
 
@@ -263,6 +298,7 @@ static void put_grant(struct text *out, const struct report_grant *grant, struct
 	put_string(out, "requestor", grant->requestor);
 	put_string(out, "justification", grant->justification);
 	put_string(out, "origin", grant->origin);
+	put_known(out, "by_hand", grant->by_hand, agent_running);
 	put_traffic(out, grant->packets, grant->bytes);
 	put_time(out, "last_seen", grant->last_seen);
 	text_printf(out, "}");
@@ -272,7 +308,7 @@ void report_list_json(const struct report *report, struct text *out)
 {
 	text_printf(out, "[");
 	for (size_t i = 0; i < report->n_grants; i++) {
-		put_grant(out, &report->grants[i], report->now);
+		put_grant(out, &report->grants[i], report->now, report->agent_running);
 	}
 	text_printf(out, "]\n");
 }
@@ -295,7 +331,7 @@ void report_explain_json(const struct report_explain *explain, struct text *out)
 		put_null(out, "not_enforced_on");
 	if (explain->has_grant) {
 		put_name(out, "grant");
-		put_grant(out, &explain->grant, explain->now);
+		put_grant(out, &explain->grant, explain->now, true);
 	} else {
 		put_null(out, "grant");
 	}

@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "arming.h"
+#include "clock.h"
 #include "datapath.h"
 #include "gate_tags.h"
 #include "guarded.h"
@@ -15,8 +17,8 @@
 
 /* On the way that packets take, from the root program on. Cases by hand are tried in audit mode, too. */
 static const struct trial_mode modes[] = {
-	{"enforce", JITGATE_ENFORCE, 5, true},
-	{"audit", JITGATE_AUDIT, 5, true},
+	{"enforce", JITGATE_ENFORCE, 5, true, 0},
+	{"audit", JITGATE_AUDIT, 5, true, 0},
 };
 
 /* 1: as it has to be; 0: not, with `why`; or -errno. */
@@ -91,7 +93,7 @@ static int read_force(const struct conf *conf, struct selftest *test, struct fai
 		return 0;
 	}
 	datapath_gate_ops.get_state(dp, &state);
-	test->audit = state.mode == JITGATE_AUDIT;
+	test->audit = arming_in_force(&state, clock_now().boot) == JITGATE_AUDIT;
 	r = note_unverified(dp, conf, test);
 	return r < 0 ? failure_set(failure, r, "cannot list the interfaces: %s", strerror(-r)) : 0;
 }

@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "clock.h"
+#include "opened.h"
+#include "orders.h"
 #include "report_build.h"
 #include "util.h"
 
@@ -23,30 +25,34 @@ static void fill_usage(struct daemon *d, const struct grant *grant, struct clock
 	}
 }
 
-static void fill_grant(struct daemon *d, const struct grant *grant, struct clock_pair now, struct report_grant *out)
+static void fill_grant(struct daemon *d, const struct grant_set *set, const struct grant *grant, struct clock_pair now,
+		       struct report_grant *out)
 {
-	const struct grant_set *set = &d->enforcer.current.grants;
-
 	*out = (struct report_grant){.source = grant->source,
 				     .port = grant->port,
 				     .protos = grant->protos,
 				     .until = grant->until,
 				     .requestor = grant_set_text(set, grant->requestor),
 				     .justification = grant_set_text(set, grant->justification),
-				     .origin = grant_set_text(set, grant->origin)};
+				     .origin = grant_set_text(set, grant->origin),
+				     .by_hand = set == &d->enforcer.opened};
 	fill_usage(d, grant, now, out);
 }
 
 static int fill_grants(struct daemon *d, struct clock_pair now, struct report *report)
 {
-	const struct grant_set *set = &d->enforcer.current.grants;
+	const struct grant_set *set = &d->enforcer.current.grants, *opened = &d->enforcer.opened;
 
-	report->grants = calloc(set->n + 1, sizeof(*report->grants));
+	report->grants = calloc(set->n + opened->n + 1, sizeof(*report->grants));
 	if (!report->grants)
 		return -ENOMEM;
+	for (size_t i = 0; i < opened->n; i++) {
+		if (opened_is_live(&opened->grants[i], now.wall))
+			fill_grant(d, opened, &opened->grants[i], now, &report->grants[report->n_grants++]);
+	}
 	for (size_t i = 0; i < set->n; i++) {
 		if (set->grants[i].mark == GRANT_LIVE)
-			fill_grant(d, &set->grants[i], now, &report->grants[report->n_grants++]);
+			fill_grant(d, set, &set->grants[i], now, &report->grants[report->n_grants++]);
 	}
 	return 0;
 }
@@ -140,6 +146,8 @@ static int build_report(struct daemon *d, struct report *report, const char **re
 	*report = (struct report){
 		.now = now.wall, .version = JITGATE_VERSION, .agent_running = true, .n_allow = d->conf.n_allow};
 	fill_feed(d, now, report);
+	report->conf_mode = d->conf.mode;
+	report->arming = d->enforcer.arming;
 	*ret_what = "read the maps";
 	r = report_fill_maps(d->dp, &d->conf, report);
 	if (r < 0)
@@ -175,12 +183,12 @@ static void answer_explain(struct daemon *d, const struct control_request *reque
 			   const struct report_interface *unverified, struct text *out)
 {
 	struct enforcer_verdict verdict =
-		enforcer_explain(&d->enforcer, &request->source, request->port, request->proto_bit);
+		enforcer_explain(&d->enforcer, &request->source, request->port, request->protos);
 	struct clock_pair now = clock_now();
 	struct report_explain explain = {.now = now.wall,
 					 .source = request->source,
 					 .port = request->port,
-					 .proto_bit = request->proto_bit,
+					 .proto_bit = request->protos,
 					 .reason = verdict.reason,
 					 .would_be = verdict.would_be,
 					 .has_grant = verdict.has_entry,
@@ -189,13 +197,13 @@ static void answer_explain(struct daemon *d, const struct control_request *reque
 
 	explain.grant = (struct report_grant){.source = request->source,
 					      .port = request->port,
-					      .protos = request->proto_bit,
+					      .protos = request->protos,
 					      .endless = verdict.entry.expires_boot_ns == JITGATE_NO_DEADLINE,
 					      .requestor = "",
 					      .justification = "",
 					      .origin = ""};
 	if (verdict.grant)
-		fill_grant(d, verdict.grant, now, &explain.grant);
+		fill_grant(d, verdict.set, verdict.grant, now, &explain.grant);
 	else if (verdict.has_entry)
 		explain.grant.until = clock_to_wall(now, (struct boot_time){.ns = verdict.entry.expires_boot_ns});
 	if (request->json)
@@ -215,7 +223,8 @@ int status_answer(struct daemon *d, const struct control_request *request, struc
 	/* Now, not as of half a second ago; what is not as it has to be is set right on the way. */
 	guardian_check(&d->guardian);
 	open = find_unverified(d, &unverified);
-
+	if (control_req_changes(request->kind))
+		return orders_answer(d, request, open ? &unverified : NULL, out);
 	if (request->kind == CONTROL_EXPLAIN) {
 		answer_explain(d, request, open ? &unverified : NULL, out);
 		return open;

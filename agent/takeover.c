@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "grant_list.h"
+#include "opened.h"
 #include "util.h"
 
 #define ADOPTED_ORIGIN "found in the running filter"
@@ -108,6 +109,23 @@ static void keep_held(struct adoption *a, struct grant_set *set)
 	set->n = kept;
 }
 
+/* What waits for the clock has no entry. */
+static void keep_opened(struct adoption *a, struct grant_set *opened)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < opened->n; i++) {
+		bool live = opened_is_live(&opened->grants[i], a->now.wall);
+
+		if (opened->grants[i].until.ns <= a->now.wall.ns || (live && !is_held(a, &opened->grants[i])))
+			continue;
+		if (live)
+			mark_explained(a, &opened->grants[i]);
+		opened->grants[kept++] = opened->grants[i];
+	}
+	opened->n = kept;
+}
+
 /* The other entries become grants of nobody knows whom, each to its own end. */
 static int adopt_rest(const struct adoption *a, struct grant_set *set)
 {
@@ -127,7 +145,7 @@ static int adopt_rest(const struct adoption *a, struct grant_set *set)
 	return 0;
 }
 
-static int take_grants(struct adoption *a, struct grant_set *set)
+static int take_grants(struct adoption *a, struct grant_set *set, struct grant_set *opened)
 {
 	int r = a->gate->list(a->gate_ctx, &a->installed);
 
@@ -138,6 +156,7 @@ static int take_grants(struct adoption *a, struct grant_set *set)
 	if (!a->explained)
 		return -ENOMEM;
 	keep_held(a, set);
+	keep_opened(a, opened);
 	return adopt_rest(a, set);
 }
 
@@ -148,8 +167,8 @@ static void end_adoption(struct adoption *a)
 }
 
 int takeover_build(const struct gate_ops *gate, void *gate_ctx, const struct guard *guard, struct clock_pair now,
-		   struct snapshot *saved, struct snapshot *ret_current, struct learned *ret_learned,
-		   enum takeover_note *ret_note)
+		   struct snapshot *saved, struct grant_set *opened, struct snapshot *ret_current,
+		   struct learned *ret_learned, enum takeover_note *ret_note)
 {
 	CLEANUP(end_adoption) struct adoption a = {.gate = gate, .gate_ctx = gate_ctx, .now = now};
 	_cleanup_snapshot_ struct snapshot current = {0};
@@ -164,7 +183,7 @@ int takeover_build(const struct gate_ops *gate, void *gate_ctx, const struct gua
 		saved->grants = (struct grant_set){0};
 	}
 	if (r == 0)
-		r = take_grants(&a, &current.grants);
+		r = take_grants(&a, &current.grants, opened);
 	if (r < 0)
 		return r;
 	grant_list_sort(&current.grants, guard, now.wall);

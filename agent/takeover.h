@@ -22,11 +22,13 @@ enum takeover_note {
 };
 
 /*
- * saved: NULL when there is no state; its grants are moved out. *ret_current and *ret_learned are {0} before.
- * 0, -ENOMEM, -ENOSPC (more than JITGATE_PORT_RULES_MAX ports), or errno of reading the maps.
+ * saved: NULL when there is no state; its grants are moved out. opened: what an operator opened before, by its own
+ * file; as with `saved`, those that the maps do not hold are taken out, unless their time has yet to come. *ret_current
+ * and *ret_learned are {0} before. 0, -ENOMEM, -ENOSPC (more than JITGATE_PORT_RULES_MAX ports), or errno of reading
+ * the maps.
  */
 int takeover_build(const struct gate_ops *gate, void *gate_ctx, const struct guard *guard, struct clock_pair now,
-		   struct snapshot *saved, struct snapshot *ret_current, struct learned *ret_learned,
-		   enum takeover_note *ret_note);
+		   struct snapshot *saved, struct grant_set *opened, struct snapshot *ret_current,
+		   struct learned *ret_learned, enum takeover_note *ret_note);
 
 #endif

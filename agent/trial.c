@@ -338,7 +338,13 @@ int trial_grant(struct trial *trial, const char *prefix, uint16_t port, uint8_t 
 void trial_set_mode(struct trial *trial, uint32_t mode, int64_t budget)
 {
 	trial->state->mode = mode;
+	trial->state->confirm_until_boot_ns = 0;
 	trial->budget->left = budget;
+}
+
+void trial_set_confirm(struct trial *trial, uint64_t until_boot_ns)
+{
+	trial->state->confirm_until_boot_ns = until_boot_ns;
 }
 
 int trial_fill_slot(struct trial *trial, bool filled, struct failure *failure)

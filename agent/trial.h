@@ -47,6 +47,7 @@ size_t trial_count_flows(struct trial *trial);
 int trial_grant(struct trial *trial, const char *prefix, uint16_t port, uint8_t proto, uint64_t expires_boot_ns,
 		uint32_t slot, struct failure *failure);
 void trial_set_mode(struct trial *trial, uint32_t mode, int64_t budget);
+void trial_set_confirm(struct trial *trial, uint64_t until_boot_ns);
 int trial_fill_slot(struct trial *trial, bool filled, struct failure *failure);
 
 /* Run one frame, through the root program or the filter alone: the XDP verdict. */
@@ -65,6 +66,7 @@ struct trial_mode {
 	uint32_t mode; /* JITGATE_ENFORCE, JITGATE_AUDIT */
 	int64_t budget;
 	bool through_root;
+	uint64_t confirm_until_boot_ns; /* of a trial; 0: none */
 };
 
 /* Run a case from a reset on: 1 when it did what is due, 0 when not, with `why`; -errno when it could not be run. */

@@ -65,6 +65,14 @@ static int run_and_read(struct trial *trial, const struct frame *frame, bool thr
 	return r;
 }
 
+/* Audit mode on trial enforces; its deadline is far away or long past. */
+static uint32_t mode_in_force(const struct trial_mode *mode)
+{
+	if (mode->mode == JITGATE_AUDIT && mode->confirm_until_boot_ns > trial_now_boot_ns())
+		return JITGATE_ENFORCE;
+	return mode->mode;
+}
+
 int trial_case(struct trial *trial, const struct corpus_case *c, const struct case_port *ports,
 	       const struct trial_mode *mode, char why[EFFECT_WHY_MAX], struct failure *failure)
 {
@@ -73,7 +81,7 @@ int trial_case(struct trial *trial, const struct corpus_case *c, const struct ca
 			  .verdict = c->rule.verdict,
 			  .reason = c->rule.reason,
 			  .slot = slot_of(&c->rule, c->rule.matched),
-			  .mode = mode->mode,
+			  .mode = mode_in_force(mode),
 			  .budget = mode->budget};
 	struct effect effect;
 	int r = corpus_build(c, ports, &frame);
@@ -82,6 +90,7 @@ int trial_case(struct trial *trial, const struct corpus_case *c, const struct ca
 		return failure_set(failure, r, "\"%s\": the description makes no frame", c->name);
 	r = set_maps(trial, c, ports, failure);
 	trial_set_mode(trial, mode->mode, mode->budget);
+	trial_set_confirm(trial, mode->confirm_until_boot_ns);
 	if (r == 0)
 		r = run_and_read(trial, &frame, mode->through_root, &effect, failure);
 	return r < 0 ? r : effect_is_due(&due, &effect, why);

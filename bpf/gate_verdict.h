@@ -89,12 +89,20 @@ GATE_INLINE int is_drop(int reason)
 	return reason == REASON_MALFORMED || reason == REASON_TOO_DEEP || reason == REASON_SHORT_L4;
 }
 
+/*
+ * Whether what enforcing would drop passes. A trial (jitgate arm) makes audit mode enforce, up to its deadline and no
+ * longer, whatever becomes of jitgated; the clock is read only for that.
+ */
 GATE_INLINE int is_audit(void)
 {
 	const __u32 zero = 0;
 	const struct gate_state *state = bpf_map_lookup_elem(&state_v1, &zero);
+	__u64 until;
 
-	return state && state->mode == JITGATE_AUDIT;
+	if (!state || state->mode != JITGATE_AUDIT)
+		return 0;
+	until = state->confirm_until_boot_ns;
+	return !until || bpf_ktime_get_boot_ns() >= until;
 }
 
 #endif

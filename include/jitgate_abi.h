@@ -223,6 +223,9 @@ struct gate_state {
 	__u32 protected_ports;   /* (port, protocol) pairs */
 	__s32 clock_offset_s;    /* at that snapshot this machine's clock was ahead of the feed's by at least so much */
 	__u32 clock_known;       /* 0: the feed could not compare the clocks */
+	/* In audit mode: enforced all the same while CLOCK_BOOTTIME is below this (jitgate arm). 0: no trial. Means
+	 * nothing in another mode: what enforces for good depends on no clock. Read by the program. */
+	__u64 confirm_until_boot_ns;
 };
 
 /*
@@ -265,7 +268,7 @@ _Static_assert(sizeof(struct gate_counter) == 16, "gate_counter is an ABI");
 _Static_assert(sizeof(struct port_counters) == 32, "port_counters is an ABI");
 _Static_assert(sizeof(struct port_slot) == 168, "port_slot is an ABI");
 _Static_assert(sizeof(struct grant_usage) == 24, "grant_usage is an ABI");
-_Static_assert(sizeof(struct gate_state) == 48, "gate_state is an ABI");
+_Static_assert(sizeof(struct gate_state) == 56, "gate_state is an ABI");
 _Static_assert(sizeof(struct event_budget) == 64, "event_budget is an ABI");
 _Static_assert(sizeof(struct event) == 56, "event is an ABI");
 

@@ -24,7 +24,7 @@ cfg_                                conf_read
 curl_                               azure_http
 azure_token_header                  azure_http
 bpf_|libbpf_|btf__|ring_buffer__    datapath attach links heal detach verify gate_maps gate_flows gate_counters gate_tags trial
-mnl_                                netif
+mnl_                                netif sockdiag
 seccomp_|capng_                     sandbox
 EOF
 }

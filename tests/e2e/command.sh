@@ -134,7 +134,59 @@ explain 203.0.113.7 22/icmp|PORT "22/icmp"
 explain 203.0.113.7 22/any|a packet has one protocol
 check-config --json|no --json for check-config
 --frobnicate|^jitgate: see jitgate --help
+arm --confirm 0s|--confirm "0s": give 1s to 1d
+arm --confirm 5|--confirm "5": give 1s to 1d
+arm --confirm 2d|--confirm "2d": give 1s to 1d
+arm 22|too many arguments for arm
+arm --from 203.0.113.7|no --from for arm
+confirm --force|no --force for confirm
+confirm now|too many arguments for confirm
+status --reason x|no --reason for status
+open|arguments are missing for open
+open 22 --for 1h --reason x|--from is missing
+open 22 --from example.com --for 1h --reason x|--from "example.com"
+open 22 --from 203.0.113.7 --reason x|--for is missing: give 1m to 7d
+open 22 --from 203.0.113.7 --for 59s --reason x|--for "59s": give 1m to 7d
+open 22 --from 203.0.113.7 --for 8d --reason x|--for "8d": give 1m to 7d
+open 22 --from 203.0.113.7 --for 1h|--reason is missing
+open 0 --from 203.0.113.7 --for 1h --reason x|PORT "0"
+open 22/icmp --from 203.0.113.7 --for 1h --reason x|PORT "22/icmp"
+close 22|--from is missing
+close 22 --from 203.0.113.7 --for 1h|no --for for close
 END
+run open 22 --from 203.0.113.7 --for 1h --reason $'two\nlines'
+is "a reason of two lines is refused" 2 $rc
+like "and is named" '--reason is no text for it' "$complained"
+
+if ((EUID == 0)); then
+  unset SUDO_UID
+  agent_says 'OK 5\nopen\n'
+  run open 22/any --from 2001:DB8::1/32 --for 90m --reason 'it is "down"  \ again' --override --json
+  is "open: the answer" open "$said"
+  is "open: the question" 'open json 2001:db8::/32 22 * 5400 beyond - it is "down"  \ again' "$(<"$tmp/question")"
+  agent_says 'OK 5\ndone\n'
+  SUDO_UID=1000 run open 22 --from 203.0.113.7 --for 1h --reason x
+  is "open: who is behind root" 'open text 203.0.113.7 22 tcp 3600 within 1000 x' "$(<"$tmp/question")"
+  agent_says 'ERR longer than guard.longest\n'
+  run open 22 --from 203.0.113.7 --for 1h --reason x
+  is "open: a refusal" "1 jitgate: longer than guard.longest" "$rc $complained"
+  agent_says 'OPEN 5\ndone\n'
+  run close 22/udp --from 203.0.113.7
+  is "close: done, but not all is as it should be" "1 done" "$rc $said"
+  is "close: the question" 'close text 203.0.113.7 22 udp' "$(<"$tmp/question")"
+  agent_says 'OK 5\ndone\n'
+  run confirm --json
+  is "confirm: the question" 'confirm json' "$(<"$tmp/question")"
+  wait "$agent" 2>/dev/null
+  agent=
+  rm -f "$sock"
+  run confirm
+  like "nobody listens: confirm says what to do" 'jitgated does not run .*systemctl start jitgated' "$complained"
+  run arm
+  like "nothing is pinned: arm says what to do" 'nothing is pinned in .*systemctl start jitgated' "$complained"
+else
+  skip "open, close and confirm ask" "needs root"
+fi
 
 run --version
 like "--version" '^jitgate [0-9]+\.[0-9]+\.[0-9]+$' "$said"

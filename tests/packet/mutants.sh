@@ -176,8 +176,13 @@ short passes|bpf/gate_verdict.h|s/ || reason == REASON_SHORT_L4//
 other protocols are dropped|bpf/gate_verdict.h|s/reason == REASON_MALFORMED ||/& reason == REASON_OTHER_PROTO ||/
 later fragments are dropped|bpf/gate_verdict.h|s/reason == REASON_MALFORMED ||/& reason == REASON_LATER_FRAGMENT ||/
 what is not IP is dropped|bpf/gate_verdict.h|s/reason == REASON_MALFORMED ||/& reason == REASON_NOT_IP ||/
-any other mode is audit|bpf/gate_verdict.h|s/== JITGATE_AUDIT/!= JITGATE_ENFORCE/
-always audit|bpf/gate_verdict.h|s/state->mode == JITGATE_AUDIT/1/
+any other mode is audit|bpf/gate_verdict.h|s/!= JITGATE_AUDIT/== JITGATE_ENFORCE/
+always audit|bpf/gate_verdict.h|s/state->mode != JITGATE_AUDIT/0/
+a trial never ends|bpf/gate_verdict.h|s/return !until || .*/return !until;/
+a trial enforces nothing|bpf/gate_verdict.h|s/return !until || .*/return 1;/
+audit mode enforces without a trial|bpf/gate_verdict.h|s/return !until || .*/return 0;/
+a trial enforces from its deadline on|bpf/gate_verdict.h|s/get_boot_ns() >= until/get_boot_ns() < until/
+a trial ends enforcing for good|bpf/gate_verdict.h|s/^\tif (!state || state->mode != JITGATE_AUDIT)/\tif (!state || (state->mode != JITGATE_AUDIT \&\& !state->confirm_until_boot_ns))/
 what ends a frame early always passes|bpf/gate.bpf.c|s/return is_drop(reason) ? drop(.*) : /return /
 what is denied passes|bpf/gate.bpf.c|s/return drop(ctx, reason, match.slot, .*/return pass(reason, bytes);/
 never audit|bpf/gate.bpf.c|s/audit = is_audit()/audit = 0/

@@ -22,13 +22,16 @@
 
 /* Each case is run in all of these, those that are cut off in the first one. */
 static const struct trial_mode modes[] = {
-	{"enforce", JITGATE_ENFORCE, BUDGET, false},
-	{"enforce, no budget", JITGATE_ENFORCE, 0, false},
-	{"enforce, budget for ports only", JITGATE_ENFORCE, JITGATE_KEPT_FOR_PORTS, false},
-	{"enforce, budget for grants only", JITGATE_ENFORCE, JITGATE_KEPT_FOR_GRANTS, false},
-	{"enforce, through root", JITGATE_ENFORCE, BUDGET, true},
-	{"audit", JITGATE_AUDIT, BUDGET, false},
-	{"unknown mode", 2, BUDGET, false},
+	{"enforce", JITGATE_ENFORCE, BUDGET, false, 0},
+	{"enforce, no budget", JITGATE_ENFORCE, 0, false, 0},
+	{"enforce, budget for ports only", JITGATE_ENFORCE, JITGATE_KEPT_FOR_PORTS, false, 0},
+	{"enforce, budget for grants only", JITGATE_ENFORCE, JITGATE_KEPT_FOR_GRANTS, false, 0},
+	{"enforce, through root", JITGATE_ENFORCE, BUDGET, true, 0},
+	{"enforce, whatever a trial of before", JITGATE_ENFORCE, BUDGET, false, 1},
+	{"audit", JITGATE_AUDIT, BUDGET, false, 0},
+	{"audit, on trial", JITGATE_AUDIT, BUDGET, false, UINT64_MAX},
+	{"audit, after a trial", JITGATE_AUDIT, BUDGET, false, 1},
+	{"unknown mode", 2, BUDGET, false, 0},
 };
 
 static void try_case(struct trial *trial, const struct corpus_case *c, const struct case_port *ports,
@@ -234,6 +237,34 @@ static void run_deadline(struct trial *trial)
 	end_test("a grant ends at its deadline, not before and not after");
 }
 
+/* Enforced up to the deadline, audit from then on, by the program alone: nothing is written meanwhile. */
+static void run_trial_deadline(struct trial *trial)
+{
+	uint64_t until;
+	int passed = 0, dropped = 0;
+
+	close_port(trial, 0);
+	trial_set_mode(trial, JITGATE_AUDIT, 0);
+	if (run_syn(trial, false) != XDP_PASS)
+		wrong("dropped before the trial");
+	until = trial_now_boot_ns() + 100 * NS_PER_MS;
+	trial_set_confirm(trial, until);
+	while (trial_now_boot_ns() < until + (passed ? 5 * NS_PER_MS : 2 * NS_PER_S)) {
+		uint64_t before = trial_now_boot_ns();
+		int verdict = run_syn(trial, false);
+		uint64_t after = trial_now_boot_ns();
+
+		if (verdict == XDP_DROP ? before >= until : after < until)
+			wrong("verdict %d between %lld and %lld ns after the deadline", verdict,
+			      (long long)(before - until), (long long)(after - until));
+		passed += verdict == XDP_PASS;
+		dropped += verdict == XDP_DROP;
+	}
+	if (!passed || !dropped)
+		wrong("%d passed, %d dropped", passed, dropped);
+	end_test("a trial enforces up to its deadline, and then audits by itself");
+}
+
 /* The byte and the bit of a source in sources_v1, as jitgate_abi.h has it. */
 static uint8_t *source_byte(struct trial *trial, int family, const uint8_t *a, uint8_t *ret_mask)
 {
@@ -288,6 +319,7 @@ static void run_all(struct trial *trial)
 	run_budget(trial);
 	run_first_use(trial);
 	run_deadline(trial);
+	run_trial_deadline(trial);
 	run_source_bits(trial, 4);
 	run_source_bits(trial, 6);
 	run_sessions(trial);

@@ -16,6 +16,7 @@
 
 #include "enforcer.h"
 #include "fake_gate.h"
+#include "opened.h"
 #include "random.h"
 #include "util.h"
 
@@ -36,6 +37,9 @@ struct world {
 	bool keep_saved;
 	void (*saving)(void);  /* called at the moment of a save; NULL: nothing */
 	struct snapshot saved; /* what the state file would hold, while keep_saved */
+	void *opened;          /* the bytes of the file of what is opened by hand */
+	size_t opened_len;
+	bool armed; /* the record is there */
 };
 
 static struct world w;
@@ -92,7 +96,27 @@ static void world_ask(void *ctx, const struct knock *knock)
 	((struct world *)ctx)->asks++;
 }
 
-static const struct enforcer_hooks world_hooks = {world_now, world_log, world_save, world_ask};
+static int world_save_opened(void *ctx, const struct grant_set *opened, struct wall_time now)
+{
+	struct world *world = ctx;
+
+	if (world->save_error)
+		return world->save_error;
+	free(world->opened);
+	return opened_encode(opened, now, &world->opened, &world->opened_len);
+}
+
+static int world_save_armed(void *ctx, bool armed)
+{
+	struct world *world = ctx;
+
+	if (!world->save_error)
+		world->armed = armed;
+	return world->save_error;
+}
+
+static const struct enforcer_hooks world_hooks = {world_now, world_log,         world_save,
+						  world_ask, world_save_opened, world_save_armed};
 
 static struct port_rule protect_22 = {.port = 22, .protos = PROTO_BIT_TCP};
 
@@ -113,6 +137,7 @@ static int end_world(void **state)
 	(void)state;
 	enforcer_free(&w.e);
 	snapshot_free(&w.saved);
+	free(w.opened);
 	return 0;
 }
 
@@ -1175,11 +1200,23 @@ static void an_allowed_source_is_in_from_the_first_moment_a_port_closes(void **s
 
 /* ------------------------------------------------------------ restarts */
 
+/* What an operator did, from what the files hold. */
+static void restore_by_hand(void)
+{
+	struct grant_set opened = {0};
+
+	if (w.opened)
+		assert_int_equal(opened_decode(w.opened, w.opened_len, &opened, NULL), 0);
+	enforcer_restore(&w.e, &opened, w.armed);
+}
+
 static void restart(struct snapshot *saved)
 {
 	enforcer_free(&w.e);
 	enforcer_init(&w.e, &w.conf, &fake_gate_ops, &w.gate, &world_hooks, &w);
+	restore_by_hand();
 	assert_int_equal(enforcer_start(&w.e, saved), 0);
+	enforcer_settle(&w.e);
 }
 
 static void a_restart_without_state_keeps_what_the_filter_holds(void **state)
@@ -1513,6 +1550,618 @@ static void audit_mode_says_what_enforcement_would_do(void **state)
 	assert_int_equal(verdict.would_be, REASON_NO_GRANT);
 }
 
+/* ------------------------------------------------------------ arming */
+
+/* What the program does with a packet without a grant. */
+static bool enforces(void)
+{
+	const struct gate_state *is = &w.gate.state;
+
+	return is->mode != JITGATE_AUDIT || w.clock.boot.ns < is->confirm_until_boot_ns;
+}
+
+static void start_in_audit_mode(void)
+{
+	w.conf.mode = JITGATE_AUDIT;
+	assert_int_equal(enforcer_start(&w.e, NULL), 0);
+	assert_false(enforces());
+}
+
+static void arm(uint32_t seconds)
+{
+	struct failure failure;
+
+	assert_int_equal(enforcer_arm(&w.e, seconds, &failure), 0);
+	assert_true(enforces());
+}
+
+static int confirm(void)
+{
+	struct failure failure;
+
+	return enforcer_confirm(&w.e, &failure);
+}
+
+static void a_trial_ends_by_itself_with_the_daemon_dead(void **state)
+{
+	(void)state;
+	start_in_audit_mode();
+	arm(300);
+	advance_alone(300 * NS_PER_S - 1);
+	assert_true(enforces());
+	advance_alone(1);
+	assert_false(enforces());
+}
+
+static void a_trial_that_lapses_is_said_once_and_cannot_be_confirmed_any_more(void **state)
+{
+	(void)state;
+	start_in_audit_mode();
+	arm(300);
+	advance(300 * NS_PER_S - 1);
+	assert_false(logged("not confirmed in time"));
+	advance(1);
+	assert_true(logged("<4>arming was not confirmed in time: AUDIT again"));
+	assert_int_equal(w.gate.state.confirm_until_boot_ns, 0); /* no clock is read for it any more */
+	assert_int_equal(confirm(), -EINVAL);
+	assert_false(enforces());
+	assert_false(w.armed);
+	forget_log();
+	advance(HOUR);
+	assert_false(logged("confirmed"));
+	assert_true(w.e.arming.lapsed.ns == START_WALL + 300 * NS_PER_S);
+}
+
+/* Between its end and the tick that sees it. */
+static void a_confirmation_a_nanosecond_too_late_is_refused(void **state)
+{
+	(void)state;
+	start_in_audit_mode();
+	arm(300);
+	advance_alone(300 * NS_PER_S);
+	assert_int_equal(confirm(), -EINVAL);
+	assert_false(enforces());
+	arm(300);
+	advance_alone(300 * NS_PER_S - 1);
+	assert_int_equal(confirm(), 0);
+	assert_true(enforces());
+}
+
+static void what_is_confirmed_lasts_over_restart_and_reboot(void **state)
+{
+	(void)state;
+	w.keep_saved = true;
+	start_in_audit_mode();
+	arm(300);
+	assert_int_equal(confirm(), 0);
+	assert_true(w.armed);
+	advance(HOUR);
+	assert_true(enforces());
+	restart_with_state();
+	assert_true(enforces());
+	reboot();
+	assert_true(enforces());
+	assert_true(logged("<4>enforcing, as armed and confirmed, although the config says audit"));
+}
+
+static void a_restart_goes_on_with_a_trial_and_a_reboot_does_not(void **state)
+{
+	(void)state;
+	start_in_audit_mode();
+	arm(300);
+	advance_alone(MINUTE);
+	restart(NULL);
+	assert_true(enforces());
+	assert_true(logged("<4>enforcing on trial goes on"));
+	advance(4 * MINUTE - 1);
+	assert_true(enforces());
+	advance(1);
+	assert_false(enforces());
+	arm(300);
+	reboot();
+	assert_false(enforces());
+	assert_false(w.e.arming.confirm_until.ns);
+}
+
+static void a_trial_that_ended_while_the_daemon_was_dead_is_said_at_the_start(void **state)
+{
+	(void)state;
+	start_in_audit_mode();
+	arm(300);
+	advance_alone(10 * MINUTE);
+	forget_log();
+	restart(NULL);
+	assert_false(enforces());
+	assert_true(logged("<4>arming was not confirmed in time"));
+	assert_true(w.e.arming.lapsed.ns == START_WALL + 300 * NS_PER_S);
+}
+
+/* The clock that counts is the boot clock. */
+static void the_wall_clock_moves_no_trial(void **state)
+{
+	(void)state;
+	start_in_audit_mode();
+	arm(300);
+	w.clock.wall.ns += 5 * HOUR;
+	enforcer_tick(&w.e);
+	assert_true(enforces());
+	w.clock.wall.ns -= 9 * HOUR;
+	enforcer_tick(&w.e);
+	advance_alone(300 * NS_PER_S);
+	assert_false(enforces());
+}
+
+static void another_mode_in_the_config_rules(void **state)
+{
+	struct conf enforce, audit;
+
+	(void)state;
+	start_in_audit_mode();
+	enforce = audit = w.conf;
+	enforce.mode = JITGATE_ENFORCE;
+	arm(300);
+	assert_int_equal(enforcer_reload(&w.e, &audit), 0); /* the same mode */
+	assert_true(enforces());
+	assert_int_equal(confirm(), 0);
+	assert_int_equal(enforcer_reload(&w.e, &audit), 0);
+	assert_true(enforces() && w.armed);
+	assert_int_equal(enforcer_reload(&w.e, &enforce), 0);
+	assert_true(enforces());
+	assert_false(w.armed);
+	assert_int_equal(enforcer_reload(&w.e, &audit), 0);
+	assert_false(enforces());
+}
+
+/* In the moment of the step to the config's own enforcing nothing is let in. */
+static void a_trial_that_the_config_takes_over_has_no_end_left(void **state)
+{
+	struct conf enforce;
+
+	(void)state;
+	start_in_audit_mode();
+	enforce = w.conf;
+	enforce.mode = JITGATE_ENFORCE;
+	arm(300);
+	assert_int_equal(enforcer_reload(&w.e, &enforce), 0);
+	advance(HOUR);
+	assert_true(enforces());
+	assert_false(logged("not confirmed"));
+}
+
+static void a_restart_with_enforce_in_the_config_forgets_what_was_armed(void **state)
+{
+	(void)state;
+	start_in_audit_mode();
+	arm(300);
+	assert_int_equal(confirm(), 0);
+	w.conf.mode = JITGATE_ENFORCE;
+	restart(NULL);
+	assert_true(enforces());
+	assert_false(w.armed);
+	w.conf.mode = JITGATE_AUDIT;
+	restart(NULL);
+	assert_false(enforces());
+}
+
+static void arming_what_enforces_does_nothing_and_says_so(void **state)
+{
+	struct failure failure = {0};
+
+	(void)state;
+	assert_int_equal(enforcer_start(&w.e, NULL), 0);
+	assert_int_equal(enforcer_arm(&w.e, 300, &failure), ENFORCER_NOTHING);
+	assert_non_null(strstr(failure.text, "the config says mode = \"enforce\""));
+	assert_int_equal(w.gate.state.confirm_until_boot_ns, 0);
+	assert_int_equal(enforcer_confirm(&w.e, &failure), ENFORCER_NOTHING);
+	assert_false(w.armed);
+	assert_int_equal(enforcer_disarm(&w.e, &failure), -EINVAL);
+	assert_true(enforces());
+}
+
+static void disarming_ends_a_trial_and_what_was_confirmed(void **state)
+{
+	struct failure failure = {0};
+
+	(void)state;
+	start_in_audit_mode();
+	assert_int_equal(enforcer_disarm(&w.e, &failure), ENFORCER_NOTHING);
+	arm(300);
+	assert_int_equal(enforcer_disarm(&w.e, &failure), 0);
+	assert_false(enforces());
+	assert_int_equal(confirm(), -EINVAL);
+	arm(300);
+	assert_int_equal(confirm(), 0);
+	assert_int_equal(enforcer_disarm(&w.e, &failure), 0);
+	assert_false(enforces() || w.armed);
+	restart(NULL);
+	assert_false(enforces());
+}
+
+static void a_confirmation_that_cannot_be_saved_counts_and_is_said(void **state)
+{
+	(void)state;
+	start_in_audit_mode();
+	arm(300);
+	w.save_error = -ENOSPC;
+	assert_int_equal(confirm(), ENFORCER_UNSAVED);
+	advance(HOUR);
+	assert_true(enforces());
+	assert_true(logged("<3>cannot save that arming was confirmed"));
+	w.save_error = 0;
+	assert_int_equal(confirm(), 0);
+	assert_true(w.armed);
+}
+
+/* ------------------------------------------------------------ the first start */
+
+static void with_nothing_to_close_the_first_answer_is_waited_for(void **state)
+{
+	struct snapshot s = {0}, too_many = {0};
+
+	(void)state;
+	w.conf.n_protect = 0;
+	assert_int_equal(enforcer_start(&w.e, NULL), 0);
+	assert_false(enforces());
+	assert_true(w.e.arming.waiting);
+	assert_true(logged("waiting for a feed's first answer"));
+	restart(NULL);
+	assert_false(enforces());
+	enforcer_take_trouble(&w.e, w.clock.wall, "no answer");
+	for (int i = 0; i < 300; i++)
+		add_grant(&too_many, "10.0.0.1", (uint16_t)(1000 + i), HOUR);
+	for (int i = 0; i < 300; i++)
+		add_port(&too_many, (uint16_t)(1000 + i));
+	assert_int_equal(feed(&too_many), -ENOSPC);
+	enforcer_tick(&w.e);
+	assert_false(enforces()); /* that was none */
+	add_port(&s, 22);
+	assert_int_equal(feed(&s), 0);
+	assert_true(enforces());
+	assert_false(passes("10.0.0.1", 22));
+}
+
+static void after_the_first_answer_no_failure_goes_back_to_waiting(void **state)
+{
+	struct snapshot s = {0}, empty = {0};
+
+	(void)state;
+	w.conf.n_protect = 0;
+	w.keep_saved = true;
+	assert_int_equal(enforcer_start(&w.e, NULL), 0);
+	assert_int_equal(feed(&empty), 0); /* good, and names nothing */
+	assert_true(enforces());
+	restart(NULL); /* no state, no port, no grant: but the maps enforced */
+	assert_true(enforces());
+	add_port(&s, 22);
+	assert_int_equal(feed(&s), 0);
+	restart(NULL);
+	assert_true(enforces());
+	reboot();
+	assert_true(enforces());
+	advance(24 * HOUR);
+	assert_true(enforces());
+}
+
+static void with_protect_the_first_start_enforces_at_once(void **state)
+{
+	struct conf more;
+
+	(void)state;
+	assert_int_equal(enforcer_start(&w.e, NULL), 0);
+	assert_true(enforces());
+	enforcer_free(&w.e);
+	memset(&w.gate, 0, sizeof(w.gate));
+	w.gate.capacity = 512;
+	w.conf.n_protect = 0;
+	enforcer_init(&w.e, &w.conf, &fake_gate_ops, &w.gate, &world_hooks, &w);
+	assert_int_equal(enforcer_start(&w.e, NULL), 0);
+	assert_false(enforces());
+	more = w.conf;
+	more.n_protect = 1;
+	assert_int_equal(enforcer_reload(&w.e, &more), 0);
+	assert_true(enforces());
+	assert_int_equal(enforcer_reload(&w.e, &w.conf), 0);
+	assert_true(enforces());
+}
+
+/* ------------------------------------------------------------ opened by hand */
+
+static int open_for(const char *from, uint16_t port, uint32_t seconds, bool beyond)
+{
+	struct enforcer_opening opening = {.source = source(from),
+					   .port = port,
+					   .protos = PROTO_BIT_TCP,
+					   .seconds = seconds,
+					   .beyond = beyond,
+					   .requestor = "root, by sudo from uid 1000",
+					   .reason = "Azure is down"};
+	struct failure failure = {0};
+	struct wall_time until = {0};
+	int r = enforcer_open(&w.e, &opening, &until, &failure);
+
+	assert_true(r == 0 || failure.text[0]);
+	assert_true(r < 0 || until.ns == w.clock.wall.ns + seconds * NS_PER_S);
+	return r;
+}
+
+static int close_for(const char *from, uint16_t port)
+{
+	struct cidr c = source(from);
+	struct failure failure = {0};
+
+	return enforcer_close(&w.e, &c, port, PROTO_BIT_TCP, &failure);
+}
+
+static void what_is_opened_by_hand_opens_at_once_and_ends_on_time(void **state)
+{
+	struct cidr from = source("10.0.0.1");
+	struct enforcer_verdict verdict;
+
+	(void)state;
+	enforcer_start(&w.e, NULL);
+	assert_int_equal(open_for("10.0.0.1", 22, 3600, false), 0);
+	assert_true(passes("10.0.0.1", 22));
+	assert_false(passes("10.0.0.2", 22));
+	verdict = enforcer_explain(&w.e, &from, 22, PROTO_BIT_TCP);
+	assert_true(verdict.grant && verdict.set == &w.e.opened);
+	assert_true(logged("<4>opened id="));
+	assert_true(logged("requestor=\"root, by sudo from uid 1000\" reason=\"Azure is down\" origin=\"operator\""));
+	advance_alone(HOUR - 1); /* the daemon is dead */
+	assert_true(passes("10.0.0.1", 22));
+	advance_alone(1);
+	assert_false(passes("10.0.0.1", 22));
+	advance(1);
+	assert_true(logged("<4>expired id="));
+	advance(2 * MINUTE);
+	assert_int_equal(w.e.opened.n, 0);
+	assert_int_equal(w.gate.n, 0);
+}
+
+static void no_answer_of_a_feed_touches_what_is_opened_by_hand(void **state)
+{
+	(void)state;
+	enforcer_start(&w.e, NULL);
+	assert_int_equal(open_for("10.0.0.1", 22, 3600, false), 0);
+	for (int i = 0; i < 5; i++) {
+		struct snapshot empty = {0};
+
+		feed_grant("10.0.0.1", MINUTE); /* the same key, shorter */
+		advance(2 * MINUTE);
+		assert_true(passes("10.0.0.1", 22));
+		assert_int_equal(feed(&empty), 0);
+		assert_true(passes("10.0.0.1", 22));
+	}
+	advance(50 * MINUTE - 1);
+	assert_true(passes("10.0.0.1", 22));
+	advance(1);
+	assert_false(passes("10.0.0.1", 22));
+}
+
+static void closing_ends_what_was_opened_by_hand_and_nothing_else(void **state)
+{
+	(void)state;
+	enforcer_start(&w.e, NULL);
+	feed_grant("10.0.0.9", HOUR);
+	assert_int_equal(close_for("10.0.0.9", 22), -ENOENT);
+	assert_true(passes("10.0.0.9", 22));
+	assert_int_equal(open_for("10.0.0.1", 22, 3600, false), 0);
+	assert_int_equal(open_for("10.0.0.0/24", 22, 3600, false), 0);
+	assert_int_equal(open_for("10.0.0.9", 22, 7200, false), 0);
+	assert_int_equal(close_for("10.0.0.0/24", 22), 0);
+	assert_true(passes("10.0.0.1", 22));
+	assert_false(passes("10.0.0.2", 22));
+	assert_int_equal(close_for("10.0.0.1", 22), 0);
+	assert_false(passes("10.0.0.1", 22));
+	assert_int_equal(close_for("10.0.0.1", 22), -ENOENT);
+	assert_int_equal(close_for("10.0.0.9", 22), 0); /* the feed's own goes on, to its own end */
+	assert_true(passes("10.0.0.9", 22));
+	advance(HOUR);
+	assert_false(passes("10.0.0.9", 22));
+	assert_true(logged("<4>closed id="));
+}
+
+static void opening_again_counts_from_then_on(void **state)
+{
+	(void)state;
+	enforcer_start(&w.e, NULL);
+	assert_int_equal(open_for("10.0.0.1", 22, 3600, false), 0);
+	advance(30 * MINUTE);
+	assert_int_equal(open_for("10.0.0.1", 22, 3600, false), 0);
+	assert_int_equal(w.e.opened.n, 1);
+	advance(59 * MINUTE);
+	assert_true(passes("10.0.0.1", 22));
+	assert_int_equal(open_for("10.0.0.1", 22, 60, false), 0);
+	advance(MINUTE);
+	assert_false(passes("10.0.0.1", 22));
+}
+
+static void guard_rails_hold_for_an_operator_unless_put_aside_by_name(void **state)
+{
+	(void)state;
+	w.conf.guard = (struct guard){.longest_s = 1800, .widest_ipv4 = 24};
+	enforcer_start(&w.e, NULL);
+	assert_int_equal(open_for("10.0.0.1", 22, 3600, false), -EPERM);
+	assert_int_equal(open_for("10.0.0.0/16", 22, 600, false), -EPERM);
+	assert_int_equal(open_for("224.0.0.1", 22, 600, true), -EINVAL);
+	assert_false(passes("10.0.0.1", 22));
+	assert_int_equal(w.gate.n, 0);
+	assert_int_equal(open_for("10.0.0.0/16", 22, 3600, true), 0);
+	assert_true(logged("origin=\"operator, past the guard rails\" why=\"wider than guard"));
+	assert_true(passes("10.0.99.1", 22));
+	/* And stays so: no later judgement takes it back. */
+	advance(59 * MINUTE);
+	assert_true(passes("10.0.99.1", 22));
+	restart(NULL);
+	assert_true(passes("10.0.99.1", 22));
+	advance(MINUTE);
+	assert_false(passes("10.0.99.1", 22));
+}
+
+static void a_port_that_is_not_protected_is_not_opened(void **state)
+{
+	(void)state;
+	enforcer_start(&w.e, NULL);
+	assert_int_equal(open_for("10.0.0.1", 23, 3600, true), -EINVAL);
+	assert_int_equal(w.e.opened.n, 0);
+	assert_int_equal(w.gate.n, 0);
+}
+
+static void what_is_opened_by_hand_survives_restart_and_reboot_to_its_own_end(void **state)
+{
+	(void)state;
+	w.keep_saved = true;
+	enforcer_start(&w.e, NULL);
+	assert_int_equal(open_for("10.0.0.1", 22, 3600, false), 0);
+	restart(NULL);
+	assert_true(passes("10.0.0.1", 22));
+	assert_int_equal(w.e.opened.n, 1);
+	assert_int_equal(w.e.current.grants.n, 0); /* known for what it is, not adopted */
+	advance(10 * MINUTE);
+	reboot();
+	assert_true(passes("10.0.0.1", 22));
+	assert_int_equal(close_for("10.0.0.2", 22), -ENOENT);
+	advance(50 * MINUTE - 1);
+	assert_true(passes("10.0.0.1", 22));
+	advance(1);
+	assert_false(passes("10.0.0.1", 22));
+	advance_alone(HOUR);
+	reboot();
+	assert_false(passes("10.0.0.1", 22));
+	assert_int_equal(w.e.opened.n, 0);
+}
+
+static void what_was_closed_stays_closed_over_a_restart_that_still_reads_of_it(void **state)
+{
+	(void)state;
+	enforcer_start(&w.e, NULL);
+	assert_int_equal(open_for("10.0.0.1", 22, 3600, false), 0);
+	w.save_error = -EROFS;
+	assert_int_equal(close_for("10.0.0.1", 22), ENFORCER_UNSAVED);
+	assert_false(passes("10.0.0.1", 22));
+	restart(NULL);
+	assert_false(passes("10.0.0.1", 22));
+	assert_int_equal(w.e.opened.n, 0);
+}
+
+static void opening_does_not_wait_for_a_disk(void **state)
+{
+	(void)state;
+	enforcer_start(&w.e, NULL);
+	w.save_error = -ENOSPC;
+	assert_int_equal(open_for("10.0.0.1", 22, 3600, false), ENFORCER_UNSAVED);
+	assert_true(passes("10.0.0.1", 22));
+	assert_true(logged("<3>cannot save what was opened by hand"));
+	restart(NULL); /* the filter still has it */
+	assert_true(passes("10.0.0.1", 22));
+}
+
+/* It was given for a length of time: no clock that somebody sets makes it longer or shorter. */
+static void a_clock_that_is_set_neither_lengthens_nor_ends_what_is_opened_by_hand(void **state)
+{
+	static const int64_t steps[] = {5 * HOUR, -5 * HOUR, 3 * HOUR};
+
+	(void)state;
+	w.keep_saved = true;
+	enforcer_start(&w.e, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		uint64_t end = w.clock.boot.ns + (uint64_t)HOUR;
+
+		assert_int_equal(open_for("10.0.0.1", 22, 3600, false), 0);
+		advance(20 * MINUTE);
+		w.clock.wall.ns += steps[i];
+		enforcer_tick(&w.e);
+		assert_true(passes("10.0.0.1", 22));
+		assert_int_equal(w.gate.entries[0].grant.expires_boot_ns, end);
+		advance(20 * MINUTE);
+		restart(NULL); /* the file tells the new hour */
+		assert_true(passes("10.0.0.1", 22));
+		assert_int_equal(w.gate.entries[0].grant.expires_boot_ns, end);
+		if (i == 0)
+			reboot();
+		advance(20 * MINUTE - 1);
+		assert_true(passes("10.0.0.1", 22));
+		advance(1);
+		assert_false(passes("10.0.0.1", 22));
+	}
+}
+
+/* 1970 after a reboot: nobody can tell whether it has ended. Once the clock is right it counts again. */
+static void what_is_opened_by_hand_waits_while_the_clock_is_behind(void **state)
+{
+	(void)state;
+	enforcer_start(&w.e, NULL);
+	assert_int_equal(open_for("10.0.0.1", 22, 3600, false), 0);
+	advance(10 * MINUTE);
+	w.clock.wall.ns -= START_WALL;
+	reboot();
+	assert_false(passes("10.0.0.1", 22));
+	assert_true(logged("waits, the clock is behind"));
+	advance(MINUTE);
+	w.clock.wall.ns += START_WALL;
+	enforcer_tick(&w.e);
+	assert_true(passes("10.0.0.1", 22));
+	advance(49 * MINUTE - 1);
+	assert_true(passes("10.0.0.1", 22));
+	advance(1);
+	assert_false(passes("10.0.0.1", 22));
+}
+
+static void no_more_than_64_are_opened_by_hand(void **state)
+{
+	char from[32];
+
+	(void)state;
+	enforcer_start(&w.e, NULL);
+	for (int i = 0; i < OPENED_MAX; i++) {
+		snprintf(from, sizeof(from), "10.0.0.%d", i);
+		assert_int_equal(open_for(from, 22, i ? 3600 : 60, false), 0);
+	}
+	assert_int_equal(open_for("10.0.1.1", 22, 3600, false), -ENOSPC);
+	assert_false(passes("10.0.1.1", 22));
+	assert_int_equal(open_for("10.0.0.7", 22, 3600, false), 0); /* one of them anew */
+	advance(MINUTE);
+	assert_int_equal(open_for("10.0.1.1", 22, 3600, false), 0);
+	restart(NULL);
+	assert_true(passes("10.0.1.1", 22));
+	assert_true(passes("10.0.0.63", 22));
+}
+
+static void what_does_not_fit_a_smaller_table_does_not_stop_a_start(void **state)
+{
+	char from[32];
+
+	(void)state;
+	enforcer_start(&w.e, NULL);
+	for (int i = 0; i < 40; i++) {
+		snprintf(from, sizeof(from), "10.0.0.%d", i);
+		assert_int_equal(open_for(from, 22, 3600, false), 0);
+	}
+	w.conf.max_grants = 16;
+	restart(NULL);
+	assert_true(logged("<3>40 grants opened by hand do not fit max_grants = 16"));
+	assert_false(passes("10.0.0.1", 22));
+	assert_int_equal(open_for("10.0.0.1", 22, 3600, false), 0);
+	assert_true(passes("10.0.0.1", 22));
+}
+
+static void a_table_that_is_full_refuses_an_opening_whole(void **state)
+{
+	struct snapshot s = {0};
+	char from[32];
+
+	(void)state;
+	enforcer_start(&w.e, NULL);
+	for (int i = 0; i < 256; i++) {
+		snprintf(from, sizeof(from), "10.1.0.%d", i);
+		add_grant(&s, from, 22, HOUR);
+	}
+	assert_int_equal(feed(&s), 0);
+	assert_int_equal(open_for("10.0.0.1", 22, 3600, false), -ENOSPC);
+	assert_int_equal(w.e.opened.n, 0);
+	assert_true(passes("10.1.0.255", 22));
+	assert_false(passes("10.0.0.1", 22));
+}
+
 /* ------------------------------------------------------------ a week */
 
 struct truth {
@@ -1665,6 +2314,36 @@ int main(void)
 		world_test(a_flood_of_events_does_not_flood_the_log),
 		world_test(who_came_in_is_logged_in_a_flood_too),
 		world_test(audit_mode_says_what_enforcement_would_do),
+		world_test(a_trial_ends_by_itself_with_the_daemon_dead),
+		world_test(a_trial_that_lapses_is_said_once_and_cannot_be_confirmed_any_more),
+		world_test(a_confirmation_a_nanosecond_too_late_is_refused),
+		world_test(what_is_confirmed_lasts_over_restart_and_reboot),
+		world_test(a_restart_goes_on_with_a_trial_and_a_reboot_does_not),
+		world_test(a_trial_that_ended_while_the_daemon_was_dead_is_said_at_the_start),
+		world_test(the_wall_clock_moves_no_trial),
+		world_test(another_mode_in_the_config_rules),
+		world_test(a_trial_that_the_config_takes_over_has_no_end_left),
+		world_test(a_restart_with_enforce_in_the_config_forgets_what_was_armed),
+		world_test(arming_what_enforces_does_nothing_and_says_so),
+		world_test(disarming_ends_a_trial_and_what_was_confirmed),
+		world_test(a_confirmation_that_cannot_be_saved_counts_and_is_said),
+		world_test(with_nothing_to_close_the_first_answer_is_waited_for),
+		world_test(after_the_first_answer_no_failure_goes_back_to_waiting),
+		world_test(with_protect_the_first_start_enforces_at_once),
+		world_test(what_is_opened_by_hand_opens_at_once_and_ends_on_time),
+		world_test(no_answer_of_a_feed_touches_what_is_opened_by_hand),
+		world_test(closing_ends_what_was_opened_by_hand_and_nothing_else),
+		world_test(opening_again_counts_from_then_on),
+		world_test(guard_rails_hold_for_an_operator_unless_put_aside_by_name),
+		world_test(a_port_that_is_not_protected_is_not_opened),
+		world_test(what_is_opened_by_hand_survives_restart_and_reboot_to_its_own_end),
+		world_test(what_was_closed_stays_closed_over_a_restart_that_still_reads_of_it),
+		world_test(opening_does_not_wait_for_a_disk),
+		world_test(a_clock_that_is_set_neither_lengthens_nor_ends_what_is_opened_by_hand),
+		world_test(what_is_opened_by_hand_waits_while_the_clock_is_behind),
+		world_test(no_more_than_64_are_opened_by_hand),
+		world_test(what_does_not_fit_a_smaller_table_does_not_stop_a_start),
+		world_test(a_table_that_is_full_refuses_an_opening_whole),
 		world_test(a_week_of_random_grants_never_differs_from_the_oracle),
 	};
 

@@ -84,6 +84,7 @@ static int apply(struct truth *truth)
 	int r;
 
 	truth_tell(truth, &input);
+	in.mode = input.conf.mode;
 	r = apply_wanted(&in, &failed);
 	assert_int_equal(failed, 0);
 	return r;

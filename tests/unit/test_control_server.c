@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "control_server.h"
 #include "usock.h"
@@ -114,6 +115,28 @@ static void an_error_is_told_as_what_it_is(void **state)
 	assert_memory_equal(ask(s, "frobnicate\n"), "ERR ", 4);
 }
 
+/* By who connected, as the kernel says it. Reading is for whoever could connect. */
+static void only_root_changes_anything(void **state)
+{
+	static const char *const orders[] = {"arm text 300\n", "confirm text\n", "disarm json\n",
+					     "open text 10.0.0.1 22 tcp 60 within - why\n",
+					     "close text 10.0.0.1 22 tcp\n"};
+	struct setting *s = *state;
+	bool is_root = geteuid() == 0;
+
+	s->body = "done\n";
+	for (size_t i = 0; i < ARRAY_SIZE(orders); i++) {
+		if (is_root) {
+			assert_string_equal(ask(s, orders[i]), "OK 5\ndone\n");
+			assert_int_equal(chmod(s->path, 0666), 0);
+			assert_int_equal(seteuid(64000), 0);
+		}
+		assert_string_equal(ask(s, orders[i]), "ERR only root may change anything; use sudo\n");
+		assert_string_equal(ask(s, "status text\n"), "OK 5\ndone\n");
+		assert_int_equal(seteuid(getuid()), 0);
+	}
+}
+
 /* The positive control: as soon as one of the eight has gone, the next is served. */
 static void the_ninth_at_once_is_told_to_come_back(void **state)
 {
@@ -138,6 +161,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(an_answer_has_its_length_in_front, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_error_is_told_as_what_it_is, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(only_root_changes_anything, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_ninth_at_once_is_told_to_come_back, set_up, tear_down),
 	};
 

@@ -187,6 +187,25 @@ static void anything_but_audit_enforces(void **state)
 	assert_true(is_audit());
 }
 
+static void a_trial_enforces_up_to_its_deadline(void **state)
+{
+	struct gate_state is = {.mode = JITGATE_AUDIT, .confirm_until_boot_ns = 1000};
+
+	(void)state;
+	memset(&fake, 0, sizeof(fake));
+	fake.state = &is;
+	fake.now_boot_ns = 999;
+	assert_false(is_audit());
+	fake.now_boot_ns = 1000;
+	assert_true(is_audit());
+	assert_int_equal(fake.clock_reads, 2);
+	is.mode = JITGATE_ENFORCE;
+	assert_false(is_audit());
+	is = (struct gate_state){.mode = JITGATE_AUDIT};
+	assert_true(is_audit());
+	assert_int_equal(fake.clock_reads, 2); /* no trial: no clock */
+}
+
 static void what_the_parser_settles_drops_or_passes_as_in_the_table(void **state)
 {
 	(void)state;
@@ -208,6 +227,7 @@ int main(void)
 		cmocka_unit_test(the_trie_is_searched_only_for_a_source_that_has_its_bit),
 		cmocka_unit_test(only_the_protocol_that_is_protected_is_closed),
 		cmocka_unit_test(anything_but_audit_enforces),
+		cmocka_unit_test(a_trial_enforces_up_to_its_deadline),
 		cmocka_unit_test(what_the_parser_settles_drops_or_passes_as_in_the_table),
 	};
 

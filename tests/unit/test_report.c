@@ -239,6 +239,81 @@ static void audit_mode_comes_first(void **state)
 	assert_says(&s.report, "WOULD DROP");
 }
 
+static void a_trial_comes_first_with_its_end(void **state)
+{
+	_cleanup_text_ struct text t = {0};
+	struct sample s;
+
+	(void)state;
+	fill_sample(&s);
+	s.report.conf_mode = JITGATE_AUDIT;
+	s.report.trial_until = AT(NOW_S + 270);
+	assert_first_line(&s.report,
+			  "jitgate 0.1.0: ON TRIAL: audit again at 17:34:30Z unless confirmed (jitgate confirm)");
+	assert_says(&s.report, "enforcing on eth0");
+	assert_says(&s.report, "DROPPED");
+	report_status_json(&s.report, &t);
+	assert_non_null(strstr(t.data, "\"mode\":\"enforce\",\"arming\":{\"config\":\"audit\",\"confirmed\":false,"
+				       "\"trial_until\":\"2026-11-22T17:34:30Z\",\"not_confirmed_at\":null,"
+				       "\"waiting_for_first_answer\":false}"));
+	s.report.trial_until.ns = 0;
+	s.report.mode = JITGATE_AUDIT;
+	s.report.arming.lapsed = AT(NOW_S - 60);
+	assert_first_line(&s.report, "jitgate 0.1.0: AUDIT: nothing is dropped, arming was NOT CONFIRMED in time");
+}
+
+static void what_was_confirmed_is_no_bad_news_but_the_config_is_named(void **state)
+{
+	struct sample s;
+
+	(void)state;
+	fill_sample(&s);
+	s.report.conf_mode = JITGATE_AUDIT;
+	s.report.arming.confirmed = true;
+	assert_first_line(&s.report,
+			  "jitgate 0.1.0: enforcing on eth0 (native, verified); 2 ports, 1 grant; feed azure "
+			  "fresh (20 s ago)");
+	assert_says(&s.report, "the config says mode = \"audit\"");
+}
+
+static void waiting_for_the_first_answer_is_not_called_audit(void **state)
+{
+	struct sample s;
+
+	(void)state;
+	fill_sample(&s);
+	s.report.mode = JITGATE_AUDIT;
+	s.report.arming.waiting = true;
+	assert_first_line(&s.report, "jitgate 0.1.0: WAITING for the first answer: nothing is dropped");
+}
+
+static void what_is_opened_by_hand_is_told_from_what_a_feed_grants(void **state)
+{
+	_cleanup_text_ struct text t = {0}, list = {0};
+	struct sample s;
+
+	(void)state;
+	fill_sample(&s);
+	s.report.n_grants = 2;
+	s.grants[0].origin = "operator"; /* a feed may say so */
+	s.grants[1] = s.grants[0];
+	s.grants[1].source = cidr_of("198.51.100.7");
+	s.grants[1].by_hand = true;
+	s.grants[1].requestor = "root, by sudo from uid 1000";
+	s.grants[1].justification = "Azure\nis down";
+	assert_first_line(&s.report,
+			  "jitgate 0.1.0: enforcing on eth0 (native, verified); 2 ports, 2 grants (1 BY HAND); "
+			  "feed azure fresh");
+	assert_says(&s.report,
+		    "opened by hand: 22/tcp from 198.51.100.7 until 18:12:00Z (in 42 min), root, by sudo from "
+		    "uid 1000:\n  \"Azure is down\"\n");
+	report_status_json(&s.report, &t);
+	assert_non_null(strstr(t.data, "\"by_hand\":1"));
+	report_list_json(&s.report, &list);
+	assert_non_null(strstr(list.data, "\"origin\":\"operator\",\"by_hand\":false"));
+	assert_non_null(strstr(list.data, "\"origin\":\"operator\",\"by_hand\":true"));
+}
+
 static void stale_feed_comes_first_with_its_last_error_below(void **state)
 {
 	struct sample s;
@@ -650,6 +725,7 @@ static void fill_grant(struct report_grant *grant, char texts[3][256])
 		.port = (uint16_t)(1 + random_below(65535)),
 		.protos = (uint8_t)(1 + random_below(PROTO_BITS_ALL)),
 		.endless = random_below(8) == 0,
+		.by_hand = random_below(4) == 0,
 		.until = random_time(),
 		.requestor = random_string(texts[0]),
 		.justification = random_string(texts[1]),
@@ -662,16 +738,20 @@ static void fill_grant(struct report_grant *grant, char texts[3][256])
 
 static void fill_random(struct random_report *r)
 {
-	*r = (struct random_report){.report = {.now = random_time(),
-					       .version = "0.1.0",
-					       .mode = random_below(2),
-					       .agent_running = random_below(2),
-					       .feed_state = random_below(3),
-					       .feed_connected = random_below(2),
-					       .last_good = random_time(),
-					       .last_error_at = random_time(),
-					       .only_protect = random_below(2),
-					       .n_allow = random_below(100)}};
+	*r = (struct random_report){
+		.report = {
+			.now = random_time(),
+			.version = "0.1.0",
+			.mode = random_below(2),
+			.trial_until = random_time(),
+			.arming = {.confirmed = random_below(2), .waiting = random_below(2), .lapsed = random_time()},
+			.agent_running = random_below(2),
+			.feed_state = random_below(3),
+			.feed_connected = random_below(2),
+			.last_good = random_time(),
+			.last_error_at = random_time(),
+			.only_protect = random_below(2),
+			.n_allow = random_below(100)}};
 	r->report.agent_why = random_string(r->texts[12]);
 	r->report.feed_name = random_string(r->texts[13]);
 	r->report.last_error = random_string(r->texts[14]);
@@ -828,7 +908,7 @@ static void json_strings_survive_hostile_bytes(void **state)
 		assert_int_equal(strcspn(t.data, "\033\r\b\x7f"), t.len);
 		json = parse(&t);
 		assert_int_equal(cJSON_GetArraySize(json), 1);
-		assert_int_equal(cJSON_GetArraySize(cJSON_GetArrayItem(json, 0)), 11);
+		assert_int_equal(cJSON_GetArraySize(cJSON_GetArrayItem(json, 0)), 12);
 		cJSON_Delete(json);
 	}
 }
@@ -882,6 +962,10 @@ int main(void)
 		cmocka_unit_test(unverified_interface_comes_first_with_its_reason),
 		cmocka_unit_test(what_was_amiss_is_told_also_when_it_is_not_any_more),
 		cmocka_unit_test(audit_mode_comes_first),
+		cmocka_unit_test(a_trial_comes_first_with_its_end),
+		cmocka_unit_test(what_was_confirmed_is_no_bad_news_but_the_config_is_named),
+		cmocka_unit_test(waiting_for_the_first_answer_is_not_called_audit),
+		cmocka_unit_test(what_is_opened_by_hand_is_told_from_what_a_feed_grants),
 		cmocka_unit_test(stale_feed_comes_first_with_its_last_error_below),
 		cmocka_unit_test(a_feed_that_is_gone_or_fails_comes_first_while_its_last_answer_is_fresh),
 		cmocka_unit_test(a_list_of_an_open_machine_says_so_first),

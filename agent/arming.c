@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * CORE. See arming.h.
+ */
+#include "arming.h"
+
+uint32_t arming_mode(const struct arming *arming, uint32_t conf_mode)
+{
+	if (arming->waiting)
+		return JITGATE_AUDIT;
+	return arming->confirmed ? JITGATE_ENFORCE : conf_mode;
+}
+
+const char *arming_text(const struct arming *arming, uint32_t conf_mode)
+{
+	if (arming->waiting)
+		return "enforce (waiting for the first answer)";
+	if (arming->confirmed)
+		return "enforce (armed and confirmed, the config says audit)";
+	if (arming->confirm_until.ns)
+		return "enforce (on trial, the config says audit)";
+	return conf_mode == JITGATE_AUDIT ? "audit" : "enforce";
+}
+
+uint32_t arming_in_force(const struct gate_state *state, struct boot_time now)
+{
+	if (state->mode == JITGATE_AUDIT && now.ns < state->confirm_until_boot_ns)
+		return JITGATE_ENFORCE;
+	return state->mode;
+}
+
+void arming_reconfigure(struct arming *arming, uint32_t old_mode, uint32_t new_mode)
+{
+	if (old_mode == new_mode)
+		return;
+	arming->stale_record |= arming->confirmed;
+	arming->confirmed = false;
+	arming->confirm_until.ns = 0;
+	arming->lapsed.ns = 0;
+}
+
+/* A mode that enforced is not taken back for want of an answer: only maps that are new, or that waited before, wait. */
+static bool may_wait(const struct gate_state *before)
+{
+	return before->generation == 0 || before->mode == JITGATE_AUDIT;
+}
+
+void arming_take_over(struct arming *arming, uint32_t conf_mode, const struct gate_state *before, struct clock_pair now,
+		      bool nothing_known)
+{
+	if (conf_mode != JITGATE_AUDIT) {
+		arming->stale_record |= arming->confirmed;
+		arming->confirmed = false;
+		arming->waiting = nothing_known && may_wait(before);
+		return;
+	}
+	if (arming->confirmed || before->mode != JITGATE_AUDIT)
+		return;
+	arming->confirm_until.ns = before->confirm_until_boot_ns;
+	if (arming->confirm_until.ns && arming->confirm_until.ns <= now.boot.ns) {
+		arming->lapsed = clock_to_wall(now, arming->confirm_until);
+		arming->confirm_until.ns = 0;
+	}
+}
+
+bool arming_lapse(struct arming *arming, struct clock_pair now)
+{
+	if (!arming->confirm_until.ns || now.boot.ns < arming->confirm_until.ns)
+		return false;
+	arming->lapsed = clock_to_wall(now, arming->confirm_until);
+	arming->confirm_until.ns = 0;
+	return true;
+}
