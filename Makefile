@@ -74,7 +74,7 @@ pkg_libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 core := apply audit azure_before azure_blame azure_clock azure_compute azure_id azure_jit azure_json azure_listing \
 	azure_plan azure_refused azure_report azure_token azure_url \
 	calendar cidr clockmap conf conf_azure conf_char conf_keys conf_read conf_scan conf_show conf_value \
-	control_req corpus corpus_chains corpus_cuts corpus_stacks corpus_table corpus_twins effect enforcer enforcer_take \
+	control_req corpus corpus_chains corpus_cuts corpus_stacks corpus_table corpus_twins effect ended enforcer enforcer_end enforcer_take \
 	explain feed_msg feed_receive frame grant grant_list guard json_member json_scan knock knockers learned number pace \
 	reason reconcile refused report report_feed report_grants report_json selftest show sources state takeover text \
 	timefmt utf8
@@ -82,7 +82,7 @@ core := apply audit azure_before azure_blame azure_clock azure_compute azure_id 
 # What is behind datapath.h: the packet program that is in force.
 datapath := datapath attach verify detach gate_maps gate_counters
 
-jitgated_src := jitgated daemon status report_build feed_server control_server $(datapath) netif clock loop sandbox usock notify sysctl \
+jitgated_src := jitgated daemon daemon_sockets end_sockets sock_diag status report_build feed_server control_server $(datapath) netif clock loop sandbox usock notify sysctl \
 	conf_file files log
 jitgated_pkg := libbpf libconfuse zlib libcap-ng libseccomp libmnl
 jitgate-azure_src := jitgate_azure feed_client azure_ask azure_http azure_list azure_poll azure_renew azure_said azure_whoami \
@@ -151,13 +151,14 @@ multiarch = $(shell $(CC) -print-multiarch 2>/dev/null)
 bpf_cflags = -target bpf -mcpu=v2 -O2 -g -Wall -Wextra $(werror) -Iinclude -Ibpf \
 	$(if $(multiarch),-I/usr/include/$(multiarch))
 
-$(B)/gate.bpf.o: bpf/gate.bpf.c $(B)/flags | have-build
+$(B)/%.bpf.o: bpf/%.bpf.c $(B)/flags | have-build
 	@mkdir -p $(@D)
 	$(call say,BPF,$@)$(CLANG) $(bpf_cflags) -MMD -MP -c $< -o $@
 
-$(B)/gate.skel.h: $(B)/gate.bpf.o
-	$(call say,SKEL,$@)$(BPFTOOL) gen skeleton $< name gate_bpf > $@
+$(B)/%.skel.h: $(B)/%.bpf.o
+	$(call say,SKEL,$@)$(BPFTOOL) gen skeleton $< name $(notdir $*)_bpf > $@
 
+$(B)/end_sockets.o: | $(B)/end_sockets.skel.h
 $(datapath:%=$(B)/%.o) $(B)/gate_tags.o $(B)/trial.o: | $(B)/gate.skel.h
 
 # ---------------------------------------------------------------- test programs

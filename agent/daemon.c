@@ -58,6 +58,9 @@ const struct enforcer_hooks daemon_hooks = {
 	.log = hook_log,
 	.save = hook_save,
 	.ask = hook_ask,
+	.list_sockets = daemon_list_sockets,
+	.is_guarded = daemon_is_guarded,
+	.end_sockets = daemon_end_sockets,
 };
 
 /* ------------------------------------------------------------ state file */
@@ -197,6 +200,7 @@ static void name_deferred_keys(const struct conf *old, const struct conf *new)
 		 old->interfaces_auto != new->interfaces_auto ||
 			 !same_strings(old->interfaces, old->n_interfaces, new->interfaces, new->n_interfaces)},
 		{"xdp_mode", old->xdp_mode != new->xdp_mode},
+		{"end_sockets", old->end_sockets != new->end_sockets},
 		{"max_grants", old->max_grants != new->max_grants},
 		{"user", strcmp(old->user, new->user) != 0},
 		{"azure.user", strcmp(old->azure.user, new->azure.user) != 0},
@@ -225,6 +229,7 @@ static void swap_deferred_keys(struct conf *a, struct conf *b)
 	SWAP(a->interfaces, b->interfaces);
 	SWAP(a->n_interfaces, b->n_interfaces);
 	SWAP(a->xdp_mode, b->xdp_mode);
+	SWAP(a->end_sockets, b->end_sockets);
 	SWAP(a->max_grants, b->max_grants);
 	SWAP(a->user, b->user);
 	SWAP(a->azure.user, b->azure.user);
@@ -357,6 +362,7 @@ void daemon_free(struct daemon *d)
 	loop_free(&d->loop);
 	enforcer_free(&d->enforcer);
 	datapath_free(&d->dp);
+	end_sockets_free(&d->ender);
 	free(d->interfaces);
 	close_fd(&d->state_dir_fd);
 	close_fd(&d->notify_fd);

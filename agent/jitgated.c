@@ -246,6 +246,7 @@ static int fill_maps(struct daemon *d, struct failure *failure)
 	int r;
 
 	enforcer_init(&d->enforcer, &d->conf, &datapath_gate_ops, d->dp, &daemon_hooks, d);
+	d->enforcer.ends_sockets = end_sockets_means(d->ender) != END_MEANS_NONE;
 	r = enforcer_start(&d->enforcer, have_state ? &saved : NULL);
 
 	if (datapath_max_grants(d->dp) != d->conf.max_grants)
@@ -332,7 +333,12 @@ static void reserve_ports(struct daemon *d)
 
 static int give_up_root(struct daemon *d, const struct start *start, struct failure *failure)
 {
-	int r = sandbox_become(&start->user, true);
+	unsigned int keep = SANDBOX_KEEP_BPF;
+	int r;
+
+	if (end_sockets_means(d->ender) == END_MEANS_NETLINK)
+		keep |= SANDBOX_KEEP_NET_ADMIN;
+	r = sandbox_become(&start->user, keep);
 
 	if (r < 0)
 		return failure_set(failure, r, "cannot become user %s: %s", d->conf.user, strerror(-r));
@@ -340,7 +346,7 @@ static int give_up_root(struct daemon *d, const struct start *start, struct fail
 		log_warning("%s cannot be read by user %s, so a reload will fail: %s; chmod 644 %s", d->conf_path,
 			    d->conf.user, strerror(errno), d->conf_path);
 	/* Since 5.19 a map that is held by descriptor needs no capability; asked of the kernel, not of its version. */
-	r = sandbox_try_without_bpf(datapath_probe_hook, d->dp);
+	r = sandbox_try_without_bpf(datapath_probe_hook, d->dp, keep);
 	if (r < 0)
 		return failure_set(failure, r, "cannot give capabilities up: %s", strerror(-r));
 	if (r > 0)
@@ -362,6 +368,8 @@ static int prepare(struct daemon *d, struct start *start, struct failure *failur
 		r = datapath_open(d->conf.pin_dir, d->conf.max_grants, &d->dp, &start->taken_over, failure);
 	if (r == 0)
 		r = datapath_check_conflicts(d->dp, d->interfaces, d->n_interfaces, failure);
+	if (r == 0)
+		daemon_open_ender(d);
 	if (r == 0)
 		r = fill_maps(d, failure);
 	if (r == 0)

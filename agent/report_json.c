@@ -227,6 +227,12 @@ void report_status_json(const struct report *report, struct text *out)
 	put_ports(out, report);
 	put_number(out, "grants", report->n_grants);
 	put_number(out, "allowed", report->n_allow);
+	if (report->end_sockets)
+		put_string(out, "end_sockets", report->end_sockets);
+	else
+		put_null(out, "end_sockets");
+	if (report->end_sockets_why && *report->end_sockets_why)
+		put_string(out, "end_sockets_why", report->end_sockets_why);
 	text_printf(out, "}\n");
 }
 

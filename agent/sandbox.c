@@ -38,12 +38,20 @@ int sandbox_find_user(const char *user, struct sandbox_user *ret_user)
 	return 0;
 }
 
-int sandbox_become(const struct sandbox_user *user, bool keep_bpf)
+/* Adds to what capng_apply will set. */
+static void add_kept(unsigned int keep)
+{
+	if (keep & SANDBOX_KEEP_BPF)
+		capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_BPF);
+	if (keep & SANDBOX_KEEP_NET_ADMIN)
+		capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN);
+}
+
+int sandbox_become(const struct sandbox_user *user, unsigned int keep)
 {
 	if (geteuid() == 0) {
 		capng_clear(CAPNG_SELECT_BOTH);
-		if (keep_bpf)
-			capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_BPF);
+		add_kept(keep);
 		if (capng_change_id((int)user->uid, (int)user->gid, CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_BOUNDING) < 0)
 			return -EPERM;
 		if (geteuid() != user->uid || getegid() != user->gid || setuid(0) == 0)
@@ -55,23 +63,25 @@ int sandbox_become(const struct sandbox_user *user, bool keep_bpf)
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
 }
 
-static int set_bpf(unsigned int sets)
+static int set_kept(unsigned int keep, bool put_bpf_aside)
 {
 	capng_clear(CAPNG_SELECT_CAPS);
-	if (sets)
-		capng_update(CAPNG_ADD, sets, CAP_BPF);
+	add_kept(keep);
+	if (put_bpf_aside)
+		capng_update(CAPNG_ADD, CAPNG_PERMITTED, CAP_BPF);
 	return capng_apply(CAPNG_SELECT_CAPS) < 0 ? -EPERM : 0;
 }
 
-int sandbox_try_without_bpf(int (*probe)(void *ctx), void *ctx)
+int sandbox_try_without_bpf(int (*probe)(void *ctx), void *ctx, unsigned int keep)
 {
-	int r = set_bpf(CAPNG_PERMITTED);
+	unsigned int others = keep & ~SANDBOX_KEEP_BPF;
+	int r = set_kept(others, true);
 
 	if (r < 0)
 		return r;
 	if (probe(ctx) == 0)
-		return set_bpf(0);
-	r = set_bpf(CAPNG_EFFECTIVE | CAPNG_PERMITTED);
+		return set_kept(others, false);
+	r = set_kept(others | SANDBOX_KEEP_BPF, false);
 	return r < 0 ? r : 1;
 }
 

@@ -92,7 +92,12 @@ static void world_ask(void *ctx, const struct knock *knock)
 	((struct world *)ctx)->asks++;
 }
 
-static const struct enforcer_hooks world_hooks = {world_now, world_log, world_save, world_ask};
+static const struct enforcer_hooks world_hooks = {
+	.now = world_now,
+	.log = world_log,
+	.save = world_save,
+	.ask = world_ask,
+};
 
 static struct port_rule protect_22 = {.port = 22, .protos = PROTO_BIT_TCP};
 
