@@ -67,7 +67,7 @@ san-tree: have-test
 
 emulator: $(B)/emulator
 probe: $(B)/probe
-variants: $(B)/jitgated-old-kernel
+variants: $(B)/jitgated-old-kernel $(B)/jitgate-azure-attack
 unit-tests: $(unit_tests:%=$(B)/unit/%)
 
 test: have-kernel $(sort $(foreach l,$(levels),$(needs_$(l)))) san-tree ## run all tests, and end with how many passed
@@ -103,6 +103,12 @@ $(B)/old_kernel/end_sockets.o: agent/end_sockets.c $(B)/old_kernel/end_sockets.s
 	$(call say,CC,$@)$(CC) -I$(B)/old_kernel $(all_cflags) -c $< -o $@
 $(B)/jitgated-old-kernel: $(filter-out $(B)/end_sockets.o,$(jitgated_src:%=$(B)/%.o)) $(B)/old_kernel/end_sockets.o $(B)/libcore.a
 	$(call say,LINK,$@)$(CC) $(all_cflags) $(all_ldflags) $^ $(call pkg_libs,$(jitgated_pkg)) -o $@
+
+# jitgate-azure in hostile hands.
+$(B)/jitgate-azure-attack: $(jitgate-azure_src:%=$(B)/%.o) $(B)/tests/attack/attack.o $(B)/libcore.a
+	$(call say,LINK,$@)$(CC) $(all_cflags) $(all_ldflags) \
+		-Wl,--wrap=feed_client_init,--wrap=sandbox_become,--wrap=sandbox_seccomp \
+		$^ $(call pkg_libs,$(jitgate-azure_pkg)) -o $@
 
 # The enforcer with everything around it faked.
 sim_src := $(patsubst tests/sim/%.c,%,$(wildcard tests/sim/*.c))
