@@ -47,7 +47,7 @@ levels := check unit packet sim emulator e2e referee kernel
 run = CC='$(CC)' CLANG='$(CLANG)' BPFTOOL='$(BPFTOOL)' JITGATE_CORE='$(core)' JITGATE_VERSION='$(VERSION)' tests/run
 
 # What has to be built in build/release for a level, and in build/san (make calls itself, once, for that tree).
-needs_check := all $(B)/unit/test_files $(B)/traffic.skel.h
+needs_check := all variants $(B)/unit/test_files $(B)/traffic.skel.h
 needs_packet := $(B)/packet_test $(B)/trie_test
 needs_emulator := all emulator
 needs_e2e := all emulator probe variants
