@@ -76,10 +76,10 @@ void ended_free(struct ended_list *list)
 	*list = (struct ended_list){0};
 }
 
-const struct ended_grant *ended_find(const struct ended_list *list, const struct open_socket *socket)
+struct ended_grant *ended_find(struct ended_list *list, const struct open_socket *socket)
 {
 	for (size_t i = list->n; i-- > 0;) {
-		const struct ended_grant *ended = &list->v[i];
+		struct ended_grant *ended = &list->v[i];
 
 		if ((!ended->port || ended->port == socket->port) && ended->protos & PROTO_BIT_TCP &&
 		    cidr_covers(&ended->source, &socket->peer))
@@ -104,9 +104,12 @@ int ended_next_port(const struct ended_list *list, int port)
 /* Whether it stays. */
 static bool count_look(struct ended_grant *ended, bool failed)
 {
+	bool seen = ended->seen;
+
+	ended->seen = false;
 	if (failed)
 		return ++ended->failures < ENDED_TRIES_MAX;
-	return ++ended->looks < ENDED_LOOKS;
+	return seen && ++ended->looks < ENDED_LOOKS;
 }
 
 size_t ended_looked(struct ended_list *list, uint16_t port, bool failed)

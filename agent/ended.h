@@ -12,8 +12,8 @@
 #include "open_socket.h"
 
 /*
- * Each is looked for twice, ENDED_AGAIN_NS apart: a packet that was let in just before the end may still be on its way
- * through the stack at the first look. What fails is tried so often.
+ * When anything of it was there at the first look, it is looked for once more, ENDED_AGAIN_NS later: a half-open socket
+ * may have become a whole one by a packet that was let in just before the end. What fails is tried so often.
  */
 #define ENDED_LOOKS 2
 #define ENDED_TRIES_MAX 10
@@ -24,6 +24,7 @@ struct ended_grant {
 	uint16_t port; /* 0: every protected port, for a source that was always allowed */
 	uint8_t protos;
 	uint8_t looks, failures;
+	bool seen;   /* at the look that is going on: a socket of it, whole or half open */
 	uint32_t id; /* of the audit trail */
 	char requestor[GRANT_REQUESTOR_MAX];
 };
@@ -40,15 +41,15 @@ int ended_add_allowed(struct ended_list *list, const struct cidr *source);
 void ended_free(struct ended_list *list);
 
 /* The one of a listed grant that a socket was under, or NULL. Of several the latest noted. */
-const struct ended_grant *ended_find(const struct ended_list *list, const struct open_socket *socket);
+struct ended_grant *ended_find(struct ended_list *list, const struct open_socket *socket);
 
 /* The next port after `port` that a grant of the list is for, 0 first when there is one for every port; -1: no other.
  */
 int ended_next_port(const struct ended_list *list, int port);
 
 /*
- * One look at a port is over. Those that were looked for often enough are dropped; returns how many of them were given
- * up, having failed to the last.
+ * One look at a port is over. Those that were looked for often enough, or that had nothing to be found, are dropped;
+ * returns how many of them were given up, having failed to the last.
  */
 size_t ended_looked(struct ended_list *list, uint16_t port, bool failed);
 

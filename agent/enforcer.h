@@ -31,8 +31,8 @@ struct enforcer_hooks {
 	void (*ask)(void *ctx, const struct knock *knock); /* tell the feed who knocks */
 	/*
 	 * Not called unless ends_sockets; 0 or -errno. TCP sockets with that local port (0: any) that are connected,
-	 * appended; whether a socket's peer is reached through an interface that is guarded, and verified now (1: yes);
-	 * end them, and fill `result` of each.
+	 * half open or half closed, appended; whether a socket's peer is reached through an interface that is guarded,
+	 * and verified now (1: yes); end them, and fill `result` of each.
 	 */
 	int (*list_sockets)(void *ctx, uint16_t port, struct open_sockets *ret);
 	int (*is_guarded)(void *ctx, const struct open_socket *socket);

@@ -68,10 +68,13 @@ static int keep_doomed(struct enforcer *e, struct open_sockets *all)
 
 	for (size_t i = 0; i < all->n; i++) {
 		struct open_socket socket = all->v[i];
-		const struct ended_grant *ended = ended_find(&e->ended, &socket);
+		struct ended_grant *ended = ended_find(&e->ended, &socket);
 		int r;
 
-		if (!ended || !enforcer_should_end(e, socket.port, PROTO_BIT_TCP) || may_talk(e, &socket))
+		if (!ended)
+			continue;
+		ended->seen = true;
+		if (socket.half_open || !enforcer_should_end(e, socket.port, PROTO_BIT_TCP) || may_talk(e, &socket))
 			continue;
 		r = e->hooks->is_guarded(e->hooks_ctx, &socket);
 		if (r < 0)

@@ -5,6 +5,7 @@
 #ifndef OPEN_SOCKET_H
 #define OPEN_SOCKET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +19,7 @@ struct open_socket {
 	struct cidr local, peer;  /* single addresses; IPv4 also when the socket is an IPv6 one */
 	uint16_t port, peer_port; /* host order; `port` is the local one */
 	uint8_t family;           /* of the socket itself: JITGATE_IPV4 or JITGATE_IPV6 */
+	bool half_open;           /* the last packet of the handshake is still to come: no process has it */
 	uint32_t bound_ifindex;   /* 0: to none */
 	uint64_t cookie;          /* the kernel's name for it, never used again */
 	uint32_t grant;           /* for who lists: which ended grant it was of */

@@ -21,7 +21,7 @@
 #define ANSWER_BYTES 32768 /* what the kernel fills at most per message of a dump */
 
 /* All in which a process may hold it and something may still come or go. */
-#define STATES                                                                                                      \
+#define WHOLE_STATES                                                                                                \
 	(1U << BPF_TCP_ESTABLISHED | 1U << BPF_TCP_FIN_WAIT1 | 1U << BPF_TCP_FIN_WAIT2 | 1U << BPF_TCP_CLOSE_WAIT | \
 	 1U << BPF_TCP_LAST_ACK | 1U << BPF_TCP_CLOSING)
 
@@ -90,6 +90,7 @@ static int take_socket(const struct nlmsghdr *message, void *ctx)
 	socket.peer = read_address(said->idiag_family, said->id.idiag_dst);
 	socket.port = ntohs(said->id.idiag_sport);
 	socket.peer_port = ntohs(said->id.idiag_dport);
+	socket.half_open = said->idiag_state == BPF_TCP_SYN_RECV;
 	socket.bound_ifindex = said->id.idiag_if;
 	memcpy(&socket.cookie, said->id.idiag_cookie, sizeof(socket.cookie));
 	if (open_sockets_add(ctx, &socket) == 0)
@@ -113,7 +114,7 @@ static int list_family(uint8_t family, uint16_t port, struct open_sockets *ret)
 
 	request->sdiag_family = family;
 	request->sdiag_protocol = IPPROTO_TCP;
-	request->idiag_states = STATES;
+	request->idiag_states = WHOLE_STATES | 1U << BPF_TCP_SYN_RECV;
 	request->id.idiag_sport = htons(port);
 	return ask(NETLINK_SOCK_DIAG, question, take_socket, ret);
 }
@@ -157,7 +158,7 @@ int sock_diag_destroy(const struct open_socket *socket)
 
 	request->sdiag_family = socket->family == JITGATE_IPV6 ? AF_INET6 : AF_INET;
 	request->sdiag_protocol = IPPROTO_TCP;
-	request->idiag_states = STATES;
+	request->idiag_states = WHOLE_STATES;
 	request->id.idiag_sport = htons(socket->port);
 	request->id.idiag_dport = htons(socket->peer_port);
 	request->id.idiag_if = socket->bound_ifindex;

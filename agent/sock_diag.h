@@ -9,8 +9,8 @@
 #include "open_socket.h"
 
 /*
- * Sockets that are connected, or half closed, and have that local port (0: any); appended. None that waits in TIME_WAIT
- * or for the last step of a handshake. Needs no privilege. 0 or -errno.
+ * Sockets that are connected, half open or half closed, and have that local port (0: any); appended. None that waits in
+ * TIME_WAIT. Needs no privilege. 0 or -errno.
  */
 int sock_diag_list(uint16_t port, struct open_sockets *ret);
 

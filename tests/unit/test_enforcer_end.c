@@ -313,10 +313,24 @@ static void a_packet_still_under_way_at_the_end_is_no_way_in(void **state)
 	(void)state;
 	start();
 	FEED({"10.0.0.1", HOUR, 22});
+	late = session("10.0.0.1", 22);
+	w.sockets[late].half_open = true;
 	advance(HOUR);
-	late = session("10.0.0.1", 22); /* its last packet of the handshake was let in just before */
+	assert_int_equal(w.ends, 0);
+	w.sockets[late].half_open = false; /* its last packet of the handshake was let in just before the end */
 	advance(ENDED_AGAIN_NS);
 	assert_false(w.is_open[late]);
+	assert_int_equal(w.e.ended.n, 0);
+}
+
+static void where_nothing_is_there_nothing_wakes_up_again(void **state)
+{
+	(void)state;
+	start();
+	FEED({"10.0.0.1", HOUR, 22});
+	session("10.0.0.2", 22);
+	advance(HOUR);
+	assert_int_equal(w.lists, 1);
 	assert_int_equal(w.e.ended.n, 0);
 }
 
@@ -499,6 +513,7 @@ int main(void)
 		world_test(a_source_taken_out_of_allow_loses_its_sessions_at_every_protected_port),
 		world_test(what_ended_while_the_daemon_was_dead_ends_when_it_is_back),
 		world_test(a_packet_still_under_way_at_the_end_is_no_way_in),
+		world_test(where_nothing_is_there_nothing_wakes_up_again),
 		world_test(what_may_still_talk_lives),
 		world_test(a_grant_of_another_port_or_protocol_ends_nothing_here),
 		world_test(whoever_comes_another_way_lives),
