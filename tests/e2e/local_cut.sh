@@ -128,8 +128,9 @@ everything() {
 # A second and more after that moment.
 second_look() { (($(boot_ns) > $1 + 1300000000)); }
 jg_sync() { last_sync; }
+kernel_since() { [[ $(printf '%s\n' "$1" "$(uname -r)" | sort -V | head -n 1) == "$1" ]]; }
 
-everything bpf 0000000000000000
+if kernel_since 6.5; then everything bpf 0000000000000000; fi
 # shellcheck disable=SC2034 # for start_jitgated
 jitgated_program=$build/jitgated-old-kernel
 everything netlink 0000000000001000
