@@ -156,9 +156,8 @@ static void every_key_is_taken_over(void **state)
 	_cleanup_conf_ struct conf conf = parse_ok(
 		"interfaces = {\"eth0\", bond0.100}\nmode = \"audit\"\nxdp_mode = generic\n"
 		"protect = {\"22/tcp\", '3389/any', 8080}\nallow = {\"10.0.1.77/26\", \"2001:db8::/32\"}\n"
-		"session = \"cut\" end_sockets = off\nmax_grants = 131072\nuser = \"1001\"\npin_dir = \"/p\"\nrun_dir "
-		"= \"/r\"\n"
-		"state_dir = \"/s\"\n"
+		"session = \"cut\" end_sockets = off max_grants = 131072\nuser = \"1001\"\n"
+		"pin_dir = \"/p\"\nrun_dir = \"/r\"\nstate_dir = \"/s\"\n"
 		"guard { longest = \"90m\" widest_ipv4 = 24 widest_ipv6 = 128 sources = {\"192.0.2.0/24\"} }\n"
 		"azure { cloud = \"usgov\" identity = \"client_id=0f\" poll_idle = 1d poll_live = 5s\n"
 		"  audience = \"https://management.core.usgovcloudapi.net/\" policies = {\"/subscriptions/s\"}\n"

@@ -370,9 +370,38 @@ static void a_grant_of_another_port_or_protocol_ends_nothing_here(void **state)
 	assert_int_equal(grant_set_add(&s.grants, &grant, "alice", "", "test"), 0);
 	assert_int_equal(enforcer_take_snapshot(&w.e, &s), 0);
 	snapshot_free(&s);
+	advance(HOUR);
+	assert_int_equal(w.lists, 0);
 	FEED({"10.0.0.1", MINUTE, 23});
 	advance(HOUR);
+	assert_int_equal(w.lists, 1);
 	assert_true(w.is_open[before]);
+}
+
+static void a_socket_is_of_the_grant_with_its_source_port_and_protocol(void **state)
+{
+	const struct open_socket of_22 = {.peer = source("10.0.0.1"), .port = 22};
+	struct grant grant = {.source = source("10.0.0.0/24"), .port = 22, .protos = PROTO_BIT_UDP};
+	struct ended_list list = {0};
+	const struct cidr allowed = source("10.0.0.0/8");
+
+	(void)state;
+	assert_int_equal(ended_add(&list, &grant, "udp"), 0);
+	assert_null(ended_find(&list, &of_22));
+	grant.port = 23;
+	grant.protos = PROTO_BIT_TCP;
+	assert_int_equal(ended_add(&list, &grant, "another port"), 0);
+	assert_null(ended_find(&list, &of_22));
+	grant.port = 22;
+	assert_int_equal(ended_add(&list, &grant, "this"), 0);
+	assert_string_equal(ended_find(&list, &of_22)->requestor, "this");
+	assert_int_equal(ended_add_allowed(&list, &allowed), 0);
+	assert_string_equal(ended_find(&list, &of_22)->requestor, "allow");
+	assert_int_equal(ended_next_port(&list, -1), 0);
+	assert_int_equal(ended_next_port(&list, 0), 22);
+	assert_int_equal(ended_next_port(&list, 22), 23);
+	assert_int_equal(ended_next_port(&list, 23), -1);
+	ended_free(&list);
 }
 
 static void whoever_comes_another_way_lives(void **state)
@@ -516,6 +545,7 @@ int main(void)
 		world_test(where_nothing_is_there_nothing_wakes_up_again),
 		world_test(what_may_still_talk_lives),
 		world_test(a_grant_of_another_port_or_protocol_ends_nothing_here),
+		world_test(a_socket_is_of_the_grant_with_its_source_port_and_protocol),
 		world_test(whoever_comes_another_way_lives),
 		world_test(nothing_ends_in_audit_mode),
 		world_test(nothing_is_looked_at_when_it_is_off),
