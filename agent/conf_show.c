@@ -107,9 +107,9 @@ static void put_max_grants(struct text *out, const struct conf *conf)
 static void put_end_sockets(struct text *out, const struct conf *conf)
 {
 	static const char *const texts[] = {
-		[CONF_END_AUTO] = "auto: with a grant end its sockets, where that takes no privilege",
-		[CONF_END_OFF] = "off: with a grant no socket ends, it only hears no more",
-		[CONF_END_ON] = "on: with a grant end its sockets, for a capability if need be"};
+		[CONF_END_AUTO] = "auto: sockets end with their grant where that takes no privilege",
+		[CONF_END_OFF] = "off: sockets outlive their grant, cut off",
+		[CONF_END_ON] = "on: sockets end with their grant, with CAP_NET_ADMIN if need be"};
 	_cleanup_text_ struct text words = {0};
 
 	text_printf(&words, "%s", texts[conf->end_sockets]);
