@@ -45,6 +45,13 @@ ends() {
 boot_ns() { "$build/probe" clock | grep -oE 'boot_ns=[0-9]+' | cut -d= -f2; }
 ended_lines() { log_since jitgated "${1:-0}" | grep -c ' ended source=\|^ended source=\|: ended source='; }
 
+# with_ends TIME: the grants that end in this time, and others that do not.
+with_ends() {
+  local source grants=()
+  for source in $cli4,22 $cli4b,443 $cli6,22 $cli4c,22 127.0.0.1,22; do grants+=("grant=$source/tcp,$1"); done
+  feed_sync port=22/tcp port=443/tcp "${grants[@]}" grant=$nbr4,22/tcp,600s grant=$cli4,443/tcp,600s grant=10.9.0.66/31,22/tcp,600s
+}
+
 # everything MEANS CAPABILITIES
 everything() {
   local means=$1 capabilities=$2 deadline mark name
@@ -57,10 +64,7 @@ everything() {
 
   # 1. At the deadline. All but the first three stay: a live grant, another port, a wider grant, no port of ours, the
   # machine's own connection to the same peer, and one that comes over lo and so past the filter.
-  feed_sync port=22/tcp port=443/tcp grant=$cli4,22/tcp,4s grant=$cli4b,443/tcp,4s grant=$cli6,22/tcp,4s \
-    grant=$nbr4,22/tcp,600s grant=$cli4,443/tcp,600s grant=$cli4c,22/tcp,4s grant=10.9.0.66/31,22/tcp,600s \
-    grant=127.0.0.1,22/tcp,4s
-  deadline=$(deadline_of 22 128)
+  with_ends 600s
   session ipv4 $cli4 22
   session mapped $cli4b 443
   session ipv6 $cli6 22
@@ -73,6 +77,8 @@ everything() {
   wait_for 5 new_shell 127.0.0.1 22 || die "no session over lo"
   pid_of[local]=$(new_shell 127.0.0.1 22)
   mark=$(mark_log jitgated)
+  with_ends 3s
+  deadline=$(deadline_of 22 128)
   for name in ipv4 mapped ipv6; do check "$means: $name lives while its grant does" lives $name; done
   ends ipv4 "$means: IPv4, deadline" "$deadline"
   ends mapped "$means: IPv4 in IPv6, deadline" "$deadline"
@@ -99,13 +105,11 @@ everything() {
   conf_guard=()
 
   # 4. What ended while jitgated was dead.
-  feed_sync port=22/tcp grant=10.9.0.66/31,22/tcp,1s
+  feed_sync port=22/tcp grant=10.9.0.66/31,22/tcp,4s
   kill9 jitgated || die "jitgated does not die"
-  check "$means: closed with jitgated dead" closes_for $cli4c 22 4
+  check "$means: closed with jitgated dead" closes_for $cli4c 22 10
   check "$means: the process lives on meanwhile" kill -0 "${pid_of[wider]}"
-  deadline=$(boot_ns)
   must_start_jitgated
-  deadline=$(boot_ns)
   check "$means: it ends when jitgated is back" wait_for 2 gone wider
   like "$means: and how" 'end=ECONNABORTED' "$(how_it_ended wider)"
   end_hold wider seen
