@@ -118,10 +118,10 @@ everything() {
   conf[mode]='"audit"'
   write_conf
   check "$means: audit mode" reload_jitgated
-  feed_sync port=22/tcp grant=$cli4,22/tcp,1s
+  feed_sync port=22/tcp grant=$cli4,22/tcp,3s
   deadline=$(deadline_of 22)
   session audited $cli4 22
-  check "$means: it was looked for" wait_for 5 second_look "$deadline"
+  check "$means: it was looked for" wait_for 9 second_look "$deadline"
   check "$means: a session lives on in audit mode" lives audited
   conf[mode]='"enforce"'
   stop jitgated
@@ -153,9 +153,9 @@ must_start_jitgated
 is "off: status says so" off "$(jg status --json | jq -r .end_sockets)"
 shells
 wait_for 5 grep -q ready "$tmp/shells.log" || die "the shells do not start"
-feed_sync port=22/tcp grant=$cli4,22/tcp,1s
+feed_sync port=22/tcp grant=$cli4,22/tcp,3s
 session kept $cli4 22
-check "off: closed at the end" closes_for $cli4 22 5
+check "off: closed at the end" closes_for $cli4 22 9
 check "off: the client hears nothing any more" wait_for 8 dead kept
 end_hold kept seen
 is "off: and not that it is over" stall "${seen[end]-}"
