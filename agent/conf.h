@@ -31,6 +31,12 @@ enum conf_xdp_mode {
 	CONF_XDP_GENERIC,
 };
 
+enum conf_end_sockets {
+	CONF_END_AUTO = 0, /* when it takes no privilege */
+	CONF_END_OFF,
+	CONF_END_ON, /* with CAP_NET_ADMIN, if it has to be */
+};
+
 struct conf_azure {
 	char *cloud;                /* "auto", "public", "usgov", "china" */
 	char *identity;             /* "" or "client_id=…", "object_id=…", "resource_id=…" */
@@ -55,6 +61,7 @@ struct conf {
 	bool interfaces_auto;
 	uint32_t mode; /* JITGATE_ENFORCE or JITGATE_AUDIT */
 	enum conf_xdp_mode xdp_mode;
+	enum conf_end_sockets end_sockets;
 	struct port_rule *protect;
 	size_t n_protect;
 	struct cidr *allow; /* with 168.63.129.16 and 169.254.169.254 always in it */

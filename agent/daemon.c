@@ -89,6 +89,9 @@ const struct enforcer_hooks daemon_hooks = {
 	.ask = hook_ask,
 	.save_opened = hook_save_opened,
 	.save_armed = hook_save_armed,
+	.list_sockets = daemon_list_sockets,
+	.is_guarded = daemon_is_guarded,
+	.end_sockets = daemon_end_sockets,
 };
 
 /* ------------------------------------------------------------ state file */
@@ -263,6 +266,7 @@ static void name_deferred_keys(const struct conf *old, const struct conf *new)
 		bool changed;
 	} keys[] = {
 		{"xdp_mode", old->xdp_mode != new->xdp_mode},
+		{"end_sockets", old->end_sockets != new->end_sockets},
 		{"max_grants", old->max_grants != new->max_grants},
 		{"user", strcmp(old->user, new->user) != 0},
 		{"azure.user", strcmp(old->azure.user, new->azure.user) != 0},
@@ -288,6 +292,7 @@ static void name_deferred_keys(const struct conf *old, const struct conf *new)
 static void swap_deferred_keys(struct conf *a, struct conf *b)
 {
 	SWAP(a->xdp_mode, b->xdp_mode);
+	SWAP(a->end_sockets, b->end_sockets);
 	SWAP(a->max_grants, b->max_grants);
 	SWAP(a->user, b->user);
 	SWAP(a->azure.user, b->azure.user);
@@ -428,6 +433,7 @@ void daemon_free(struct daemon *d)
 	enforcer_free(&d->enforcer);
 	daemon_guard_close(d);
 	datapath_free(&d->dp);
+	end_sockets_free(&d->ender);
 	close_fd(&d->state_dir_fd);
 	close_fd(&d->notify_fd);
 	conf_free(&d->conf);

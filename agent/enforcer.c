@@ -33,6 +33,7 @@ void enforcer_free(struct enforcer *e)
 	snapshot_free(&e->current);
 	grant_set_free(&e->opened);
 	learned_free(&e->learned);
+	ended_free(&e->ended);
 }
 
 void enforcer_say(struct enforcer *e, enum log_level level, const char *format, ...)
@@ -159,6 +160,8 @@ void enforcer_update_marks(struct enforcer *e, struct grant_set *set, struct wal
 					       guard_text(verdict));
 			else if (grant->mark == GRANT_LIVE)
 				enforcer_audit(e, "expired", set, grant, NULL);
+			if (mark == GRANT_ENDED || (mark == GRANT_REFUSED && grant->mark == GRANT_LIVE))
+				enforcer_note_ended(e, set, grant);
 		}
 		/* The clock was set back behind the end of a grant that only we still remember: that is over too. */
 		if (mark == GRANT_OVER || (mark == GRANT_ENDED && apply_is_forgotten(grant, now)))
@@ -257,6 +260,7 @@ int enforcer_reload(struct enforcer *e, const struct conf *conf)
 {
 	struct wall_time now = enforcer_sample_clock(e).wall;
 	const struct arming before = e->arming;
+	const struct conf *old;
 	int r;
 
 	arming_reconfigure(&e->arming, e->conf->mode, conf->mode);
@@ -266,10 +270,13 @@ int enforcer_reload(struct enforcer *e, const struct conf *conf)
 		e->arming = before;
 		return r;
 	}
+	old = e->conf;
 	e->conf = conf;
 	enforcer_settle(e);
 	enforcer_update_marks(e, &e->current.grants, now);
 	grant_list_sort(&e->current.grants, &conf->guard, now);
+	enforcer_note_disallowed(e, old);
+	enforcer_end_sessions(e);
 	return 0;
 }
 
@@ -304,6 +311,7 @@ void enforcer_tick(struct enforcer *e)
 		e->retry_at.ns = now.boot.ns + ENFORCER_RETRY_NS;
 		enforcer_say(e, LOG_LEVEL_ERR, "cannot bring the maps up to date: %s; trying again", strerror(-r));
 	}
+	enforcer_end_sessions(e);
 }
 
 static void earlier(struct boot_time *best, uint64_t ns)
@@ -342,6 +350,8 @@ struct boot_time enforcer_next(const struct enforcer *e)
 		earlier(&next, e->arming.confirm_until.ns);
 	if (e->retry_at.ns)
 		earlier(&next, e->retry_at.ns);
+	if (e->ended.n)
+		earlier(&next, e->end_at.ns);
 	if (e->answered && !e->stale_said)
 		earlier(&next, e->fresh_until.ns);
 	/* The program ends grants by itself: here many ends that lie close together are one round of work. */

@@ -152,9 +152,10 @@ static void audit_changes(struct enforcer *e, const struct grant_set *old, const
 
 		if (before->mark != GRANT_LIVE)
 			continue;
-		if (!after && before->until.ns > now.ns)
+		if (!after && before->until.ns > now.ns) {
 			enforcer_audit(e, "revoked", old, before, NULL);
-		else if (after && after->until.ns > before->until.ns)
+			enforcer_note_ended(e, old, before);
+		} else if (after && after->until.ns > before->until.ns)
 			enforcer_audit(e, "renewed", new, after, NULL);
 		else if (after && after->until.ns < before->until.ns)
 			enforcer_audit(e, "shortened", new, after, NULL);
@@ -210,5 +211,6 @@ int enforcer_take_snapshot(struct enforcer *e, struct snapshot *snapshot)
 		return r;
 	}
 	install_candidate(e, &candidate, now);
+	enforcer_end_sessions(e);
 	return 0;
 }

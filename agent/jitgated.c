@@ -248,6 +248,7 @@ static int fill_maps(struct daemon *d, struct failure *failure)
 
 	enforcer_init(&d->enforcer, &d->conf, &datapath_gate_ops, d->dp, &daemon_hooks, d);
 	daemon_restore(d);
+	d->enforcer.ends_sockets = end_sockets_means(d->ender) != END_MEANS_NONE;
 	r = enforcer_start(&d->enforcer, have_state ? &saved : NULL);
 
 	if (datapath_max_grants(d->dp) != d->conf.max_grants)
@@ -349,18 +350,21 @@ static void reserve_ports(struct daemon *d)
 
 static int give_up_root(struct daemon *d, const struct start *start, struct failure *failure)
 {
+	unsigned int keep = SANDBOX_KEEP_BPF;
 	int r = datapath_hand_over(d->dp, start->user.uid, start->user.gid, failure);
 
 	if (r < 0)
 		return r;
-	r = sandbox_become(&start->user, true);
+	if (end_sockets_means(d->ender) == END_MEANS_NETLINK)
+		keep |= SANDBOX_KEEP_NET_ADMIN;
+	r = sandbox_become(&start->user, keep);
 	if (r < 0)
 		return failure_set(failure, r, "cannot become user %s: %s", d->conf.user, strerror(-r));
 	if (access(d->conf_path, R_OK) < 0)
 		log_warning("%s cannot be read by user %s, so a reload will fail: %s; chmod 644 %s", d->conf_path,
 			    d->conf.user, strerror(errno), d->conf_path);
 	/* Since 5.19 a map that is held by descriptor needs no capability; asked of the kernel, not of its version. */
-	r = sandbox_try_without_bpf(datapath_probe_hook, d->dp);
+	r = sandbox_try_without_bpf(datapath_probe_hook, d->dp, keep);
 	if (r < 0)
 		return failure_set(failure, r, "cannot give capabilities up: %s", strerror(-r));
 	if (r > 0)
@@ -395,6 +399,8 @@ static int prepare(struct daemon *d, struct start *start, struct failure *failur
 				  failure);
 	if (r == 0)
 		r = check_conflicts(d, failure);
+	if (r == 0)
+		daemon_open_ender(d);
 	if (r == 0)
 		r = fill_maps(d, failure);
 	if (r == 0)

@@ -384,6 +384,22 @@ static void print_counters(const struct report *report, struct text *out)
 	show_table(&table, out, 0);
 }
 
+/* What of a session that its grant's end leaves over. */
+static void add_end_sockets(const struct report *report, struct text *words)
+{
+	const char *means = report->end_sockets;
+
+	if (!means)
+		return;
+	if (strcmp(means, "off") == 0)
+		text_printf(words, "; sockets outlive their grant, cut off (end_sockets is off)");
+	else if (strcmp(means, "none") == 0)
+		text_printf(words, "; sockets outlive their grant, cut off: %s",
+			    report->end_sockets_why ? report->end_sockets_why : "");
+	else
+		text_printf(words, "; sockets end with their grant, by %s", means);
+}
+
 static void print_grant_summary(const struct report *report, struct text *out)
 {
 	_cleanup_text_ struct text words = {0};
@@ -403,6 +419,7 @@ static void print_grant_summary(const struct report *report, struct text *out)
 	text_printf(&words, "; ");
 	show_count(&words, report->n_allow, "source");
 	text_printf(&words, " always allowed");
+	add_end_sockets(report, &words);
 	text_printf(out, "\n");
 	show_paragraph(out, &words, 0, 2);
 }

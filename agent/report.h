@@ -79,6 +79,10 @@ struct report {
 	struct report_grant *grants; /* without the endless ones of `allow` */
 	size_t n_grants;
 	size_t n_allow; /* always-allowed sources */
+	/* How the sockets of a grant that ends are ended: "bpf", "netlink", "off" (by config), "none"; NULL: not known.
+	 */
+	const char *end_sockets;
+	const char *end_sockets_why; /* when "none" */
 };
 
 /* The verdict on one (source, port, proto), now. */

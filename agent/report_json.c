@@ -267,6 +267,12 @@ void report_status_json(const struct report *report, struct text *out)
 	else
 		put_null(out, "by_hand");
 	put_number(out, "allowed", report->n_allow);
+	if (report->end_sockets)
+		put_string(out, "end_sockets", report->end_sockets);
+	else
+		put_null(out, "end_sockets");
+	if (report->end_sockets_why && *report->end_sockets_why)
+		put_string(out, "end_sockets_why", report->end_sockets_why);
 	text_printf(out, "}\n");
 }
 

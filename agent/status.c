@@ -145,6 +145,8 @@ static int build_report(struct daemon *d, struct report *report, const char **re
 
 	*report = (struct report){
 		.now = now.wall, .version = JITGATE_VERSION, .agent_running = true, .n_allow = d->conf.n_allow};
+	report->end_sockets = d->conf.end_sockets == CONF_END_OFF ? "off" : end_means_text(end_sockets_means(d->ender));
+	report->end_sockets_why = d->no_ending.text;
 	fill_feed(d, now, report);
 	report->conf_mode = d->conf.mode;
 	report->arming = d->enforcer.arming;

@@ -52,22 +52,22 @@ levels := check unit packet sim emulator e2e crash referee kernel
 run = CC='$(CC)' CLANG='$(CLANG)' BPFTOOL='$(BPFTOOL)' JITGATE_CORE='$(core)' JITGATE_VERSION='$(VERSION)' tests/run
 
 # What has to be built in build/release for a level, and in build/san (make calls itself, once, for that tree).
-needs_check := all $(B)/unit/test_files $(B)/traffic.skel.h
+needs_check := all variants $(B)/unit/test_files $(B)/traffic.skel.h
 needs_packet := $(B)/packet_test $(B)/trie_test
 needs_emulator := all emulator
-needs_e2e := all emulator probe
+needs_e2e := all emulator probe variants
 needs_sim := $(B)/pace_sim
 needs_referee := all emulator probe referee
 needs_kernel := all emulator probe $(B)/packet_test $(B)/trie_test
 needs_crash := steps-tree
 san_needs_unit := unit-tests fuzz-programs
 san_needs_sim := build/san/sim_test
-san_needs_e2e := all emulator probe
+san_needs_e2e := all emulator probe variants
 
 asked := $(if $(filter test,$(MAKECMDGOALS)),$(levels),$(patsubst test-%,%,$(filter test-%,$(MAKECMDGOALS))))
 san_goals := $(sort $(foreach l,$(asked),$(san_needs_$(l))))
 
-.PHONY: test check $(levels:%=test-%) san-tree steps-tree unit-tests emulator probe demo format
+.PHONY: test check $(levels:%=test-%) san-tree steps-tree unit-tests emulator probe variants demo format
 san-tree: have-test
 	$(if $(san_goals),@$(MAKE) --no-print-directory SAN=address$(comma)undefined $(san_goals))
 
@@ -77,6 +77,7 @@ steps-tree: have-test
 
 emulator: $(B)/emulator
 probe: $(B)/probe
+variants: $(B)/jitgated-old-kernel $(B)/jitgate-azure-attack
 unit-tests: $(unit_tests:%=$(B)/unit/%)
 
 test: have-kernel $(sort $(foreach l,$(levels),$(needs_$(l)))) san-tree ## run all tests, and end with how many passed
@@ -102,6 +103,23 @@ demo: have-test all emulator probe ## show the whole of it on real packets (root
 
 format: ## clang-format all C files
 	clang-format -i $(c_files)
+
+# jitgated as it is on a kernel that cannot end sockets by BPF: its program asks for a function that there is not.
+$(B)/old_kernel/end_sockets.bpf.c: bpf/end_sockets.bpf.c
+	@mkdir -p $(@D)
+	$(Q)sed 's/bpf_sock_destroy/bpf_sock_destroy_of_no_kernel/' $< >$@
+$(B)/old_kernel/end_sockets.bpf.o: $(B)/old_kernel/end_sockets.bpf.c
+	$(call say,BPF,$@)$(CLANG) $(bpf_cflags) -c $< -o $@
+$(B)/old_kernel/end_sockets.o: agent/end_sockets.c $(B)/old_kernel/end_sockets.skel.h $(B)/end_sockets.o
+	$(call say,CC,$@)$(CC) -I$(B)/old_kernel $(all_cflags) -c $< -o $@
+$(B)/jitgated-old-kernel: $(filter-out $(B)/end_sockets.o,$(jitgated_src:%=$(B)/%.o)) $(B)/old_kernel/end_sockets.o $(B)/libcore.a
+	$(call say,LINK,$@)$(CC) $(all_cflags) $(all_ldflags) $^ $(call pkg_libs,$(jitgated_pkg)) -o $@
+
+# jitgate-azure in hostile hands.
+$(B)/jitgate-azure-attack: $(jitgate-azure_src:%=$(B)/%.o) $(B)/tests/attack/attack.o $(B)/libcore.a
+	$(call say,LINK,$@)$(CC) $(all_cflags) $(all_ldflags) \
+		-Wl,--wrap=feed_client_init,--wrap=sandbox_become,--wrap=sandbox_seccomp \
+		$^ $(call pkg_libs,$(jitgate-azure_pkg)) -o $@
 
 # The enforcer with everything around it faked.
 sim_src := $(patsubst tests/sim/%.c,%,$(wildcard tests/sim/*.c))

@@ -12,7 +12,7 @@ export LC_ALL=C
 PATH=$PATH:/usr/sbin:/sbin
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-modules=(veth bridge)
+modules=(veth bridge tcp_diag)
 tested=(packet_test trie_test jitgated jitgate jitgate-azure emulator probe)
 tools=(bash env awk basename bpftool cat chmod comm curl cut date dirname grep head id insmod ip jq kill ln ls mkdir mktemp mount
   mountpoint mv nsenter paste ping ps readlink rm sed seq setpriv sleep sort stat sysctl tail timeout touch tr true umount uname

@@ -115,8 +115,14 @@ static int world_save_armed(void *ctx, bool armed)
 	return world->save_error;
 }
 
-static const struct enforcer_hooks world_hooks = {world_now, world_log,         world_save,
-						  world_ask, world_save_opened, world_save_armed};
+static const struct enforcer_hooks world_hooks = {
+	.now = world_now,
+	.log = world_log,
+	.save = world_save,
+	.ask = world_ask,
+	.save_opened = world_save_opened,
+	.save_armed = world_save_armed,
+};
 
 static struct port_rule protect_22 = {.port = 22, .protos = PROTO_BIT_TCP};
 

@@ -28,6 +28,7 @@ static const struct {
 	{"connect", probe_connect, 4, "SRC DST PORT TIMEOUT                    one TCP connection, one echoed byte"},
 	{"open-wait", probe_open_wait, 4, "SRC DST PORT TIMEOUT                  new attempts until one answers"},
 	{"hold", probe_hold, 5, "SRC DST PORT TIME STALL                    a session with a heartbeat every 5 ms"},
+	{"shell", probe_shell, 2, "ADDRESS PORT…                            a child that reads, for each session"},
 	{"udp-ask", probe_udp_ask, 4, "SRC DST PORT TIMEOUT [SIZE]             one datagram and its echo"},
 	{"stream", probe_stream, 7, "FROM_NS TO_NS SRC DST PORT/PROTO TIME FILE   a numbered packet every ms"},
 	{"stream-check", probe_stream_check, 1, "FILE [DEADLINE_BOOT_NS]            what arrived, before and after"},

@@ -49,6 +49,7 @@ int probe_serve(int argc, char **argv);
 int probe_connect(int argc, char **argv);
 int probe_open_wait(int argc, char **argv);
 int probe_hold(int argc, char **argv);
+int probe_shell(int argc, char **argv);
 int probe_udp_ask(int argc, char **argv);
 int probe_stream(int argc, char **argv);
 int probe_stream_check(int argc, char **argv);

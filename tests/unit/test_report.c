@@ -509,6 +509,57 @@ static void list_json_has_the_fields_of_the_contract(void **state)
 	cJSON_Delete(json);
 }
 
+/* One blank for each run of blanks and ends of lines. */
+static void unwrap(struct text *text)
+{
+	size_t to = 0;
+
+	for (size_t at = 0; at < text->len; at++) {
+		char c = text->data[at] == '\n' ? ' ' : text->data[at];
+
+		if (c != ' ' || !to || text->data[to - 1] != ' ')
+			text->data[to++] = c;
+	}
+	text->data[to] = '\0';
+	text->len = to;
+}
+
+static void status_says_what_a_grants_end_leaves_over(void **state)
+{
+	static const struct {
+		const char *means, *why, *text;
+	} cases[] = {{NULL, NULL, NULL},
+		     {"bpf", "", "sockets end with their grant, by bpf"},
+		     {"netlink", "", "sockets end with their grant, by netlink"},
+		     {"off", "", "sockets outlive their grant, cut off (end_sockets is off)"},
+		     {"none", "too old", "sockets outlive their grant, cut off: too old"}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_text_ struct text text = {0}, json_text = {0};
+		struct sample s;
+		cJSON *json;
+
+		fill_sample(&s);
+		s.report.end_sockets = cases[i].means;
+		s.report.end_sockets_why = cases[i].why;
+		report_status_text(&s.report, &text);
+		report_status_json(&s.report, &json_text);
+		unwrap(&text);
+		json = parse(&json_text);
+		assert_string_at(json, "end_sockets", cases[i].means);
+		if (cases[i].text)
+			assert_non_null(strstr(text.data, cases[i].text));
+		else
+			assert_null(strstr(text.data, "sockets"));
+		if (cases[i].why && *cases[i].why)
+			assert_string_at(json, "end_sockets_why", cases[i].why);
+		else
+			assert_null(cJSON_GetObjectItemCaseSensitive(json, "end_sockets_why"));
+		cJSON_Delete(json);
+	}
+}
+
 static void status_json_has_the_fields_of_the_contract(void **state)
 {
 	_cleanup_text_ struct text t = {0};
@@ -974,6 +1025,7 @@ int main(void)
 		cmocka_unit_test(explain_names_verdict_reason_entry_and_remedy),
 		cmocka_unit_test(explain_in_audit_mode_says_what_enforcing_would_do),
 		cmocka_unit_test(list_json_has_the_fields_of_the_contract),
+		cmocka_unit_test(status_says_what_a_grants_end_leaves_over),
 		cmocka_unit_test(status_json_has_the_fields_of_the_contract),
 		cmocka_unit_test(a_port_without_counters_of_its_own_shows_none),
 		cmocka_unit_test(json_of_nothing_is_still_json),
