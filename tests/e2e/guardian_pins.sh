@@ -11,7 +11,7 @@ owner() { stat -c '%u %a' "$1"; }
 all_verified() { jg status --json | jq -c '[.interfaces[].verified] | unique'; }
 # refused NAME REGEX: jitgated does not start, says why in one line, and what was enforced goes on.
 refused() {
-  said=$(in_srv setpriv --bounding-set=$unit_caps timeout 10 "$build/jitgated" -c "$tmp/jitgate.conf" 2>&1)
+  said=$(in_srv timeout 10 setpriv --bounding-set=$unit_caps "$build/jitgated" -c "$tmp/jitgate.conf" 2>&1)
   is "$1: jitgated does not start" 1 $?
   like "$1: and says why" "$2" "$said"
   check "$1: what is enforced goes on" silent_for $nbr4 22
