@@ -97,7 +97,14 @@ feed_sync port=2022/tcp grant=$cli4,2022/tcp,1500ms
 start_hold kept $cli4 2022 60s 400ms
 check "keep: closed after the deadline" closes_for $cli4 2022 5
 check "keep: the session goes on" alive kept
-within "keep: its flow is known" 1 "$(flows_to 2022)" 16
+within "keep: its flow is known" 1 "$(flows_to 2022)" 1000
+like "keep: explain says that it is closed, and what goes on" 'keep; [1-9][0-9]* session' \
+  "$(jg explain $cli4 2022)"
+like "keep: and says nothing of another's" 'keep; 0 sessions of this source' "$(jg explain $nbr4 2022)"
+is "keep: status tells the policies" 'cut keep drain=3s' \
+  "$(jg status --json | jq -r '[.ports[] | select(.proto == "tcp")] | sort_by(.port) | reverse | map(.session) | join(" ")')"
+within "keep: status counts the session" 1 \
+  "$(jg status --json | jq '.ports[] | select(.port == 2022 and .proto == "tcp") | .sessions')" 4
 conf[port "2022/tcp" { session]='"cut" }'
 write_conf
 before=$(boot_now)
