@@ -168,7 +168,7 @@ static void sessions_that_go_on_are_counted_and_explained(void **state)
 	explain.sessions_until.ns = 0;
 	report_explain_text(&explain, &kept);
 	assert_non_null(strstr(kept.data, "sessions of this port: keep; 2 sessions of this source known"));
-	assert_non_null(strstr(kept.data, "for as long as it lives"));
+	assert_non_null(strstr(kept.data, "as it lives\n"));
 }
 
 static void list_says_source_port_deadline_who_and_why(void **state)
