@@ -304,12 +304,12 @@ static void follow_change(void)
 		uint64_t end = end_of(&after, t, clock_ns);
 		bool closed = oracle_closed(&before, t->port) & oracle_closed(&after, t->port) & t->proto_bit;
 
-		if (!closed || !drain_in(&rules_after, t) || !drain_in(&rules_before, t))
-			t->sure_until_ns = 0;
-		else if (t->sure_until_ns && end)
+		bool carried = closed && drain_in(&rules_after, t) && drain_in(&rules_before, t);
+
+		if (carried && t->sure_until_ns && end)
 			t->sure_until_ns = end;
-		else if (oracle_matches(&after, &q))
-			t->sure_until_ns = 0; /* an end in the past, or refused */
+		else if (!carried || oracle_matches(&after, &q)) /* an end in the past, or refused */
+			t->sure_until_ns = 0;
 		else if (t->sure_until_ns > clock_ns)
 			t->sure_until_ns = clock_ns;
 		/* What is over by the new policy is forgotten, and no later one brings it back. */
