@@ -127,6 +127,9 @@ struct enforcer_verdict {
 	struct gate_grant entry;
 	const struct grant *grant;   /* the latest-ending live grant that covers it; NULL: an `allow` source, or none */
 	const struct grant_set *set; /* that `grant` is in */
+	uint64_t drain_ns;           /* the port's session policy, as in session.h */
+	size_t sessions;             /* of the source, that go on without a grant, too */
+	uint64_t sessions_until_boot_ns; /* the last of them; JITGATE_NO_DEADLINE: no end is set */
 };
 
 struct enforcer_verdict enforcer_explain(struct enforcer *e, const struct cidr *source, uint16_t port,

@@ -332,14 +332,24 @@ static void add_port_traffic(struct show_table *table, bool counted, uint64_t pa
 	show_cell_end(table);
 }
 
+/* The policy, and how many sessions are known that go on by it. */
+static void add_session(struct show_table *table, const struct report_port *port)
+{
+	char policy[SESSION_TEXT_MAX];
+
+	session_format(port->drain_ns, policy);
+	text_printf(&table->cells, "%s", policy);
+	if (port->drain_ns != SESSION_CUT)
+		text_printf(&table->cells, " (%zu)", port->sessions);
+	show_cell_end(table);
+}
+
 static void print_ports(const struct report *report, struct text *out)
 {
 	const struct show_column columns[] = {
-		{"PORT", false, 0},
-		{"CLOSED BY", false, 0},
-		{"GRANTED", true, 0},
-		{"", true, 0},
-		{report->mode == JITGATE_AUDIT ? "WOULD DROP" : "DROPPED", true, 0},
+		{"PORT", false, 0},    {"CLOSED BY", false, 0},
+		{"SESSION", false, 0}, {"GRANTED", true, 0},
+		{"", true, 0},         {report->mode == JITGATE_AUDIT ? "WOULD DROP" : "DROPPED", true, 0},
 		{"", true, 0},
 	};
 	_cleanup_show_table_ struct show_table table = {.columns = columns, .n_columns = ARRAY_SIZE(columns)};
@@ -352,6 +362,7 @@ static void print_ports(const struct report *report, struct text *out)
 		show_cell_end(&table);
 		text_printf(&table.cells, "%s", port->by_config ? "config" : "feed");
 		show_cell_end(&table);
+		add_session(&table, port);
 		add_port_traffic(&table, port->counted, port->counters.granted_packets, port->counters.granted_bytes);
 		add_port_traffic(&table, port->counted, port->counters.ungranted_packets,
 				 port->counters.ungranted_bytes);

@@ -12,6 +12,7 @@
 #include "arming.h"
 #include "grant.h"
 #include "jitgate_abi.h"
+#include "session.h"
 #include "text.h"
 
 #define REPORT_WHY_MAX 96 /* with its NUL: why an interface is not verified */
@@ -34,6 +35,8 @@ struct report_port {
 	bool by_config;    /* in `protect`; else learned from the feed */
 	bool counted;      /* the counters are known: the port has its own, and they could be read */
 	struct port_counters counters;
+	uint64_t drain_ns; /* session policy, as in session.h */
+	size_t sessions;   /* known, that go on without a grant, too */
 };
 
 struct report_grant {
@@ -95,6 +98,9 @@ struct report_explain {
 	enum reason would_be; /* in audit mode what enforcement would say, else = reason */
 	bool has_grant;       /* an entry covers the source */
 	struct report_grant grant;
+	uint64_t drain_ns;               /* the port's session policy, as in session.h */
+	size_t sessions;                 /* of the source, that go on without a grant, too */
+	struct wall_time sessions_until; /* the last of them; ns 0: no end is set */
 	const char *
 		unverified; /* an interface that is not verified, so that the verdict does not hold there; NULL: none */
 	const char *unverified_why;
