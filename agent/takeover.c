@@ -60,14 +60,14 @@ struct adoption {
 	const struct gate_ops *gate;
 	void *gate_ctx;
 	struct clock_pair now;
+	bool anew;
 	struct entry_set installed; /* sorted */
 	uint8_t *explained;         /* by index in `installed` */
 };
 
 /*
  * Whether the maps hold every entry that this grant stands for, to its end at least. Protocols of which the port is
- * not protected have no entry; after a reboot no port is, so that every saved grant counts. An entry may end later than
- * the grant: a wider one covers it.
+ * not protected have no entry. An entry may end later than the grant: a wider one covers it.
  */
 static bool is_held(struct adoption *a, const struct grant *grant)
 {
@@ -100,7 +100,7 @@ static void keep_held(struct adoption *a, struct grant_set *set)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < set->n; i++) {
-		if (!is_held(a, &set->grants[i]))
+		if (!a->anew && !is_held(a, &set->grants[i]))
 			continue;
 		mark_explained(a, &set->grants[i]);
 		set->grants[kept++] = set->grants[i];
@@ -147,28 +147,57 @@ static void end_adoption(struct adoption *a)
 	free(a->explained);
 }
 
-int takeover_build(const struct gate_ops *gate, void *gate_ctx, const struct guard *guard, struct clock_pair now,
-		   struct snapshot *saved, struct snapshot *ret_current, struct learned *ret_learned,
-		   enum takeover_note *ret_note)
-{
-	CLEANUP(end_adoption) struct adoption a = {.gate = gate, .gate_ctx = gate_ctx, .now = now};
-	_cleanup_snapshot_ struct snapshot current = {0};
-	int r = learn_ports(gate, gate_ctx, now.boot, saved, ret_learned);
+/* ------------------------------------------------------------ the clock */
 
-	*ret_note = TAKEOVER_PLAIN;
-	if (saved && now.wall.ns < saved->taken.ns - TAKEOVER_CLOCK_SLACK_NS)
-		*ret_note = TAKEOVER_CLOCK_BEHIND;
-	if (saved && *ret_note == TAKEOVER_PLAIN) {
+struct wall_time takeover_clock_floor(struct wall_time now, struct wall_time taken)
+{
+	struct wall_time floor = {.ns = TAKEOVER_CLOCK_FLOOR_NS};
+
+	if (taken.ns - TAKEOVER_CLOCK_SLACK_NS > floor.ns)
+		floor.ns = taken.ns - TAKEOVER_CLOCK_SLACK_NS;
+	return now.ns < floor.ns ? floor : (struct wall_time){0};
+}
+
+/* ------------------------------------------------------------ both */
+
+static bool is_empty(const struct gate_ops *gate, void *gate_ctx)
+{
+	for (uint32_t port = 1; port < 65536; port++) {
+		if (gate->get_protected(gate_ctx, (uint16_t)port))
+			return false;
+	}
+	return true;
+}
+
+int takeover_judge(const struct gate_ops *gate, void *gate_ctx, const struct guard *guard, struct clock_pair now,
+		   struct snapshot *saved, bool anew, struct snapshot *ret)
+{
+	CLEANUP(end_adoption) struct adoption a = {.gate = gate, .gate_ctx = gate_ctx, .now = now, .anew = anew};
+	_cleanup_snapshot_ struct snapshot current = {0};
+	int r;
+
+	if (saved && !takeover_clock_floor(now.wall, saved->taken).ns) {
 		current.taken = saved->taken;
 		current.grants = saved->grants;
 		saved->grants = (struct grant_set){0};
 	}
-	if (r == 0)
-		r = take_grants(&a, &current.grants);
+	r = take_grants(&a, &current.grants);
 	if (r < 0)
 		return r;
 	grant_list_sort(&current.grants, guard, now.wall);
-	*ret_current = current;
+	*ret = current;
 	current = (struct snapshot){0};
 	return 0;
+}
+
+int takeover_build(const struct gate_ops *gate, void *gate_ctx, const struct guard *guard, struct clock_pair now,
+		   struct snapshot *saved, struct takeover *ret)
+{
+	int r = learn_ports(gate, gate_ctx, now.boot, saved, &ret->learned);
+
+	if (r < 0)
+		return r;
+	ret->anew = is_empty(gate, gate_ctx);
+	ret->clock_floor = takeover_clock_floor(now.wall, saved ? saved->taken : (struct wall_time){0});
+	return takeover_judge(gate, gate_ctx, guard, now, saved, ret->anew, &ret->current);
 }
