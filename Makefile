@@ -80,9 +80,9 @@ core := apply audit azure_before azure_blame azure_clock azure_compute azure_id 
 	timefmt utf8
 
 # What is behind datapath.h: the packet program that is in force.
-datapath := datapath attach verify detach gate_maps gate_counters
+datapath := datapath pins carry attach verify detach gate_maps gate_counters
 
-jitgated_src := jitgated daemon status report_build feed_server control_server $(datapath) netif clock loop sandbox usock notify sysctl \
+jitgated_src := jitgated daemon selftest_brief trial trial_case status report_build feed_server control_server $(datapath) netif clock loop sandbox usock notify sysctl \
 	conf_file files log
 jitgated_pkg := libbpf libconfuse zlib libcap-ng libseccomp libmnl
 jitgate-azure_src := jitgate_azure feed_client azure_ask azure_http azure_list azure_poll azure_renew azure_said azure_whoami \
@@ -180,7 +180,7 @@ $(B)/emulator: $(emulator_src:%=$(B)/tests/emulator/%.o)
 
 # The frames of the packet tests, sent over a link.
 $(B)/probe: $(probe_src:%=$(B)/tests/tools/%.o) $(B)/libcore.a
-	$(call say,LINK,$@)$(CC) $(all_cflags) $(all_ldflags) $^ -o $@
+	$(call say,LINK,$@)$(CC) $(all_cflags) $(all_ldflags) $^ $(call pkg_libs,zlib) -o $@
 
 # ---------------------------------------------------------------- the rest
 

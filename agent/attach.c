@@ -27,7 +27,13 @@ static int replace_pin(const struct datapath *dp, int fd, const char *name)
 		return -errno;
 	if (bpf_obj_pin(fd, fresh) < 0)
 		return -errno;
-	return rename(fresh, path) < 0 ? -errno : 0;
+	if (rename(fresh, path) < 0) {
+		int error = -errno;
+
+		unlink(fresh);
+		return error;
+	}
+	return 0;
 }
 
 /* A root program is of use only when the slots that it calls are the ones that are pinned: then the pinned one stays,
@@ -55,17 +61,69 @@ static int settle_root(struct datapath *dp, int *ret_fd)
 	return 0;
 }
 
-int datapath_activate(struct datapath *dp, struct failure *failure)
+static int fill_slot(const struct datapath *dp, int filter_fd)
 {
 	const __u32 slot = 0;
+
+	return bpf_map_update_elem(dp->fds.slots, &slot, &filter_fd, BPF_ANY) < 0 ? -errno : 0;
+}
+
+static int switch_filter(struct datapath *dp, struct failure *failure)
+{
 	int gate_fd = bpf_program__fd(dp->skel->progs.gate);
 	int r = replace_pin(dp, gate_fd, "gate");
 
 	if (r < 0)
 		return failure_set(failure, r, "cannot pin %s/gate: %s", dp->pin_dir, strerror(-r));
-	if (bpf_map_update_elem(dp->fds.slots, &slot, &gate_fd, BPF_ANY) < 0)
-		return failure_set(failure, -errno, "cannot put the filter into its slot: %s", strerror(errno));
+	r = fill_slot(dp, gate_fd);
+	if (r < 0)
+		return failure_set(failure, r, "cannot put the filter into its slot: %s", strerror(-r));
 	dp->gate_id = datapath_program_id(gate_fd);
+	return 0;
+}
+
+/* Beside an older version's maps, pins of ours are what a start that was killed left, with the maps of that start. */
+int datapath_activate(struct datapath *dp, struct failure *failure)
+{
+	int r = dp->from ? datapath_remove_version(dp->pin_dir, JITGATE_ABI_VERSION) : 0;
+
+	if (r < 0)
+		return failure_set(failure, r, "cannot remove pins of a start that did not end from %s: %s",
+				   dp->pin_dir, strerror(-r));
+	r = datapath_pin_maps(dp, failure);
+	if (r == 0)
+		r = switch_filter(dp, failure);
+	if (r < 0)
+		datapath_revert(dp);
+	return r;
+}
+
+/* When the old filter cannot be put back, the new one stays with its maps: an empty slot would let everything pass. */
+void datapath_revert(struct datapath *dp)
+{
+	if (dp->old_filter_fd < 0 || fill_slot(dp, dp->old_filter_fd) < 0)
+		return;
+	(void)replace_pin(dp, dp->old_filter_fd, "gate");
+	datapath_unpin_made(dp);
+	dp->gate_id = datapath_program_id(dp->old_filter_fd);
+}
+
+int datapath_commit(struct datapath *dp)
+{
+	close_fd(&dp->old_filter_fd);
+	dp->old_filter_fd = -1;
+	dp->made_pins = 0;
+	return datapath_remove_other_versions(dp->pin_dir, JITGATE_ABI_VERSION);
+}
+
+int datapath_filter_tag(const struct datapath *dp, uint8_t ret[8])
+{
+	struct bpf_prog_info info = {0};
+	__u32 len = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(bpf_program__fd(dp->skel->progs.gate), &info, &len) < 0)
+		return -errno;
+	memcpy(ret, info.tag, sizeof(info.tag));
 	return 0;
 }
 

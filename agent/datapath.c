@@ -8,7 +8,6 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -135,6 +134,11 @@ static int lock_pin_dir(int fd, const char *pin_dir, struct failure *failure)
 	return failure_set(failure, -errno, "cannot lock %s: %s", pin_dir, strerror(errno));
 }
 
+bool datapath_pin_is_stable(const char *name)
+{
+	return strcmp(name, JITGATE_SLOTS_PIN) == 0;
+}
+
 unsigned long datapath_pin_version(const char *name)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(pinned_maps); i++) {
@@ -148,28 +152,6 @@ unsigned long datapath_pin_version(const char *name)
 		version = strtoul(name + stem, &end, 10);
 		if (!*end)
 			return version;
-	}
-	return 0;
-}
-
-/* What a former run left: pins of another version are refused, any pin at all means that there was one. */
-static int survey_pins(const char *pin_dir, bool *ret_any, struct failure *failure)
-{
-	_cleanup_closedir_ DIR *dir = opendir(pin_dir);
-	const struct dirent *entry;
-
-	if (!dir)
-		return failure_set(failure, -errno, "cannot read %s: %s", pin_dir, strerror(errno));
-	*ret_any = false;
-	while ((entry = readdir(dir))) {
-		unsigned long version = datapath_pin_version(entry->d_name);
-
-		*ret_any |= datapath_is_our_pin(entry->d_name);
-		if (version && version != JITGATE_ABI_VERSION)
-			return failure_set(failure, -EPROTO,
-					   "%s/%s was pinned by another version of jitgate (ABI %lu, this one has %d); "
-					   "run that version, or take its enforcement off: jitgated --detach",
-					   pin_dir, entry->d_name, version, JITGATE_ABI_VERSION);
 	}
 	return 0;
 }
@@ -221,17 +203,19 @@ static int reuse_pinned(const struct datapath *dp, const struct pinned_map *pinn
 	return r < 0 ? failure_set(failure, r, "cannot take over %s: %s", path, strerror(-r)) : 0;
 }
 
+/* Beside an older version's maps ours are new, whatever a start that was killed left of them; the slots are common. */
 static int reuse_all(const struct datapath *dp, struct failure *failure)
 {
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(pinned_maps); i++)
-		r = reuse_pinned(dp, &pinned_maps[i], failure);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(pinned_maps); i++) {
+		if (!dp->from || datapath_pin_is_stable(pinned_maps[i].name))
+			r = reuse_pinned(dp, &pinned_maps[i], failure);
+	}
 	return r;
 }
 
-/* Pins what is not pinned yet, and keeps hold of each pin. */
-static int pin_maps(struct datapath *dp, struct failure *failure)
+int datapath_pin_maps(struct datapath *dp, struct failure *failure)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(pinned_maps); i++) {
 		const struct pinned_map *pinned = &pinned_maps[i];
@@ -241,13 +225,26 @@ static int pin_maps(struct datapath *dp, struct failure *failure)
 
 		if (r < 0)
 			return r;
-		if (bpf_obj_pin(*fd_of(&dp->fds, pinned), path) < 0 && errno != EEXIST)
+		if (bpf_obj_pin(*fd_of(&dp->fds, pinned), path) == 0)
+			dp->made_pins |= 1U << i;
+		else if (errno != EEXIST)
 			return failure_set(failure, -errno, "cannot pin %s: %s", path, strerror(errno));
 		*pin = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 		if (*pin < 0)
 			return failure_set(failure, -errno, "cannot open %s: %s", path, strerror(errno));
 	}
 	return 0;
+}
+
+void datapath_unpin_made(struct datapath *dp)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(pinned_maps); i++) {
+		char path[DATAPATH_PATH_MAX];
+
+		if (dp->made_pins & 1U << i && datapath_pin_path(dp->pin_dir, pinned_maps[i].name, path) == 0)
+			unlink(path);
+	}
+	dp->made_pins = 0;
 }
 
 const char *datapath_map_at(const struct datapath *dp, size_t at, int *ret_fd)
@@ -311,13 +308,13 @@ static int read_capacity(struct datapath *dp, struct failure *failure)
 }
 
 /* A plan puts before it deletes, so there has to be room for the old and the new. */
-static int size_maps(const struct datapath *dp, uint32_t max_grants, struct failure *failure)
+static int size_maps(const struct datapath *dp, uint32_t entries, struct failure *failure)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(pinned_maps); i++) {
 		int r = 0;
 
 		if (pinned_maps[i].sized)
-			r = bpf_map__set_max_entries(map_of(dp, &pinned_maps[i]), 2 * max_grants);
+			r = bpf_map__set_max_entries(map_of(dp, &pinned_maps[i]), entries);
 		if (r < 0)
 			return failure_set(failure, r, "cannot size %s: %s", pinned_maps[i].name, strerror(-r));
 	}
@@ -331,7 +328,7 @@ static int load_object(struct datapath *dp, uint32_t max_grants, struct failure 
 	dp->skel = gate_bpf__open();
 	if (!dp->skel)
 		return failure_set(failure, -errno, "cannot open the packet program: %s", strerror(errno));
-	r = size_maps(dp, max_grants, failure);
+	r = size_maps(dp, dp->from ? datapath_carry_room(dp, 2 * max_grants) : 2 * max_grants, failure);
 	if (r == 0)
 		r = reuse_all(dp, failure);
 	if (r < 0)
@@ -362,7 +359,7 @@ static int new_datapath(const char *pin_dir, struct datapath **ret, struct failu
 
 	if (!dp)
 		return failure_set(failure, -ENOMEM, "out of memory");
-	dp->dir_fd = -1;
+	dp->dir_fd = dp->old_filter_fd = -1;
 	mark_unopened(&dp->fds);
 	mark_unopened(&dp->pins);
 	dp->pin_dir = strdup(pin_dir);
@@ -379,6 +376,7 @@ int datapath_open(const char *pin_dir, uint32_t max_grants, struct datapath **re
 		  struct failure *failure)
 {
 	_cleanup_datapath_ struct datapath *dp = NULL;
+	struct pin_survey survey;
 	int r = new_datapath(pin_dir, &dp, failure);
 
 	if (r < 0)
@@ -387,13 +385,17 @@ int datapath_open(const char *pin_dir, uint32_t max_grants, struct datapath **re
 	if (r == 0)
 		r = lock_pin_dir(dp->dir_fd, pin_dir, failure);
 	if (r == 0)
-		r = survey_pins(pin_dir, ret_taken_over, failure);
-	if (r == 0)
-		r = load_object(dp, max_grants, failure);
-	if (r == 0)
-		r = pin_maps(dp, failure);
+		r = datapath_survey(pin_dir, &survey, failure);
+	if (r < 0)
+		return r;
+	*ret_taken_over = survey.any;
+	dp->from = survey.from;
+	dp->old_filter_fd = survey.filter_fd;
+	r = load_object(dp, max_grants, failure);
 	if (r == 0)
 		r = map_memory(dp, PROT_READ | PROT_WRITE, failure);
+	if (r == 0 && dp->from)
+		r = datapath_carry(dp, failure);
 	if (r == 0)
 		r = read_capacity(dp, failure);
 	if (r < 0)
@@ -405,12 +407,20 @@ int datapath_open(const char *pin_dir, uint32_t max_grants, struct datapath **re
 /* One pin that is missing does not mean that nothing is pinned. */
 static int name_missing(const char *pin_dir, const char *path, struct failure *failure)
 {
-	bool any = false;
-	int r = survey_pins(pin_dir, &any, failure);
+	struct pin_survey survey;
+	int r = datapath_survey(pin_dir, &survey, failure);
 
-	if (r == -ENOENT || (r == 0 && !any))
+	if (r == -ENOENT || (r == 0 && !survey.any))
 		return failure_set(failure, -ENOENT, "nothing is pinned in %s", pin_dir);
-	return r < 0 ? r : failure_set(failure, -ENODATA, "the pin %s is missing", path);
+	if (r < 0)
+		return r;
+	close_fd(&survey.filter_fd);
+	if (survey.from)
+		return failure_set(failure, -EPROTO,
+				   "what is pinned in %s is an older version's (ABI %lu, this one has %d); restart "
+				   "jitgated, which takes it over",
+				   pin_dir, survey.from, JITGATE_ABI_VERSION);
+	return failure_set(failure, -ENODATA, "the pin %s is missing", path);
 }
 
 static int open_pinned(struct datapath *dp, const struct pinned_map *pinned, struct failure *failure)
@@ -473,6 +483,7 @@ void datapath_free(struct datapath **dp_ptr)
 	if (dp->owns_fds)
 		close_fds(&dp->fds);
 	close_fds(&dp->pins);
+	close_fd(&dp->old_filter_fd);
 	gate_bpf__destroy(dp->skel);
 	close_fd(&dp->dir_fd);
 	free(dp->new_links);

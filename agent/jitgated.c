@@ -2,10 +2,11 @@
 /*
  * TOP. main of the enforcer: arguments, the order of the start, exit codes.
  *
- * The order matters. What can fail without consequence comes first (config, users, interfaces, sockets); then the maps
- * are brought up to date; only then the filter is switched and attached, so that it never runs with maps that are not
- * ready; root is given up last. A failure before the maps leaves all as it was; a later one leaves the interfaces that
- * were guarded before guarded, by the new config.
+ * The order matters. What can fail without consequence comes first (config, users, interfaces, sockets, the new
+ * filter's self-test); then the maps are brought up to date; only then the filter is switched and attached, so that it
+ * never runs with maps that are not ready; root is given up last. A failure before the maps leaves all as it was; a
+ * later one leaves the interfaces that were guarded before guarded, by the filter that was in force, and by the new
+ * config when that filter works on the same maps.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +23,7 @@
 #include "log.h"
 #include "notify.h"
 #include "sandbox.h"
+#include "selftest_brief.h"
 #include "sysctl.h"
 #include "usock.h"
 #include "util.h"
@@ -134,6 +136,7 @@ struct start {
 	struct sandbox_user user, feed_user;
 	int feed_fd, control_fd;
 	bool taken_over;
+	bool have_state; /* the state file could be read */
 };
 
 static void close_start(struct start *start)
@@ -238,15 +241,30 @@ static int open_places(struct daemon *d, struct start *start, struct failure *fa
 	return r;
 }
 
+/* What was loaded has to judge as the verdict table says, or it is never put in force. */
+static int try_filter(struct daemon *d, struct failure *failure)
+{
+	uint8_t tag[8];
+	size_t frames = 0;
+	int r = datapath_filter_tag(d->dp, tag);
+
+	if (r < 0)
+		return failure_set(failure, r, "cannot ask for the new filter's tag: %s", strerror(-r));
+	r = selftest_brief(tag, &frames, failure);
+	if (r == 0)
+		log_info("self-test: %zu frames, each judged as it has to be", frames);
+	return r;
+}
+
 /* Bring the maps up to date with config and state, before anything runs against them. */
-static int fill_maps(struct daemon *d, struct failure *failure)
+static int fill_maps(struct daemon *d, struct start *start, struct failure *failure)
 {
 	_cleanup_snapshot_ struct snapshot saved = {0};
-	int have_state = daemon_read_state(d, &saved);
 	int r;
 
+	start->have_state = daemon_read_state(d, &saved);
 	enforcer_init(&d->enforcer, &d->conf, &datapath_gate_ops, d->dp, &daemon_hooks, d);
-	r = enforcer_start(&d->enforcer, have_state ? &saved : NULL);
+	r = enforcer_start(&d->enforcer, start->have_state ? &saved : NULL);
 
 	if (datapath_max_grants(d->dp) != d->conf.max_grants)
 		log_warning("max_grants = %u: the pinned maps have room for %u; another size takes effect after "
@@ -284,7 +302,22 @@ static void say_attached(struct daemon *d, const struct netif *netif, const stru
 			   now.xdp_program);
 }
 
-/* Either all interfaces are attached, or those that this start attached are let go again. */
+/* Nothing depends on it any more: that the old pins could not be removed is told, and done by the next start. */
+static void end_upgrade(struct daemon *d)
+{
+	int r = datapath_commit(d->dp);
+
+	if (r < 0)
+		log_warning("%s: pins of another version cannot be removed: %s; they hold nothing open or closed",
+			    d->conf.pin_dir, strerror(-r));
+	if (datapath_carried_from(d->dp))
+		log_notice("upgraded from ABI %lu to %d: the old filter was in force until the new one was, with all "
+			   "ports and grants of the old maps",
+			   datapath_carried_from(d->dp), JITGATE_ABI_VERSION);
+}
+
+/* Either all interfaces are attached, or those that this start attached are let go again, and the old filter is back.
+ */
 static int attach_all(struct daemon *d, struct failure *failure)
 {
 	size_t detached;
@@ -299,8 +332,10 @@ static int attach_all(struct daemon *d, struct failure *failure)
 	}
 	if (r < 0) {
 		datapath_detach_new(d->dp);
+		datapath_revert(d->dp);
 		return r;
 	}
+	end_upgrade(d);
 	detached = datapath_detach_others(d->dp, d->interfaces, d->n_interfaces);
 	if (detached)
 		log_warning("%zu interface(s) of the run before are no longer in `interfaces` and were detached: their "
@@ -363,9 +398,14 @@ static int prepare(struct daemon *d, struct start *start, struct failure *failur
 	if (r == 0)
 		r = datapath_check_conflicts(d->dp, d->interfaces, d->n_interfaces, failure);
 	if (r == 0)
-		r = fill_maps(d, failure);
+		r = try_filter(d, failure);
+	if (r == 0)
+		r = fill_maps(d, start, failure);
 	if (r == 0)
 		r = attach_all(d, failure);
+	/* What only the maps knew would not outlive a reboot. */
+	if (r == 0 && !start->have_state)
+		enforcer_keep(&d->enforcer);
 	return r;
 }
 
