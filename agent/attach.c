@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * EDGE. The half of datapath.h that deals with programs and links: what runs on an interface, and how one version of
- * the filter takes the place of another without a gap.
+ * EDGE. The part of datapath.h that deals with links: what runs on an interface. The filter that this calls is
+ * activate.c's business.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -14,27 +14,6 @@
 
 #include "datapath_internal.h"
 #include "util.h"
-
-/* Put a program at a pin's place, whether there was one or not, in one step. */
-static int replace_pin(const struct datapath *dp, int fd, const char *name)
-{
-	char path[DATAPATH_PATH_MAX], fresh[DATAPATH_PATH_MAX], fresh_name[64];
-
-	snprintf(fresh_name, sizeof(fresh_name), "%s_new", name);
-	if (datapath_pin_path(dp->pin_dir, name, path) < 0 || datapath_pin_path(dp->pin_dir, fresh_name, fresh) < 0)
-		return -ENAMETOOLONG;
-	if (unlink(fresh) < 0 && errno != ENOENT)
-		return -errno;
-	if (bpf_obj_pin(fd, fresh) < 0)
-		return -errno;
-	if (rename(fresh, path) < 0) {
-		int error = -errno;
-
-		unlink(fresh);
-		return error;
-	}
-	return 0;
-}
 
 /* A root program is of use only when the slots that it calls are the ones that are pinned: then the pinned one stays,
  * else the one just loaded, which takes its place. */
@@ -52,78 +31,12 @@ static int settle_root(struct datapath *dp, int *ret_fd)
 		fd = fcntl(bpf_program__fd(dp->skel->progs.root), F_DUPFD_CLOEXEC, 3);
 		if (fd < 0)
 			return -errno;
-		r = replace_pin(dp, fd, "root");
+		r = datapath_replace_pin(dp, fd, "root");
 		if (r < 0)
 			return r;
 	}
 	dp->root_id = datapath_program_id(fd);
 	*ret_fd = TAKE_FD(fd);
-	return 0;
-}
-
-static int fill_slot(const struct datapath *dp, int filter_fd)
-{
-	const __u32 slot = 0;
-
-	return bpf_map_update_elem(dp->fds.slots, &slot, &filter_fd, BPF_ANY) < 0 ? -errno : 0;
-}
-
-static int switch_filter(struct datapath *dp, struct failure *failure)
-{
-	int gate_fd = bpf_program__fd(dp->skel->progs.gate);
-	int r = replace_pin(dp, gate_fd, "gate");
-
-	if (r < 0)
-		return failure_set(failure, r, "cannot pin %s/gate: %s", dp->pin_dir, strerror(-r));
-	r = fill_slot(dp, gate_fd);
-	if (r < 0)
-		return failure_set(failure, r, "cannot put the filter into its slot: %s", strerror(-r));
-	dp->gate_id = datapath_program_id(gate_fd);
-	return 0;
-}
-
-/* Beside an older version's maps, pins of ours are what a start that was killed left, with the maps of that start. */
-int datapath_activate(struct datapath *dp, struct failure *failure)
-{
-	int r = dp->from ? datapath_remove_version(dp->pin_dir, JITGATE_ABI_VERSION) : 0;
-
-	if (r < 0)
-		return failure_set(failure, r, "cannot remove pins of a start that did not end from %s: %s",
-				   dp->pin_dir, strerror(-r));
-	r = datapath_pin_maps(dp, failure);
-	if (r == 0)
-		r = switch_filter(dp, failure);
-	if (r < 0)
-		datapath_revert(dp);
-	return r;
-}
-
-/* When the old filter cannot be put back, the new one stays with its maps: an empty slot would let everything pass. */
-void datapath_revert(struct datapath *dp)
-{
-	if (dp->old_filter_fd < 0 || fill_slot(dp, dp->old_filter_fd) < 0)
-		return;
-	(void)replace_pin(dp, dp->old_filter_fd, "gate");
-	datapath_unpin_made(dp);
-	dp->gate_id = datapath_program_id(dp->old_filter_fd);
-}
-
-int datapath_commit(struct datapath *dp)
-{
-	close_fd(&dp->old_filter_fd);
-	dp->old_filter_fd = -1;
-	dp->made_pins = 0;
-	return datapath_remove_other_versions(dp->pin_dir, JITGATE_ABI_VERSION);
-}
-
-int datapath_filter_tag(const struct datapath *dp, uint8_t ret[8])
-{
-	struct bpf_prog_info info = {0};
-	__u32 len = sizeof(info);
-
-	if (bpf_obj_get_info_by_fd(bpf_program__fd(dp->skel->progs.gate), &info, &len) < 0)
-		return -errno;
-	memcpy(ret, info.tag, sizeof(info.tag));
 	return 0;
 }
 

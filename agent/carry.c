@@ -3,8 +3,10 @@
  * EDGE. What an older version's maps hold, into ours, before anything runs on these: a grant that lives does so in the
  * new maps, a port that is closed is closed there. The old maps are only read.
  *
- * A pinned map tells its own layout (BTF), so that no version has to know that of another: a field is taken over when
- * the old map has one of its name and size. What that asks of whoever changes a layout is in jitgate_abi.h.
+ * The maps tell their own layout, so that no version has to know that of another: a field is taken over when the old
+ * map has one of its name and size. The kernel knows the layouts, too (BTF), but tells them only to CAP_SYS_ADMIN,
+ * which jitgated has no other use for; so each version pins its own beside its maps, as layout_v*. What all this asks
+ * of whoever changes a layout is in jitgate_abi.h.
  */
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
@@ -46,13 +48,17 @@ struct layout {
 struct side {
 	int fd;
 	struct bpf_map_info info;
-	struct btf *btf;
+	const struct btf *btf;
 };
 
 static void close_side(struct side *side)
 {
-	btf__free(side->btf);
 	close_fd(&side->fd);
+}
+
+static void free_btf(struct btf **btf)
+{
+	btf__free(*btf);
 }
 
 /* ------------------------------------------------------------ the two maps */
@@ -173,16 +179,12 @@ static const char *match_types(const struct side *old, __u32 old_id, uint32_t ol
 	return why;
 }
 
-static const char *match_maps(struct side *old, struct side *new, const char *needs, struct layout *ret_key,
+static const char *match_maps(const struct side *old, const struct side *new, const char *needs, struct layout *ret_key,
 			      struct layout *ret_value)
 {
 	const struct bpf_map_info *from = &old->info, *to = &new->info;
 	const char *why;
 
-	old->btf = from->btf_id ? btf__load_from_kernel_by_id(from->btf_id) : NULL;
-	new->btf = to->btf_id ? btf__load_from_kernel_by_id(to->btf_id) : NULL;
-	if (!old->btf || !new->btf)
-		return "it does not tell its layout";
 	if (from->type != to->type)
 		return "it is of another type";
 	why = match_types(old, from->btf_key_type_id, from->key_size, new, to->btf_key_type_id, to->key_size, "",
@@ -280,10 +282,11 @@ static int copy_entries(struct copy *copy)
 	return r;
 }
 
-static int carry_map(const struct datapath *dp, const struct carried *what, struct failure *failure)
+static int carry_map(const struct datapath *dp, const struct btf *old_btf, const struct carried *what,
+		     struct failure *failure)
 {
-	CLEANUP(close_side) struct side old = {.fd = -1};
-	CLEANUP(close_side) struct side new = {.fd = -1};
+	CLEANUP(close_side) struct side old = {.fd = -1, .btf = old_btf};
+	CLEANUP(close_side) struct side new = {.fd = -1, .btf = bpf_object__btf(dp->skel->obj)};
 	CLEANUP(free_copy) struct copy copy = {.old = &old, .new = &new};
 	const char *why;
 	int r = open_old(dp, what->stem, what->must, &old, failure);
@@ -339,12 +342,71 @@ uint32_t datapath_carry_room(const struct datapath *dp, uint32_t wanted)
 	return old.info.max_entries > wanted ? old.info.max_entries : wanted;
 }
 
+/* ------------------------------------------------------------ layout_v* */
+
+static int write_layout(int fd, const void *bytes)
+{
+	const __u32 zero = 0;
+
+	return bpf_map_update_elem(fd, &zero, bytes, BPF_ANY) < 0 ? -errno : 0;
+}
+
+int datapath_pin_layout(struct datapath *dp)
+{
+	const struct btf *btf = bpf_object__btf(dp->skel->obj);
+	char path[DATAPATH_PATH_MAX];
+	_cleanup_close_ int fd = -1;
+	const void *bytes;
+	__u32 len = 0;
+	int r = datapath_pin_path(dp->pin_dir, JITGATE_LAYOUT_PIN, path);
+
+	if (r < 0)
+		return r;
+	if (access(path, F_OK) == 0)
+		return 0;
+	bytes = btf ? btf__raw_data(btf, &len) : NULL;
+	if (!bytes)
+		return -ENODATA;
+	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, JITGATE_LAYOUT_PIN, sizeof(__u32), len, 1, NULL);
+	if (fd < 0)
+		return -errno;
+	r = write_layout(fd, bytes);
+	if (r == 0 && bpf_obj_pin(fd, path) < 0)
+		r = -errno;
+	if (r == 0)
+		dp->made_pins |= DATAPATH_MADE_LAYOUT;
+	return r;
+}
+
+static struct btf *read_layout(const struct datapath *dp)
+{
+	CLEANUP(close_side) struct side layout = {.fd = -1};
+	_cleanup_free_ void *bytes = NULL;
+	char path[DATAPATH_PATH_MAX];
+	const __u32 zero = 0;
+
+	if (old_path(dp, DATAPATH_LAYOUT_STEM, path) < 0)
+		return NULL;
+	layout.fd = bpf_obj_get(path);
+	if (layout.fd < 0 || describe(&layout) < 0 || layout.info.type != BPF_MAP_TYPE_ARRAY)
+		return NULL;
+	bytes = calloc(1, layout.info.value_size);
+	if (!bytes || bpf_map_lookup_elem(layout.fd, &zero, bytes) < 0)
+		return NULL;
+	return btf__new(bytes, layout.info.value_size); /* a copy; NULL when it is none */
+}
+
 int datapath_carry(struct datapath *dp, struct failure *failure)
 {
-	int r = carry_protected(dp, failure);
+	CLEANUP(free_btf) struct btf *layout = read_layout(dp);
+	int r;
 
+	if (!layout)
+		return refuse(dp, DATAPATH_LAYOUT_STEM, "it cannot be read, so that nothing tells what the maps hold",
+			      failure);
+	r = carry_protected(dp, failure);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(carried); i++)
-		r = carry_map(dp, &carried[i], failure);
+		r = carry_map(dp, layout, &carried[i], failure);
 	return r;
 }
 

@@ -139,21 +139,26 @@ bool datapath_pin_is_stable(const char *name)
 	return strcmp(name, JITGATE_SLOTS_PIN) == 0;
 }
 
+/* The number behind "STEM_v", when `ours` is such a name, too, and nothing else follows; else 0. */
+static unsigned long version_as_in(const char *name, const char *ours)
+{
+	size_t stem = (size_t)(strrchr(ours, 'v') + 1 - ours);
+	unsigned long version;
+	char *end = NULL;
+
+	if (strncmp(name, ours, stem) != 0 || name[stem] < '1' || name[stem] > '9')
+		return 0;
+	version = strtoul(name + stem, &end, 10);
+	return *end ? 0 : version;
+}
+
 unsigned long datapath_pin_version(const char *name)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(pinned_maps); i++) {
-		const char *ours = pinned_maps[i].name;
-		size_t stem = (size_t)(strrchr(ours, 'v') + 1 - ours);
-		char *end = NULL;
-		unsigned long version;
+	unsigned long version = version_as_in(name, JITGATE_LAYOUT_PIN);
 
-		if (strncmp(name, ours, stem) != 0 || name[stem] < '1' || name[stem] > '9')
-			continue;
-		version = strtoul(name + stem, &end, 10);
-		if (!*end)
-			return version;
-	}
-	return 0;
+	for (size_t i = 0; !version && i < ARRAY_SIZE(pinned_maps); i++)
+		version = version_as_in(name, pinned_maps[i].name);
+	return version;
 }
 
 /* ------------------------------------------------------------ maps */
@@ -238,9 +243,11 @@ int datapath_pin_maps(struct datapath *dp, struct failure *failure)
 
 void datapath_unpin_made(struct datapath *dp)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(pinned_maps); i++) {
-		char path[DATAPATH_PATH_MAX];
+	char path[DATAPATH_PATH_MAX];
 
+	if (dp->made_pins & DATAPATH_MADE_LAYOUT && datapath_pin_path(dp->pin_dir, JITGATE_LAYOUT_PIN, path) == 0)
+		unlink(path);
+	for (size_t i = 0; i < ARRAY_SIZE(pinned_maps); i++) {
 		if (dp->made_pins & 1U << i && datapath_pin_path(dp->pin_dir, pinned_maps[i].name, path) == 0)
 			unlink(path);
 	}

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * EDGE. The packet program and its maps, through libbpf: load, pin, take over, attach, put, iterate, count. The files
- * behind this header (datapath.c, pins.c, carry.c, attach.c, verify.c, gate_maps.c, gate_counters.c) are the only ones
- * that know libbpf, but for the self-test's (gate_tags.c, trial.c). Decides nothing about grants.
+ * behind this header (datapath.c, pins.c, carry.c, activate.c, attach.c, verify.c, gate_maps.c, gate_counters.c) are
+ * the only ones that know libbpf, but for the self-test's (gate_tags.c, trial.c). Decides nothing about grants.
  *
  * Pins, under pin_dir: root, slots_v1, gate, link_<ifname>, grants_v1, sources_v1, protected_v1, ports_v1, stats_v1,
- * usage_v1, events_v1, budget_v1, state_v1. In link names a '.' of the interface becomes ':', since bpffs has no dots.
- * What the version in a name means, and what stays the same in all versions, is in jitgate_abi.h.
+ * usage_v1, events_v1, budget_v1, state_v1, layout_v1. In link names a '.' of the interface becomes ':', since bpffs
+ * has no dots. What the version in a name means, and what stays the same in all versions, is in jitgate_abi.h.
  *
  * Whoever holds a datapath holds a lock on pin_dir: there is one owner at a time.
  */

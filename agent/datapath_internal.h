@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * EDGE. What the files behind datapath.h share: datapath.c (opening, pins of the maps), pins.c (which versions are
- * pinned), carry.c (from an older version's maps into ours), attach.c (programs, links), verify.c, gate_maps.c (grants,
- * ports, state) and gate_counters.c (counters, events); and gate_tags.c, which reads pins, too. Nobody else includes
- * it.
+ * pinned), carry.c (from an older version's maps into ours), activate.c (which filter is in force), attach.c (links),
+ * verify.c, gate_maps.c (grants, ports, state) and gate_counters.c (counters, events); and gate_tags.c, which reads
+ * pins, too. Nobody else includes it.
  */
 #ifndef DATAPATH_INTERNAL_H
 #define DATAPATH_INTERNAL_H
@@ -87,8 +87,15 @@ uint32_t datapath_carry_room(const struct datapath *dp, uint32_t wanted);
 /* All that the maps of version dp->from hold, into ours, which nothing runs on yet. */
 int datapath_carry(struct datapath *dp, struct failure *failure);
 
+/* Pin what tells the layout of our maps to the version that takes them over. 0 or -errno. */
+#define DATAPATH_LAYOUT_STEM "layout"
+#define DATAPATH_MADE_LAYOUT (1U << 31) /* in made_pins */
+int datapath_pin_layout(struct datapath *dp);
+
 /* Pin what is not pinned yet, and keep hold of each pin. */
 int datapath_pin_maps(struct datapath *dp, struct failure *failure);
+/* Put a program at a pin's place, whether there was one or not, in one step. 0 or -errno. */
+int datapath_replace_pin(const struct datapath *dp, int fd, const char *name);
 /* Remove the pins that this process made. */
 void datapath_unpin_made(struct datapath *dp);
 

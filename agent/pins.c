@@ -50,16 +50,27 @@ static int get_pin(const char *pin_dir, const char *name)
 	return datapath_pin_path(pin_dir, name, path) < 0 ? -1 : bpf_obj_get(path);
 }
 
-/* What is in the slot; when that cannot be told, what is pinned. */
+/*
+ * What is in the slot: pinned as `gate`, or as `gate_new` when a start was killed just then. By its id alone only
+ * CAP_SYS_ADMIN gets at it. When it cannot be told, what is pinned.
+ */
 static int open_filter_in_force(const char *pin_dir)
 {
+	static const char *const names[] = {"gate", "gate_new"};
 	_cleanup_close_ int slots_fd = get_pin(pin_dir, JITGATE_SLOTS_PIN);
 	const __u32 slot = 0;
 	__u32 id = 0;
-	int fd = -1;
+	int fd;
 
-	if (slots_fd >= 0 && bpf_map_lookup_elem(slots_fd, &slot, &id) == 0)
-		fd = bpf_prog_get_fd_by_id(id);
+	if (slots_fd < 0 || bpf_map_lookup_elem(slots_fd, &slot, &id) < 0)
+		return get_pin(pin_dir, "gate");
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		fd = get_pin(pin_dir, names[i]);
+		if (fd >= 0 && datapath_program_id(fd) == id)
+			return fd;
+		close_fd(&fd);
+	}
+	fd = bpf_prog_get_fd_by_id(id);
 	return fd >= 0 ? fd : get_pin(pin_dir, "gate");
 }
 

@@ -29,12 +29,14 @@
  *   config and state file as at every start, puts its filter into the slot, and then removes the old pins. Fields are
  *   carried by name: a field that means something else gets another name, and one of another size, a new field of a
  *   key, and whatever else does not follow from the names, gets its code in carry.c.
+ * - layout_v* holds the BTF of the maps of its version, in which the names are looked up.
  * - A word of protected_v* is carried as it is: its bits keep their place, new ones are added above.
  * - The state file has a version of its own (agent/state.h). A version reads its own and the one before it: after a
  *   reboot there are no maps, and the file is all there is.
  * - The names of maps that are given up stay known (datapath.c), so that --detach and the next start remove their pins.
  */
 #define JITGATE_SLOTS_PIN "slots_v1"
+#define JITGATE_LAYOUT_PIN "layout_v1" /* the BTF of all maps of its version, an array of one */
 
 /* Limits. */
 #define JITGATE_VLAN_TAGS_MAX 4     /* tags looked through; one more: too_deep */

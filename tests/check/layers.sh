@@ -23,7 +23,7 @@ cJSON_                              azure_json json_member
 cfg_                                conf_read
 curl_                               azure_http
 azure_token_header                  azure_http
-bpf_|libbpf_|btf__|ring_buffer__    datapath pins carry attach verify gate_maps gate_counters gate_tags trial
+bpf_|libbpf_|btf__|ring_buffer__    datapath pins carry activate attach verify gate_maps gate_counters gate_tags trial
 mnl_                                netif
 seccomp_|capng_                     sandbox
 EOF
