@@ -10,7 +10,7 @@
 begin upgrade
 
 # A start takes most of a second when the machine is busy, under the sanitizers longer.
-restarts=40 swaps=200 kills=24
+restarts=25 swaps=200 kills=12
 [[ $(basename "$build") == san ]] && restarts=10 kills=8
 port=5555
 port_bytes="$((port % 256 * 256 + port / 256))" # as grants_v1 has it
@@ -104,27 +104,35 @@ stop jitgated
 must_start_jitgated
 feed_sync port=22/tcp port=$port/udp grant=$cli4,22/tcp,30m grant=$cli4,$port/udp,30m
 
-# 2. Killed at every moment of a start: the time from its first breath until it is ready, in equal steps.
-tick
-begun=$now
+# 2. Killed on the way: right away, while it loads and tests, between that and the swap, and right after the swap.
+declare -A ends=([early]=0 [tested]=0 [swapped]=0)
+said_test() { log_has jitgated "$mark" self-test; }
+is_swapped() { [[ $(in_slot) != "$former" ]]; }
+# where: how far the killed start had come.
+where() { if is_swapped; then echo swapped; elif said_test; then echo tested; else echo early; fi; }
+until_then() { until "$@" || dead jitgated; do :; done; }
 kill9 jitgated
-must_start_jitgated
-tick
-step_us=$(((now - begun) * 1000 / kills + 1))
 start_flood
-declare -A ends=()
 for ((i = 0; i < kills; i++)); do
-  kill9 jitgated
-  mark=$(mark_log jitgated)
+  mark=$(mark_log jitgated) former=$(in_slot)
   start jitgated "$ns_srv" "$build/jitgated" -c "$tmp/jitgate.conf"
-  sleep "$(printf '0.%06d' $((i * step_us % 1000000)))"
+  case $((i % 4)) in
+    0) sleep "0.0$((i * 7 % 10))" ;;
+    1 | 2) until_then said_test ;;
+    3) until_then is_swapped ;;
+  esac
   kill9 jitgated
-  ends[$(log_since jitgated "$mark" | wc -l)]=1
+  end=$(where)
+  ends[$end]=$((ends[$end] + 1))
   start_jitgated || failed=$((failed + 1))
+  kill9 jitgated
 done
-end_flood "$kills killed starts"
+must_start_jitgated
+end_flood "$kills starts that were killed: ${ends[early]} before their self-test ended, ${ends[tested]} before the swap, \
+${ends[swapped]} behind it"
 is "after each killed start the next got ready" 0 $failed
-check "they were killed at several places" test ${#ends[@]} -ge 2
+check "starts were killed before the swap" test $((ends[early] + ends[tested])) -gt 0
+check "and behind it" test "${ends[swapped]}" -gt 0
 is "no packet of the source without a grant passed" 0 "${seen[ungranted_passed]}"
 is "no packet of the source with a grant was lost" 0 "${seen[lost]}"
 untouched "and the same root program and maps are at work"
@@ -157,14 +165,14 @@ mkdir "$pin/gate"
 mkdir "$pin/gate/full"
 try_jitgated
 is "the pin gate cannot be replaced: exit code" 1 $?
-like "the pin gate cannot be replaced: it says" "cannot pin $pin/gate: Is a directory|cannot pin $pin/gate: " "$said"
+like "the pin gate cannot be replaced: it says" "cannot replace $pin/gate: Is a directory" "$said"
 untouched "the pin gate cannot be replaced: what was in force stays"
 is "the pin gate cannot be replaced: the slot keeps its filter" "$in_force" "$(in_slot)"
 rmdir "$pin/gate/full" "$pin/gate"
 mv "$pin/gate_old" "$pin/gate"
 
 mkdir "$pin/gate_new"
-refused "a name in the way of the new pin" "cannot pin $pin/gate: "
+refused "a name in the way of the new pin" "cannot pin $pin/gate_new: Is a directory"
 rmdir "$pin/gate_new"
 
 conf[allow]='{"198.51.100.0/24"}'

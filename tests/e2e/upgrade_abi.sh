@@ -102,6 +102,27 @@ unchanged "a filter that the kernel refuses"
 conf[protect]='{"22/tcp"}'
 unset "conf[mode]"
 
+# Old maps that are not whole cannot be taken over for certain: nor is anything changed.
+use next
+not_whole() { # NAME WHAT IT SAYS
+  try_jitgated
+  is "$1: exit code" 1 $?
+  like "$1: it says so, and what to do" "$2.*what was in force stays.*--detach" "$said"
+  untouched_but_pins "$1"
+}
+untouched_but_pins() {
+  mv "$tmp/bpf/aside" "$pin/$aside"
+  unchanged "$1"
+}
+set_aside() { aside=$1 && mv "$pin/$1" "$tmp/bpf/aside"; }
+set_aside layout_v1
+not_whole "without the pin of the layout" 'layout_v1 of the running version cannot be taken over into ABI 2: it cannot be read'
+set_aside protected_v1
+not_whole "without the pin of the ports" 'protected_v1 of the running version cannot be taken over into ABI 2: its pin is missing'
+set_aside grants_v1
+bpftool map create "$pin/grants_v1" type hash key 24 value 16 entries 512 name grants_v1
+not_whole "with another map pinned for the grants" 'grants_v1 .*the filter in force works on another map'
+
 # Nor does it on a first start: it leaves nothing behind.
 use wrong
 conf[pin_dir]="\"$tmp/bpf/other\"" conf[interfaces]='{"lo"}'
