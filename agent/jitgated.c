@@ -242,7 +242,7 @@ static int open_places(struct daemon *d, struct start *start, struct failure *fa
 }
 
 /* What was loaded has to judge as the verdict table says, or it is never put in force. */
-static int try_filter(struct daemon *d, struct failure *failure)
+static int try_filter(struct daemon *d, const struct start *start, struct failure *failure)
 {
 	uint8_t tag[8];
 	size_t frames = 0;
@@ -253,6 +253,8 @@ static int try_filter(struct daemon *d, struct failure *failure)
 	r = selftest_brief(tag, &frames, failure);
 	if (r == 0)
 		log_info("self-test: %zu frames, each judged as it has to be", frames);
+	else if (!start->taken_over)
+		log_err("no filter was in force before, and none is now: ALL PORTS ARE OPEN");
 	return r;
 }
 
@@ -398,7 +400,7 @@ static int prepare(struct daemon *d, struct start *start, struct failure *failur
 	if (r == 0)
 		r = datapath_check_conflicts(d->dp, d->interfaces, d->n_interfaces, failure);
 	if (r == 0)
-		r = try_filter(d, failure);
+		r = try_filter(d, start, failure);
 	if (r == 0)
 		r = fill_maps(d, start, failure);
 	if (r == 0)

@@ -4,7 +4,9 @@
 c_files := $(wildcard agent/*.[ch] bpf/*.[ch] include/*.h tests/*.h tests/*/*.[ch])
 
 # (label, programs, environment). What is done against Azure's stand-in mostly waits: beside each other.
-entries = $(foreach t,$(2),'$(1)/$(basename $(notdir $(t)))$(if $(filter azure_%,$(notdir $(t))), &): $(strip $(3) $(t))')
+# Upgrades restart jitgated many times under a flood, and build variants of it.
+entries = $(foreach t,$(2),'$(1)/$(basename $(notdir $(t)))$(if $(filter azure_%,$(notdir $(t))), &)$(if \
+	$(filter upgrade%,$(notdir $(t))), @900): $(strip $(3) $(t))')
 
 # Each *.sh is a test program; what they source ends in .bash.
 programs_in = $(filter-out %/demo.sh,$(sort $(wildcard $(1)/*.sh)))

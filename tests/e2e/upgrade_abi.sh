@@ -129,6 +129,7 @@ conf[pin_dir]="\"$tmp/bpf/other\"" conf[interfaces]='{"lo"}'
 write_conf
 try_jitgated
 is "a wrong filter on a first start: exit code" 1 $?
+like "it says that nothing is filtered" 'no filter was in force before, and none is now: ALL PORTS ARE OPEN' "$said"
 check "no pin is left" test ! -e "$tmp/bpf/other"
 conf[pin_dir]="\"$pin\"" conf[interfaces]="{\"$srv_if\"}"
 write_conf
