@@ -104,35 +104,51 @@ stop jitgated
 must_start_jitgated
 feed_sync port=22/tcp port=$port/udp grant=$cli4,22/tcp,30m grant=$cli4,$port/udp,30m
 
-# 2. Killed on the way: right away, while it loads and tests, between that and the swap, and right after the swap.
-declare -A ends=([early]=0 [tested]=0 [swapped]=0)
-said_test() { log_has jitgated "$mark" self-test; }
+# 2. Killed on the way: while it loads; when its self-test is over, before it touches the maps; when the maps are
+# filled, before the swap; right after the swap. It waits at the two in the middle, for a log that takes no more.
+declare -A ends=([early]=0 [tested]=0 [filled]=0 [swapped]=0)
 is_swapped() { [[ $(in_slot) != "$former" ]]; }
-# where: how far the killed start had come.
-where() { if is_swapped; then echo swapped; elif said_test; then echo tested; else echo early; fi; }
 until_then() { until "$@" || dead jitgated; do :; done; }
+is_blocked() { grep -q pipe_write "/proc/${pids[jitgated]}/wchan"; }
+# start_blocked BYTES: a start that can write so many bytes to its log, at most a page, then waits.
+start_blocked() {
+  local full
+  rm -f "$tmp/full"
+  mkfifo "$tmp/full" && exec {full}<>"$tmp/full" || die "cannot make a pipe"
+  dd if=/dev/zero bs=4096 count=16 status=none >&"$full"
+  if (($1)); then
+    dd bs=4096 count=1 status=none <&"$full" >/dev/null
+    dd if=/dev/zero bs=$((4096 - $1)) count=1 status=none >&"$full"
+  fi
+  nsenter --net="/run/netns/$ns_srv" -- "$build/jitgated" -c "$tmp/jitgate.conf" >&"$full" 2>&1 &
+  pids[jitgated]=$!
+  wait_for 20 is_blocked || die "jitgated does not wait for its log"
+  exec {full}>&-
+}
 kill9 jitgated
 start_flood
 for ((i = 0; i < kills; i++)); do
-  mark=$(mark_log jitgated) former=$(in_slot)
-  start jitgated "$ns_srv" "$build/jitgated" -c "$tmp/jitgate.conf"
+  former=$(in_slot)
   case $((i % 4)) in
-    0) sleep "0.0$((i * 7 % 10))" ;;
-    1 | 2) until_then said_test ;;
-    3) until_then is_swapped ;;
+    1) start_blocked 0 && end=tested ;;
+    2) start_blocked 100 && end=filled ;; # the line of the self-test fits, that of a grant does not
+    *) start jitgated "$ns_srv" "$build/jitgated" -c "$tmp/jitgate.conf" ;;
+  esac
+  case $((i % 4)) in
+    0) sleep "0.0$((i * 7 % 10))" && end=early ;;
+    3) until_then is_swapped && end=swapped ;;
   esac
   kill9 jitgated
-  end=$(where)
+  if is_swapped; then [[ $end == swapped ]] || die "it was killed too late: $end"; fi
   ends[$end]=$((ends[$end] + 1))
   start_jitgated || failed=$((failed + 1))
   kill9 jitgated
 done
 must_start_jitgated
-end_flood "$kills starts that were killed: ${ends[early]} before their self-test ended, ${ends[tested]} before the swap, \
-${ends[swapped]} behind it"
+end_flood "$kills starts that were killed"
 is "after each killed start the next got ready" 0 $failed
-check "starts were killed before the swap" test $((ends[early] + ends[tested])) -gt 0
-check "and behind it" test "${ends[swapped]}" -gt 0
+is "as many were killed at each of four places" "$((kills / 4)) $((kills / 4)) $((kills / 4)) $((kills / 4))" \
+  "${ends[early]} ${ends[tested]} ${ends[filled]} ${ends[swapped]}"
 is "no packet of the source without a grant passed" 0 "${seen[ungranted_passed]}"
 is "no packet of the source with a grant was lost" 0 "${seen[lost]}"
 untouched "and the same root program and maps are at work"
