@@ -370,6 +370,8 @@ static void no_packet_outlives_its_grant_and_drain(void **state)
 		.clock = {{1800000000 * ORACLE_S}, {1000000 * ORACLE_S}}, .guard.longest_s = 7200, .max_grants = 256};
 	after = before;
 	clock_ns = before.clock.boot.ns;
+	for (int i = 0; i < TUPLES; i++)
+		meet_new(&tuples[i]);
 	for (int round = 0; round < ROUNDS; round++) {
 		truth_change(&before, pass_time(), &after);
 		after.max_grants = 256;
