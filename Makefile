@@ -84,10 +84,11 @@ core := apply arming audit azure_before azure_blame azure_clock azure_compute az
 	selftest session sessions show sources state takeover text timefmt uplink utf8 vf
 
 # What is behind datapath.h: the packet program that is in force.
-datapath := datapath attach links heal verify detach gate_maps gate_flows gate_counters
+datapath := datapath pins carry activate attach links heal verify detach gate_maps gate_flows gate_counters
 
-jitgated_src := jitgated daemon daemon_guard daemon_sockets end_sockets sock_diag orders status report_build feed_server \
-	control_server $(datapath) lro netif netif_watch ethtool clock loop sandbox usock notify sysctl conf_file files log
+jitgated_src := jitgated daemon daemon_guard daemon_sockets end_sockets sock_diag orders selftest_brief trial trial_case \
+	status report_build feed_server control_server $(datapath) lro netif netif_watch ethtool clock loop sandbox usock notify \
+	sysctl conf_file files log
 jitgated_pkg := libbpf libconfuse zlib libcap-ng libseccomp libmnl
 jitgate-azure_src := jitgate_azure feed_client azure_ask azure_http azure_list azure_poll azure_renew azure_said azure_whoami \
 	clock conf_file feed_link usock sandbox notify files log
@@ -188,7 +189,7 @@ $(B)/emulator: $(emulator_src:%=$(B)/tests/emulator/%.o)
 
 # The frames of the packet tests, sent over a link.
 $(B)/probe: $(probe_src:%=$(B)/tests/tools/%.o) $(B)/libcore.a
-	$(call say,LINK,$@)$(CC) $(all_cflags) $(all_ldflags) $^ -o $@
+	$(call say,LINK,$@)$(CC) $(all_cflags) $(all_ldflags) $^ $(call pkg_libs,zlib) -o $@
 
 # ---------------------------------------------------------------- the rest
 

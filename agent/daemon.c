@@ -112,9 +112,9 @@ int daemon_read_state(struct daemon *d, struct snapshot *ret)
 		r = state_decode(bytes, len, JITGATE_PORT_RULES_MAX, JITGATE_GRANTS_MAX, ret, &error);
 	if (r == 0)
 		return 1;
-	log_err("state file %s: %s; it is not used, what the running filter holds stays until a feed answers; to "
-		"silence "
-		"this, remove the file",
+	log_err("state file %s: %s; it is not used: what a running filter holds stays, after a reboot only `protect` "
+		"ports are "
+		"closed until a feed answers; to silence this, remove the file",
 		path, error.why ? error.why : strerror(-r));
 	return 0;
 }

@@ -61,6 +61,11 @@ struct enforcer {
 	struct grant_set opened; /* by an operator */
 	struct arming arming;
 	bool restored; /* `current` came from the state file or from the maps */
+	/* The wall clock was not set at the start: it cannot be right unless it showed at least this then. wall 0: it
+	 * can. Until it is set, or until a feed answers, the saved grants wait. */
+	struct clock_pair clock_floor;
+	struct snapshot withheld;
+	bool anew;     /* the maps were empty at the start */
 	bool answered; /* a feed has answered since the start */
 	struct boot_time fresh_until;
 	bool stale_said;
@@ -98,6 +103,10 @@ void enforcer_restore(struct enforcer *e, struct grant_set *opened, bool armed);
  * ports).
  */
 int enforcer_start(struct enforcer *e, struct snapshot *saved);
+
+/* After a start without a state that could be read: save what was found in the maps, if anything. A failure is logged.
+ */
+void enforcer_keep(struct enforcer *e);
 
 /*
  * One complete snapshot of a feed; moved in on success (*snapshot is {0} then). -ENOSPC: it does not fit, the old one

@@ -45,11 +45,34 @@ static bool is_vouched_for(int dir_fd, const char *pin_dir, int map_fd)
 	return false;
 }
 
+static bool is_layout(const char *name)
+{
+	return strncmp(name, DATAPATH_LAYOUT_STEM "_v", strlen(DATAPATH_LAYOUT_STEM "_v")) == 0;
+}
+
+/* The filter in force, which the user put back: root loaded it, as the kernel says, and it is what the slot holds. */
+static bool is_filter_in_force(const char *pin_dir, int fd)
+{
+	char path[DATAPATH_PATH_MAX];
+	_cleanup_close_ int slots_fd = -1;
+	struct bpf_prog_info info = {0};
+	__u32 len = sizeof(info), id = 0;
+	const __u32 slot = 0;
+
+	if (fd < 0 || datapath_pin_path(pin_dir, JITGATE_SLOTS_PIN, path) < 0 ||
+	    bpf_obj_get_info_by_fd(fd, &info, &len) < 0)
+		return false;
+	slots_fd = bpf_obj_get(path);
+	return slots_fd >= 0 && bpf_map_lookup_elem(slots_fd, &slot, &id) == 0 && info.id == id &&
+	       info.type == BPF_PROG_TYPE_XDP && info.created_by_uid == 0;
+}
+
 static int check_pin(int dir_fd, const char *pin_dir, const char *name, uid_t user, struct failure *failure)
 {
 	char path[DATAPATH_PATH_MAX];
 	_cleanup_close_ int fd = -1;
 	struct stat st;
+	bool is_map;
 
 	if (datapath_pin_path(pin_dir, name, path) < 0)
 		return failure_set(failure, -ENAMETOOLONG, "pin_dir %s is too long", pin_dir);
@@ -67,16 +90,17 @@ static int check_pin(int dir_fd, const char *pin_dir, const char *name, uid_t us
 			: S_ISREG(st.st_mode) ? "a pin"
 					      : "no pin",
 			st.st_uid);
-	/* The user put it back when somebody had removed it. A program is not taken over from a pin of the user's: its
-	 * place is taken by the one that was just loaded. */
+	/* The user put it back when somebody had removed it. Neither a program nor the layout is taken over from a pin
+	 * of the user's: this start makes its own. But the filter in force stays pinned until another one is. */
 	fd = bpf_obj_get(path);
-	if (datapath_pin_version(name) && (fd < 0 || !is_vouched_for(dir_fd, pin_dir, fd)))
+	is_map = datapath_pin_version(name) && !is_layout(name);
+	if (is_map && (fd < 0 || !is_vouched_for(dir_fd, pin_dir, fd)))
 		return failure_set(
 			failure, -EPERM,
 			"%s was pinned by uid %u, and no program of root's works on it, so it is not taken over; "
 			"take enforcement off: jitgated --detach",
 			path, st.st_uid);
-	if (!datapath_pin_version(name))
+	if (!is_map && !is_filter_in_force(pin_dir, fd))
 		return unlinkat(dir_fd, name, 0) < 0
 			       ? failure_set(failure, -errno, "cannot remove %s: %s", path, strerror(errno))
 			       : 0;
@@ -165,6 +189,8 @@ static int put_back_pins(struct datapath *dp)
 	}
 	if (r == 0 && !is_pinned(dp->root_pin))
 		r = datapath_replace_pin(dp, dp->root_fd, "root", &dp->root_pin);
+	if (r == 0 && !is_pinned(dp->layout_pin))
+		r = datapath_replace_pin(dp, dp->layout_fd, JITGATE_LAYOUT_PIN, &dp->layout_pin);
 	if (r == 0 && !is_pinned(dp->gate_pin))
 		r = datapath_replace_pin(dp, bpf_program__fd(dp->skel->progs.gate), "gate", &dp->gate_pin);
 	return r;

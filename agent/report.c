@@ -109,6 +109,19 @@ static void warn_feed(const struct report *report, struct text *line)
 	text_printf(line, ")");
 }
 
+/* What it shows is in the line, so that the reader needs no other command to believe it. */
+static void warn_unset_clock(const struct report *report, struct text *line)
+{
+	if (!report->clock_floor.ns)
+		return;
+	begin_clause(line);
+	text_printf(line, "the CLOCK IS NOT SET (it shows ");
+	text_rfc3339(line, report->now);
+	text_printf(line, ", not before ");
+	text_rfc3339(line, report->clock_floor);
+	text_printf(line, " can it be right): grants wait for it");
+}
+
 static void warn_clock(const struct report *report, struct text *line)
 {
 	if (!report->agent_running || !report_clock_is_off(report))
@@ -147,6 +160,7 @@ static void collect_warnings(const struct report *report, struct text *line)
 		begin_clause(line);
 		text_printf(line, "jitgated is NOT RUNNING");
 	}
+	warn_unset_clock(report, line);
 	warn_ports(report, line);
 	warn_feed(report, line);
 	warn_clock(report, line);

@@ -75,7 +75,9 @@ struct report {
 	int32_t clock_offset_s;                     /* this machine's is ahead by at least that; negative: behind */
 	const struct refused_list *refused_by_feed; /* NULL: not known */
 	struct refused_list refused_by_guard;       /* of the feed's grants, by the guard rails */
-	bool only_protect; /* no good answer yet and no state: only `protect` ports are closed */
+	struct wall_time
+		clock_floor; /* the clock is not set: it cannot be right before this; ns 0: it can, or unknown */
+	bool only_protect;   /* no good answer yet and no state: only `protect` ports are closed */
 	struct gate_counter counters[_REASON_MAX];
 	struct report_port *ports;
 	size_t n_ports;

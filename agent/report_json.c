@@ -269,6 +269,10 @@ void report_status_json(const struct report *report, struct text *out)
 	put_arming(out, report);
 	put_interfaces(out, report);
 	put_feed(out, report);
+	if (report->agent_running)
+		put_bool(out, "clock_set", report->clock_floor.ns == 0);
+	else
+		put_null(out, "clock_set");
 	put_bool(out, "only_protect", report->only_protect);
 	put_counters(out, report);
 	put_ports(out, report);

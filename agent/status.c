@@ -130,6 +130,7 @@ static void fill_feed(struct daemon *d, struct clock_pair now, struct report *re
 	report->clock_known = e->current.clock_known;
 	report->clock_offset_s = e->current.clock_offset_s;
 	report->refused_by_feed = &e->current.refused;
+	report->clock_floor = e->clock_floor.wall;
 	report->only_protect = !e->answered && !e->restored;
 	if (e->answered && now.boot.ns < e->fresh_until.ns)
 		report->feed_state = REPORT_FEED_FRESH;

@@ -32,6 +32,8 @@ static const struct {
 	{"udp-ask", probe_udp_ask, 4, "SRC DST PORT TIMEOUT [SIZE]             one datagram and its echo"},
 	{"stream", probe_stream, 7, "FROM_NS TO_NS SRC DST PORT/PROTO TIME FILE   a numbered packet every ms"},
 	{"stream-check", probe_stream_check, 1, "FILE [DEADLINE_BOOT_NS]            what arrived, before and after"},
+	{"flood", probe_flood, 7,
+	 "FROM_NS TO_NS GRANTED UNGRANTED DST PORT TIME     numbered UDP packets of two sources, as fast as they go"},
 	{"frames", probe_frames, 3, "FROM_NS IFNAME TO_NS                      which frames the kernel delivers"},
 	{"dhcp-discover", probe_dhcp, 1, "IFNAME                             broadcast from 0.0.0.0"},
 	{"feed", probe_feed, 1, "SOCK ITEM…                                 speak the feed protocol"},
@@ -49,6 +51,7 @@ static const struct {
 	 "PORT FILE                              to every request, what the file says, head and body"},
 	{"link-update", probe_link_update, 2,
 	 "LINK PROGRAM                         another program for a pinned XDP link"},
+	{"state-shift", probe_state_shift, 2, "FILE [-]TIME                       the state file, saved so much later"},
 };
 
 volatile sig_atomic_t probe_stop;

@@ -54,6 +54,7 @@ int probe_udp_ask(int argc, char **argv);
 int probe_stream(int argc, char **argv);
 int probe_stream_check(int argc, char **argv);
 int probe_dhcp(int argc, char **argv);
+int probe_flood(int argc, char **argv);
 int probe_frames(int argc, char **argv);
 int probe_feed(int argc, char **argv);
 int probe_feed_time(int argc, char **argv);
@@ -65,5 +66,6 @@ int probe_unix_listen(int argc, char **argv);
 int probe_proxy(int argc, char **argv);
 int probe_http_file(int argc, char **argv);
 int probe_link_update(int argc, char **argv);
+int probe_state_shift(int argc, char **argv);
 
 #endif
