@@ -80,7 +80,7 @@ core := apply audit azure_before azure_blame azure_clock azure_compute azure_id 
 	timefmt utf8
 
 # What is behind datapath.h: the packet program that is in force.
-datapath := datapath attach verify detach gate_maps gate_counters
+datapath := datapath attach attach_tc tcx clsact verify detach gate_maps gate_counters
 
 jitgated_src := jitgated daemon status report_build feed_server control_server $(datapath) netif clock loop sandbox usock notify sysctl \
 	conf_file files log

@@ -9,14 +9,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_link.h>
+#include <net/if.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "datapath_internal.h"
+#include "tcx.h"
 #include "util.h"
 
 /* Put a program at a pin's place, whether there was one or not, in one step. */
-static int replace_pin(const struct datapath *dp, int fd, const char *name)
+int datapath_replace_pin(const struct datapath *dp, int fd, const char *name)
 {
 	char path[DATAPATH_PATH_MAX], fresh[DATAPATH_PATH_MAX], fresh_name[64];
 
@@ -46,7 +48,7 @@ static int settle_root(struct datapath *dp, int *ret_fd)
 		fd = fcntl(bpf_program__fd(dp->skel->progs.root), F_DUPFD_CLOEXEC, 3);
 		if (fd < 0)
 			return -errno;
-		r = replace_pin(dp, fd, "root");
+		r = datapath_replace_pin(dp, fd, "root");
 		if (r < 0)
 			return r;
 	}
@@ -59,14 +61,14 @@ int datapath_activate(struct datapath *dp, struct failure *failure)
 {
 	const __u32 slot = 0;
 	int gate_fd = bpf_program__fd(dp->skel->progs.gate);
-	int r = replace_pin(dp, gate_fd, "gate");
+	int r = datapath_replace_pin(dp, gate_fd, "gate");
 
 	if (r < 0)
 		return failure_set(failure, r, "cannot pin %s/gate: %s", dp->pin_dir, strerror(-r));
 	if (bpf_map_update_elem(dp->fds.slots, &slot, &gate_fd, BPF_ANY) < 0)
 		return failure_set(failure, -errno, "cannot put the filter into its slot: %s", strerror(errno));
 	dp->gate_id = datapath_program_id(gate_fd);
-	return 0;
+	return dp->tc_allowed ? datapath_tc_activate(dp, failure) : 0;
 }
 
 static int link_path(const struct datapath *dp, const char *ifname, char out[DATAPATH_PATH_MAX])
@@ -88,7 +90,7 @@ static int link_info(int fd, struct bpf_link_info *ret)
 	memset(ret, 0, sizeof(*ret));
 	if (bpf_obj_get_info_by_fd(fd, ret, &len) < 0)
 		return -errno;
-	return ret->type == BPF_LINK_TYPE_XDP ? 0 : -EINVAL;
+	return ret->type == BPF_LINK_TYPE_XDP || tcx_link(fd, &ret->xdp.ifindex, &ret->prog_id) ? 0 : -EINVAL;
 }
 
 int datapath_each_link(const char *pin_dir, void (*visit)(void *ctx, const char *path, uint32_t ifindex), void *ctx)
@@ -113,6 +115,7 @@ int datapath_each_link(const char *pin_dir, void (*visit)(void *ctx, const char 
 	return 0;
 }
 
+/* The link of the XDP hook. */
 struct find_link {
 	uint32_t ifindex;
 	char path[DATAPATH_PATH_MAX]; /* "": none */
@@ -122,7 +125,7 @@ static void note_path(void *ctx, const char *path, uint32_t ifindex)
 {
 	struct find_link *find = ctx;
 
-	if (ifindex == find->ifindex)
+	if (ifindex == find->ifindex && !datapath_is_tc_link(path))
 		snprintf(find->path, sizeof(find->path), "%s", path);
 }
 
@@ -130,7 +133,7 @@ static void note_path(void *ctx, const char *path, uint32_t ifindex)
  * Make room at `path` when the link of another interface is pinned there. If that is dead, it goes; if it is alive, its
  * interface had this name before, and it is set aside under a name that no interface can have, until its turn comes.
  */
-static int make_room(const struct datapath *dp, const char *path)
+int datapath_make_room(const struct datapath *dp, const char *path)
 {
 	_cleanup_close_ int fd = bpf_obj_get(path);
 	char aside[DATAPATH_PATH_MAX], name[64];
@@ -148,13 +151,13 @@ static int make_room(const struct datapath *dp, const char *path)
 	return rename(path, aside) < 0 ? -errno : 0;
 }
 
-static int move_pin(const struct datapath *dp, const char *from, const char *to, struct failure *failure)
+int datapath_move_pin(const struct datapath *dp, const char *from, const char *to, struct failure *failure)
 {
 	int r;
 
 	if (strcmp(from, to) == 0)
 		return 0;
-	r = make_room(dp, to);
+	r = datapath_make_room(dp, to);
 	if (r == 0 && rename(from, to) < 0)
 		r = -errno;
 	return r < 0 ? failure_set(failure, r, "cannot rename %s to %s: %s", from, to, strerror(-r)) : 0;
@@ -191,7 +194,7 @@ static int keep_link(const struct datapath *dp, const struct netif *now, const c
 				   "%s: cannot put the new root program into the link that is pinned as %s: %s; what "
 				   "ran there goes on",
 				   now->name, find.path, strerror(errno));
-	r = move_pin(dp, find.path, path, failure);
+	r = datapath_move_pin(dp, find.path, path, failure);
 	return r < 0 ? r : 1;
 }
 
@@ -219,7 +222,9 @@ static int name_conflict(const struct netif *netif, struct failure *failure)
 	return failure_set(
 		failure, -EBUSY,
 		"%s already runs another XDP program (id %u, %s); see `bpftool prog show id %u`, take it off "
-		"(ip link set dev %s xdp off, or bpftool link detach) or leave %s out of `interfaces`",
+		"(ip link set dev %s xdp off, or bpftool link detach), leave %s out of `interfaces`, or have jitgate "
+		"judge "
+		"behind it: conflict = \"tc\"",
 		netif->name, now.xdp_program, netif_xdp_text(now.xdp_mode), now.xdp_program, netif->name, netif->name);
 }
 
@@ -264,6 +269,8 @@ static int make_link(struct datapath *dp, const struct netif *netif, enum conf_x
 	_cleanup_close_ int fd = create_best_link(root_fd, netif->ifindex, wanted, ret_refused);
 	int r;
 
+	if ((fd == -EBUSY || fd == -EEXIST) && dp->tc_allowed && netif->xdp_program)
+		return datapath_tc_attach(dp, netif, path, failure);
 	if (fd == -EBUSY || fd == -EEXIST)
 		return name_conflict(netif, failure);
 	if (fd < 0)
@@ -273,7 +280,7 @@ static int make_link(struct datapath *dp, const struct netif *netif, enum conf_x
 					     "generic)"
 					   : "",
 				   strerror(-fd));
-	r = make_room(dp, path);
+	r = datapath_make_room(dp, path);
 	if (r == 0)
 		r = note_new_link(dp, netif->ifindex);
 	if (r == 0 && bpf_obj_pin(fd, path) < 0)
@@ -338,7 +345,7 @@ size_t datapath_detach_others(struct datapath *dp, const struct netif *keep, siz
 	struct keep_list list = {.keep = keep, .n = n_keep};
 
 	datapath_each_link(dp->pin_dir, detach_unless_kept, &list);
-	return list.detached;
+	return list.detached + datapath_tc_release(dp, keep, n_keep);
 }
 
 static void detach_if_new(void *ctx, const char *path, uint32_t ifindex)
@@ -346,7 +353,7 @@ static void detach_if_new(void *ctx, const char *path, uint32_t ifindex)
 	const struct datapath *dp = ctx;
 
 	for (size_t i = 0; i < dp->n_new_links; i++) {
-		if (dp->new_links[i] == ifindex)
+		if (dp->new_links[i] == ifindex && !datapath_is_tc_link(path))
 			unlink(path);
 	}
 }
@@ -354,27 +361,21 @@ static void detach_if_new(void *ctx, const char *path, uint32_t ifindex)
 void datapath_detach_new(struct datapath *dp)
 {
 	datapath_each_link(dp->pin_dir, detach_if_new, dp);
+	datapath_tc_detach_new(dp);
 }
 
 /* What is there may be ours, by a link that is pinned here: then it is no conflict. */
 static bool is_linked_here(struct datapath *dp, uint32_t ifindex)
 {
-	_cleanup_free_ struct datapath_link *links = NULL;
-	size_t n = 0;
+	struct find_link find = {.ifindex = ifindex};
 
-	if (datapath_linked(dp, &links, &n) < 0)
-		return false;
-	for (size_t i = 0; i < n; i++) {
-		if (links[i].ifindex == ifindex)
-			return true;
-	}
-	return false;
+	return datapath_each_link(dp->pin_dir, note_path, &find) == 0 && find.path[0];
 }
 
 int datapath_check_conflicts(struct datapath *dp, const struct netif *netifs, size_t n, struct failure *failure)
 {
 	for (size_t i = 0; i < n; i++) {
-		if (netifs[i].xdp_program && !is_linked_here(dp, netifs[i].ifindex))
+		if (netifs[i].xdp_program && !dp->tc_allowed && !is_linked_here(dp, netifs[i].ifindex))
 			return name_conflict(&netifs[i], failure);
 	}
 	return 0;
@@ -398,19 +399,35 @@ static void name_in_pin(const char *path, char *ret, size_t size)
 	}
 }
 
-static void note_link(void *ctx, const char *path, uint32_t ifindex)
+static struct datapath_link *add_link(struct link_list *list, uint32_t ifindex)
 {
-	struct link_list *list = ctx;
 	struct datapath_link *grown = reallocarray(list->v, list->n + 1, sizeof(*grown));
 
 	if (!grown) {
 		list->error = -ENOMEM;
-		return;
+		return NULL;
 	}
 	list->v = grown;
 	grown += list->n++;
-	grown->ifindex = ifindex;
-	name_in_pin(path, grown->name, sizeof(grown->name));
+	*grown = (struct datapath_link){.ifindex = ifindex};
+	return grown;
+}
+
+static void note_link(void *ctx, const char *path, uint32_t ifindex)
+{
+	struct datapath_link *link = add_link(ctx, ifindex);
+
+	if (link)
+		name_in_pin(path, link->name, sizeof(link->name));
+}
+
+static void note_filter(void *ctx, uint32_t ifindex)
+{
+	char name[IF_NAMESIZE] = "";
+	struct datapath_link *link = if_indextoname(ifindex, name) ? add_link(ctx, ifindex) : NULL;
+
+	if (link)
+		memcpy(link->name, name, sizeof(link->name));
 }
 
 int datapath_linked(struct datapath *dp, struct datapath_link **ret, size_t *ret_n)
@@ -418,6 +435,8 @@ int datapath_linked(struct datapath *dp, struct datapath_link **ret, size_t *ret
 	struct link_list list = {0};
 	int r = datapath_each_link(dp->pin_dir, note_link, &list);
 
+	if (r == 0)
+		r = datapath_each_filter(dp->pin_dir, note_filter, &list);
 	if (r == 0)
 		r = list.error;
 	if (r < 0) {

@@ -40,6 +40,7 @@ struct pinned_map {
 
 static const struct pinned_map pinned_maps[] = {
 	PINNED_MAP("slots_v1", slots, slots_v1, false),
+	PINNED_MAP("slots_tc_v1", slots_tc, slots_tc_v1, false),
 	PINNED_MAP("grants_v1", grants, grants_v1, true),
 	PINNED_MAP("ports_v1", ports, ports_v1, false),
 	PINNED_MAP("stats_v1", stats, stats_v1, false),
@@ -473,6 +474,7 @@ void datapath_free(struct datapath **dp_ptr)
 	if (dp->owns_fds)
 		close_fds(&dp->fds);
 	close_fds(&dp->pins);
+	datapath_tc_free(dp);
 	gate_bpf__destroy(dp->skel);
 	close_fd(&dp->dir_fd);
 	free(dp->new_links);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * EDGE. The packet program and its maps, through libbpf: load, pin, take over, attach, put, iterate, count. The files
- * behind this header (datapath.c, attach.c, verify.c, gate_maps.c, gate_counters.c) are the only ones that know libbpf,
- * but for the self-test's (gate_tags.c, trial.c). Decides nothing about grants.
+ * behind this header (datapath.c, attach.c, attach_tc.c, tcx.c, clsact.c, verify.c, gate_maps.c, gate_counters.c) are
+ * the only ones that know libbpf, but for the self-test's (gate_tags.c, trial.c). Decides nothing about grants.
  *
- * Pins, under pin_dir: root, slots_v1, gate, link_<ifname>, grants_v1, sources_v1, protected_v1, ports_v1, stats_v1,
- * usage_v1, events_v1, budget_v1, state_v1. In link names a '.' of the interface becomes ':', since bpffs has no dots.
+ * Pins, under pin_dir: root, slots_v1, gate, the same for the tc hook (root_tc, slots_tc_v1, gate_tc), link_<ifname>,
+ * clsact_<ifindex> (a filter at tc, where the kernel has no links for that), grants_v1, sources_v1, protected_v1,
+ * ports_v1, stats_v1, usage_v1, events_v1, budget_v1, state_v1. In link names a '.' of the interface becomes ':', since
+ * bpffs has no dots.
  *
  * Whoever holds a datapath holds a lock on pin_dir: there is one owner at a time.
  */
@@ -47,6 +49,12 @@ extern const struct gate_ops datapath_gate_ops; /* ctx: struct datapath * */
 
 /* Put the loaded filter into the slot that the root program calls, and pin it as `gate`. Atomic for packets. */
 int datapath_activate(struct datapath *dp, struct failure *failure);
+
+/*
+ * From now on an interface whose XDP hook another program holds is guarded at its tc ingress hook, by the same
+ * verdicts; else datapath_check_conflicts and datapath_attach refuse it. Needs to be called before datapath_activate.
+ */
+void datapath_allow_tc(struct datapath *dp);
 
 /* What there is to say about an attachment that succeeded. */
 struct datapath_attached {

@@ -18,13 +18,14 @@ static bool is_link_pin(const char *name)
 /* Only what we make, or another version does, is removed: pin_dir may be a folder that others use too. */
 bool datapath_is_our_pin(const char *name)
 {
-	static const char *const programs[] = {"root", "root_new", "gate", "gate_new"};
+	static const char *const programs[] = {"root",    "root_new",    "gate",    "gate_new",
+					       "root_tc", "root_tc_new", "gate_tc", "gate_tc_new"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
 		if (strcmp(name, programs[i]) == 0)
 			return true;
 	}
-	return is_link_pin(name) || datapath_pin_version(name);
+	return is_link_pin(name) || datapath_is_filter_pin(name) || datapath_pin_version(name);
 }
 
 /* One sweep over the folder: the links, or everything else. */
@@ -54,7 +55,7 @@ static int unlink_pins(const char *pin_dir, bool links, size_t *ret_n, struct fa
 
 int datapath_detach(const char *pin_dir, size_t *ret_links, struct failure *failure)
 {
-	size_t others = 0;
+	size_t others = 0, filters = 0;
 	int r;
 
 	*ret_links = 0;
@@ -64,8 +65,13 @@ int datapath_detach(const char *pin_dir, size_t *ret_links, struct failure *fail
 		return failure_set(failure, -EINVAL, "%s is not on a BPF file system, so nothing is pinned there",
 				   pin_dir);
 	r = unlink_pins(pin_dir, true, ret_links, failure);
-	if (r == 0)
-		r = unlink_pins(pin_dir, false, &others, failure);
+	if (r < 0)
+		return r;
+	r = datapath_detach_filters(pin_dir, &filters);
+	*ret_links += filters;
+	if (r < 0)
+		return failure_set(failure, r, "cannot take a filter off its tc hook: %s", strerror(-r));
+	r = unlink_pins(pin_dir, false, &others, failure);
 	if (r == 0 && rmdir(pin_dir) < 0 && errno != ENOTEMPTY)
 		r = failure_set(failure, -errno, "cannot remove %s: %s", pin_dir, strerror(errno));
 	return r;

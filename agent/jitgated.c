@@ -272,14 +272,19 @@ static void say_attached(struct daemon *d, const struct netif *netif, const stru
 		log_err("%s: NOT PROTECTED: %s", netif->name, why);
 		return;
 	}
-	if (attached->other_mode)
+	if (now.xdp_mode == NETIF_XDP_TC)
+		log_warning("%s: another XDP program (id %u) holds the XDP hook; attached behind it, at the tc ingress "
+			    "hook, "
+			    "program id %u",
+			    netif->name, now.xdp_holder, now.xdp_program);
+	else if (attached->other_mode)
 		log_warning("%s: runs in %s mode; xdp_mode = \"%s\" takes effect after jitgated --detach and a start",
 			    netif->name, netif_xdp_text(now.xdp_mode),
 			    d->conf.xdp_mode == CONF_XDP_NATIVE ? "native" : "generic");
 	if (attached->refused)
 		log_notice("%s: the driver refused native mode (%s), attached in %s mode, program id %u", netif->name,
 			   strerror(attached->refused), netif_xdp_text(now.xdp_mode), now.xdp_program);
-	else
+	else if (now.xdp_mode != NETIF_XDP_TC)
 		log_notice("%s: attached in %s mode, program id %u", netif->name, netif_xdp_text(now.xdp_mode),
 			   now.xdp_program);
 }
@@ -360,6 +365,8 @@ static int prepare(struct daemon *d, struct start *start, struct failure *failur
 		r = open_places(d, start, failure);
 	if (r == 0)
 		r = datapath_open(d->conf.pin_dir, d->conf.max_grants, &d->dp, &start->taken_over, failure);
+	if (r == 0 && d->conf.conflict == CONF_CONFLICT_TC)
+		datapath_allow_tc(d->dp);
 	if (r == 0)
 		r = datapath_check_conflicts(d->dp, d->interfaces, d->n_interfaces, failure);
 	if (r == 0)

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * The gate: maps and the two XDP programs. How a frame is read is in gate_parse.h, how it is judged in gate_verdict.h,
- * what is counted and told about it in gate_tell.h.
+ * The gate: maps and programs, two for the XDP hook and two that do the same at the tc ingress hook. How a frame is
+ * read is in gate_parse.h, how it is judged in gate_verdict.h, what is counted and told about it in gate_tell.h, and in
+ * what the hooks differ in gate_hook.h.
  */
 #include <linux/bpf.h>
+#include <linux/pkt_cls.h>
 
 #include <bpf/bpf_helpers.h>
 
@@ -16,6 +18,14 @@ struct {
 	__type(key, __u32);
 	__type(value, __u32);
 } slots_v1 SEC(".maps");
+
+/* The same for the tc hook: an array holds programs of one kind. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} slots_tc_v1 SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
@@ -80,40 +90,46 @@ GATE_INLINE int pass(int reason, __u64 bytes)
 	return XDP_PASS;
 }
 
-GATE_INLINE int drop(struct xdp_md *ctx, int reason, __u32 slot, __u64 bytes, __s64 kept)
+GATE_INLINE int drop(const struct hook *hook, int reason, __u32 slot, __u64 bytes, __s64 kept)
 {
 	int audit = is_audit();
 	int counted = audit ? REASON_AUDIT : reason;
 
 	count_packet(counted, bytes);
 	if (take_budget(kept))
-		send_event(ctx, slot, counted, reason);
+		tell(hook, slot, counted, reason);
 	return audit ? XDP_PASS : XDP_DROP;
 }
 
-SEC("xdp")
-int gate(struct xdp_md *ctx)
+/* XDP_PASS or XDP_DROP, at either hook. */
+GATE_INLINE int judge(const struct hook *hook)
 {
-	const void *data = (const void *)(long)ctx->data;
-	const void *end = (const void *)(long)ctx->data_end;
-	__u64 bytes = end - data;
+	__u64 bytes = frame_bytes(hook);
 	struct packet pkt = {};
 	struct match match = {};
 	int reason;
 
-	reason = gate_parse(data, end, &pkt);
+	reason = gate_parse(frame_data(hook), frame_end(hook), &pkt);
 	if (reason != GATE_HAS_PORTS)
-		return is_drop(reason) ? drop(ctx, reason, 0, bytes, JITGATE_KEPT_FOR_PORTS) : pass(reason, bytes);
+		return is_drop(reason) ? drop(hook, reason, 0, bytes, JITGATE_KEPT_FOR_PORTS) : pass(reason, bytes);
 	if (!is_protected(&pkt))
 		return pass(REASON_UNPROTECTED, bytes);
 
 	reason = judge_grant(&pkt, &match);
 	count_port(&pkt, reason == REASON_GRANTED, bytes);
 	if (reason != REASON_GRANTED)
-		return drop(ctx, reason, match.slot, bytes, JITGATE_KEPT_FOR_GRANTS);
+		return drop(hook, reason, match.slot, bytes, JITGATE_KEPT_FOR_GRANTS);
 	if (count_usage(&match, bytes) && take_budget(0))
-		send_event(ctx, match.slot, reason, reason);
+		tell(hook, match.slot, reason, reason);
 	return pass(reason, bytes);
+}
+
+SEC("xdp")
+int gate(struct xdp_md *ctx)
+{
+	struct hook hook = {.ctx = ctx};
+
+	return judge(&hook);
 }
 
 SEC("xdp")
@@ -121,6 +137,41 @@ int root(struct xdp_md *ctx)
 {
 	bpf_tail_call(ctx, &slots_v1, 0);
 	return XDP_PASS;
+}
+
+/*
+ * Whether what can be read directly ends before the headers do. A function of its own: the verifier looks at it once,
+ * and only a frame in pieces is read twice.
+ */
+__attribute__((noinline)) int is_cut_short(struct __sk_buff *ctx)
+{
+	const void *data = (const void *)(long)ctx->data;
+	const void *end = (const void *)(long)ctx->data_end;
+	struct packet pkt = {};
+	int reason = gate_parse(data, end, &pkt);
+
+	if (reason == REASON_NOT_IP)
+		return end - data < (long)(sizeof(struct ethhdr) + JITGATE_VLAN_TAGS_MAX * sizeof(struct vlan_tag));
+	return reason == REASON_MALFORMED || reason == REASON_SHORT_L4;
+}
+
+/* Passing is to say nothing: the programs behind this one at the hook have their turn. */
+SEC("tc")
+int gate_tc(struct __sk_buff *ctx)
+{
+	struct hook hook = {.ctx = ctx, .is_tc = 1};
+
+	/* What cannot be put together, for lack of memory, is judged by what there is: it is dropped. */
+	if (ctx->len > ctx->data_end - ctx->data && is_cut_short(ctx))
+		bpf_skb_pull_data(ctx, ctx->len);
+	return judge(&hook) == XDP_DROP ? TC_ACT_SHOT : TC_ACT_UNSPEC;
+}
+
+SEC("tc")
+int root_tc(struct __sk_buff *ctx)
+{
+	bpf_tail_call(ctx, &slots_tc_v1, 0);
+	return TC_ACT_UNSPEC;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -23,8 +23,8 @@ cJSON_                              azure_json json_member
 cfg_                                conf_read
 curl_                               azure_http
 azure_token_header                  azure_http
-bpf_|libbpf_|btf__|ring_buffer__    datapath attach verify gate_maps gate_counters gate_tags trial
-mnl_                                netif
+bpf_|libbpf_|btf__|ring_buffer__    datapath attach attach_tc tcx clsact verify gate_maps gate_counters gate_tags trial
+mnl_                                netif clsact
 seccomp_|capng_                     sandbox
 EOF
 }

@@ -48,6 +48,8 @@ static const struct {
 	 "PORT FILE                              to every request, what the file says, head and body"},
 	{"link-update", probe_link_update, 2,
 	 "LINK PROGRAM                         another program for a pinned XDP link"},
+	{"tcx-first", probe_tcx_first, 3,
+	 "PROGRAM IFNAME LINK                    a pinned program before all others at the tc hook, as a pinned link"},
 };
 
 volatile sig_atomic_t probe_stop;
