@@ -188,6 +188,16 @@ static int keep_tc_link(const struct netif *netif, int fd, int root_fd)
 	return bpf_link_update(fd, root_fd, NULL) < 0 ? -errno : 1;
 }
 
+/* At once: without its pin alone it would go a little later, and change the hook once more then. */
+static int end_tc_link(const char *path)
+{
+	_cleanup_close_ int fd = bpf_obj_get(path);
+
+	if (fd < 0 || bpf_link_detach(fd) < 0)
+		return -errno;
+	return unlink(path) < 0 ? -errno : 0;
+}
+
 static int pin_tc_link(struct datapath *dp, const struct netif *netif, int fd, const char *path)
 {
 	char before[DATAPATH_PATH_MAX];
@@ -196,10 +206,8 @@ static int pin_tc_link(struct datapath *dp, const struct netif *netif, int fd, c
 	if (r == 0 && bpf_obj_pin(fd, path) < 0)
 		r = -errno;
 	/* Of an earlier start: it was behind another's program, and has its successor in front of it now. */
-	while (r == 0 && find_tc_link(dp->pin_dir, netif->ifindex, path, before)) {
-		if (unlink(before) < 0)
-			r = -errno;
-	}
+	while (r == 0 && find_tc_link(dp->pin_dir, netif->ifindex, path, before))
+		r = end_tc_link(before);
 	return r;
 }
 
@@ -237,6 +245,21 @@ static int attach_link(struct datapath *dp, const struct netif *netif, const cha
 	return 0;
 }
 
+/* The newest comes first: one that has come to stand behind another's is taken off, and put there again. */
+static int put_filter(const struct datapath *dp, uint32_t ifindex, int root_fd, bool *ret_made)
+{
+	bool made_again;
+	uint32_t first = 0;
+	int r = clsact_attach(root_fd, ifindex, ret_made);
+
+	if (r == 0)
+		r = clsact_first(ifindex, &first);
+	if (r < 0 || first == dp->root_tc_id)
+		return r;
+	r = clsact_detach(ifindex, false);
+	return r < 0 ? r : clsact_attach(root_fd, ifindex, &made_again);
+}
+
 static int attach_filter(struct datapath *dp, const struct netif *netif)
 {
 	int root_fd = bpf_program__fd(dp->skel->progs.root_tc);
@@ -252,7 +275,7 @@ static int attach_filter(struct datapath *dp, const struct netif *netif)
 	if (r == 0)
 		r = datapath_replace_pin(dp, root_fd, name);
 	if (r == 0)
-		r = clsact_attach(root_fd, netif->ifindex, &made);
+		r = put_filter(dp, netif->ifindex, root_fd, &made);
 	if (r == 0 && made)
 		r = filter_path(dp->pin_dir, OWN_PREFIX, netif->ifindex, own);
 	if (r == 0 && made && bpf_obj_pin(root_fd, own) < 0 && errno != EEXIST)
