@@ -23,11 +23,6 @@
 #define FILTER_PREFIX "clsact_"
 #define OWN_PREFIX "clsact_own_"
 
-void datapath_allow_tc(struct datapath *dp)
-{
-	dp->tc_allowed = true;
-}
-
 int datapath_tc_activate(struct datapath *dp, struct failure *failure)
 {
 	int gate_fd = bpf_program__fd(dp->skel->progs.gate_tc), root_fd = bpf_program__fd(dp->skel->progs.root_tc);

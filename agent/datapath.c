@@ -332,6 +332,8 @@ static int load_object(struct datapath *dp, uint32_t max_grants, struct failure 
 	dp->skel = gate_bpf__open();
 	if (!dp->skel)
 		return failure_set(failure, -errno, "cannot open the packet program: %s", strerror(errno));
+	bpf_program__set_autoload(dp->skel->progs.root_tc, dp->tc_allowed);
+	bpf_program__set_autoload(dp->skel->progs.gate_tc, dp->tc_allowed);
 	r = size_maps(dp, max_grants, failure);
 	if (r == 0)
 		r = reuse_all(dp, failure);
@@ -376,7 +378,7 @@ static int new_datapath(const char *pin_dir, struct datapath **ret, struct failu
 	return 0;
 }
 
-int datapath_open(const char *pin_dir, uint32_t max_grants, struct datapath **ret, bool *ret_taken_over,
+int datapath_open(const char *pin_dir, uint32_t max_grants, bool use_tc, struct datapath **ret, bool *ret_taken_over,
 		  struct failure *failure)
 {
 	_cleanup_datapath_ struct datapath *dp = NULL;
@@ -384,6 +386,7 @@ int datapath_open(const char *pin_dir, uint32_t max_grants, struct datapath **re
 
 	if (r < 0)
 		return r;
+	dp->tc_allowed = use_tc;
 	r = open_pin_dir(pin_dir, &dp->dir_fd, failure);
 	if (r == 0)
 		r = lock_pin_dir(dp->dir_fd, pin_dir, failure);

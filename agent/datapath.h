@@ -32,9 +32,11 @@ void datapath_set_debug(bool debug);
 /*
  * Lock pin_dir, take over the maps that are pinned there or make and pin new ones, load the filter against
  * them. Nothing is switched or attached yet. *ret_taken_over: a former run left pins there.
+ * `use_tc`: an interface whose XDP hook another program holds is guarded at its tc ingress hook, by the same verdicts;
+ * else it is refused, and the programs for that hook are not loaded.
  * -EBUSY: another owner; -EPROTO: pins of another ABI version or layout; -EINVAL: no BPF file system.
  */
-int datapath_open(const char *pin_dir, uint32_t max_grants, struct datapath **ret, bool *ret_taken_over,
+int datapath_open(const char *pin_dir, uint32_t max_grants, bool use_tc, struct datapath **ret, bool *ret_taken_over,
 		  struct failure *failure);
 /*
  * Open the pinned maps for reading only, without the lock: for `jitgate`. -ENOENT: nothing of ours is pinned there;
@@ -49,12 +51,6 @@ extern const struct gate_ops datapath_gate_ops; /* ctx: struct datapath * */
 
 /* Put the loaded filter into the slot that the root program calls, and pin it as `gate`. Atomic for packets. */
 int datapath_activate(struct datapath *dp, struct failure *failure);
-
-/*
- * From now on an interface whose XDP hook another program holds is guarded at its tc ingress hook, by the same
- * verdicts; else datapath_check_conflicts and datapath_attach refuse it. Needs to be called before datapath_activate.
- */
-void datapath_allow_tc(struct datapath *dp);
 
 /* What there is to say about an attachment that succeeded. */
 struct datapath_attached {

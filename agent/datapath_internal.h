@@ -43,7 +43,7 @@ struct datapath {
 	/* For a reader: a pinned map that the pinned program was not made for; NULL: there is none. */
 	const char *stray_of_root, *stray_of_gate;
 	/* The same of the tc hook, and what is attached there. */
-	bool tc_allowed;
+	bool tc_allowed; /* where another XDP program is; else the programs of that hook are not loaded */
 	uint32_t root_tc_id, gate_tc_id;
 	const char *stray_of_root_tc, *stray_of_gate_tc;
 	struct datapath_tc *tc;

@@ -364,9 +364,8 @@ static int prepare(struct daemon *d, struct start *start, struct failure *failur
 	if (r == 0)
 		r = open_places(d, start, failure);
 	if (r == 0)
-		r = datapath_open(d->conf.pin_dir, d->conf.max_grants, &d->dp, &start->taken_over, failure);
-	if (r == 0 && d->conf.conflict == CONF_CONFLICT_TC)
-		datapath_allow_tc(d->dp);
+		r = datapath_open(d->conf.pin_dir, d->conf.max_grants, d->conf.conflict == CONF_CONFLICT_TC, &d->dp,
+				  &start->taken_over, failure);
 	if (r == 0)
 		r = datapath_check_conflicts(d->dp, d->interfaces, d->n_interfaces, failure);
 	if (r == 0)
