@@ -353,8 +353,10 @@ static void put_program(const struct selftest *test, struct text *out)
 		text_printf(out, is_in_force(test) ? "true" : "false");
 	put_tag(out, "tag", test->tried.gate);
 	put_tag(out, "root_tag", test->tried.root);
-	put_tag(out, "tc_tag", test->tried_tc.gate);
-	put_tag(out, "tc_root_tag", test->tried_tc.root);
+	if (*test->tried_tc.gate) {
+		put_tag(out, "tc_tag", test->tried_tc.gate);
+		put_tag(out, "tc_root_tag", test->tried_tc.root);
+	}
 	put_tag(out, "pinned_tag", test->pinned_gate);
 	text_printf(out, ",\"attached\":%s", test->n_attached ? "[" : "null");
 	for (size_t i = 0; i < test->n_attached; i++) {
