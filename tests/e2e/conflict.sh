@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #
+#   tests/e2e/conflict.sh [short]     short: not in generic mode, for emulated machines
+#
 # Another XDP program is on the interface: jitgated refuses and names it, or judges behind it at the tc ingress hook; as a
 # link of that hook, or before Linux 6.6 as a filter. Runs on each of the kernels of tests/kernel, too.
 # shellcheck source-path=SCRIPTDIR source=lib.bash
@@ -16,14 +18,14 @@ seen_by() {
   bpftool -j map lookup id "$other_map" key "$([[ $1 == xdp ]] && echo 0 || echo 1)" 0 0 0 |
     jq '(.formatted // .).value | if type == "array" then 1 else . end'
 }
-sees_more() { local before && before=$(seen_by "$1") && in_cli ping -c1 -W2 $srv4 >/dev/null && (($(seen_by "$1") > before)); }
+sees_more() { local before && before=$(seen_by "$1") && in_cli ping -c1 -W2 "$srv4" >/dev/null && (($(seen_by "$1") > before)); }
 # An emulated machine takes its time over what ends by itself.
 try_start() { said=$(in_srv timeout 60 "$build/jitgated" -c "$tmp/jitgate.conf" 2>&1); }
 interface() { jg status --json | jq -r ".interfaces[0] | $1"; } # FILTER
 other_xdp() { in_srv bpftool net attach "$1" pinned "$other/neighbour_xdp" dev $srv_if; }
 no_xdp() { in_srv bpftool net detach "$1" dev $srv_if; }
 tc_filters() { in_srv tc filter show dev $srv_if ingress; }
-has_clsact() { [[ $(in_srv tc qdisc show dev $srv_if clsact) == *clsact* ]]; }
+has_clsact() { [[ $(in_srv tc qdisc show dev "$srv_if" clsact) == *clsact* ]]; }
 
 mkdir "$other"
 bpftool prog loadall "$build/neighbour.bpf.o" "$other" 2>/dev/null || die "cannot load somebody else's programs"
@@ -65,7 +67,7 @@ must_start_jitgated
 like "the start is logged with the program that was there" "$srv_if: another XDP program \\(id $other_id\\) holds the XDP hook" \
   "$(cat "$tmp/jitgated.log")"
 in_tc_mode native
-if compgen -G "$pin/clsact_*" >/dev/null; then hook=filter; else hook=link; fi
+if compgen -G "$pin/clsact_*" >/dev/null; then hook=filter; else hook="link"; fi
 note "feature tc hook=$hook"
 stop jitgated
 check "--detach" detach
@@ -73,33 +75,37 @@ check "it opens the port" tcp_from $nbr4 22 3s
 check "nothing of it is left, also not pinned" test ! -e "$pin"
 fails "nor a clsact" has_clsact
 is "the other program is left alone" "$other_id" "$(xdp_id)"
-no_xdp xdp
-other_xdp xdpgeneric
 rm -rf "$tmp/state"
-must_start_jitgated
-in_tc_mode generic
-stop jitgated
-conf[conflict]='"fail"'
-write_conf
-try_start
-is "a restart with conflict = \"fail\" is refused" 1 $?
-conf[conflict]='"tc"'
-check "and what was enforced goes on" silent_for $nbr4 22 1s
-check "with its grants" tcp_from $cli4 22 3s
+mode=xdp
+if [[ ${1-} != short ]]; then
+  no_xdp xdp
+  mode=xdpgeneric
+  other_xdp $mode
+  must_start_jitgated
+  in_tc_mode generic
+  stop jitgated
+  conf[conflict]='"fail"'
+  write_conf
+  try_start
+  is "a restart with conflict = \"fail\" is refused" 1 $?
+  conf[conflict]='"tc"'
+  check "and what was enforced goes on" silent_for $nbr4 22 1s
+  check "with its grants" tcp_from $cli4 22 3s
+fi
 
 # 3. Another program at the tc hook: behind ours it has its turn, in front of ours nothing is claimed.
 must_start_jitgated
+feed_sync port=22/tcp grant=$cli4,22/tcp,600s grant=$cli6,22/tcp,600s
 in_srv tc qdisc add dev $srv_if clsact 2>/dev/null
 in_srv tc filter add dev $srv_if ingress prio 7 bpf da pinned "$other/neighbour_tc" || die "tc does not take the other program"
 check "another tc program behind ours sees what passes" sees_more tc
 is "and the interface is verified" true "$(interface .verified)"
 check "the port is closed" silent_for $nbr4 22 1s
-overtake() {
-  [[ $hook == filter ]] || { "$build/probe" tcx-first "$other/neighbour_tc" $srv_if "$tmp/bpf/overtaker"; return; }
-  tc filter add dev $srv_if ingress prio 1 handle 7 bpf da pinned "$other/neighbour_tc"
-}
-in_srv bash -c "$(declare -f overtake); hook=$hook build=$build other=$other srv_if=$srv_if tmp=$tmp; overtake" ||
-  die "the other program does not get in front"
+if [[ $hook == filter ]]; then
+  in_srv tc filter add dev $srv_if ingress prio 1 handle 7 bpf da pinned "$other/neighbour_tc"
+else
+  in_srv "$build/probe" tcx-first "$other/neighbour_tc" $srv_if "$tmp/bpf/overtaker"
+fi || die "the other program does not get in front"
 check "a tc program that accepts all in front of ours: the port is open" tcp_from $nbr4 22 3s
 is "and the interface is not verified, says jitgated" false "$(interface .verified)"
 like "which says why" 'tc hook; restart jitgated' "$(interface .why)"
@@ -119,7 +125,7 @@ kill9 jitgated
 must_start_jitgated
 is "a restart keeps the hook" "tc true" "$(interface '"\(.xdp_mode) \(.verified)"')"
 # The other program goes; at the next start the XDP hook is taken, and the tc hook let go of.
-no_xdp xdpgeneric
+no_xdp $mode
 is "with the XDP hook free it stays at tc, and says so" "tc true null" \
   "$(interface '"\(.xdp_mode) \(.verified) \(.xdp_held_by)"')"
 stop jitgated
