@@ -263,6 +263,7 @@ static void name_deferred_keys(const struct conf *old, const struct conf *new)
 		bool changed;
 	} keys[] = {
 		{"xdp_mode", old->xdp_mode != new->xdp_mode},
+		{"conflict", old->conflict != new->conflict},
 		{"max_grants", old->max_grants != new->max_grants},
 		{"user", strcmp(old->user, new->user) != 0},
 		{"azure.user", strcmp(old->azure.user, new->azure.user) != 0},
@@ -288,6 +289,7 @@ static void name_deferred_keys(const struct conf *old, const struct conf *new)
 static void swap_deferred_keys(struct conf *a, struct conf *b)
 {
 	SWAP(a->xdp_mode, b->xdp_mode);
+	SWAP(a->conflict, b->conflict);
 	SWAP(a->max_grants, b->max_grants);
 	SWAP(a->user, b->user);
 	SWAP(a->azure.user, b->azure.user);

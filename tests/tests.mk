@@ -76,7 +76,7 @@ steps-tree: have-test
 	@$(MAKE) --no-print-directory STEPS=1 all emulator probe
 
 emulator: $(B)/emulator
-probe: $(B)/probe
+probe: $(B)/probe $(B)/neighbour.bpf.o
 unit-tests: $(unit_tests:%=$(B)/unit/%)
 
 test: have-kernel $(sort $(foreach l,$(levels),$(needs_$(l)))) san-tree ## run all tests, and end with how many passed
@@ -96,6 +96,11 @@ test-$(1): have-test $(needs_$(1)) $(if $(san_needs_$(1)),san-tree)
 	@$$(run) $$($(1))
 endef
 $(foreach l,$(filter-out referee,$(levels)),$(eval $(call level,$(l))))
+
+# Programs of somebody else, which jitgate has to get on with.
+$(B)/neighbour.bpf.o: tests/e2e/neighbour.bpf.c $(B)/flags | have-test
+	@mkdir -p $(@D)
+	$(call say,BPF,$@)$(CLANG) $(bpf_cflags) -MMD -MP -c $< -o $@
 
 demo: have-test all emulator probe ## show the whole of it on real packets (root)
 	@tests/e2e/demo.sh

@@ -23,8 +23,8 @@ cJSON_                              azure_json json_member
 cfg_                                conf_read
 curl_                               azure_http
 azure_token_header                  azure_http
-bpf_|libbpf_|btf__|ring_buffer__    datapath attach links heal detach verify gate_maps gate_flows gate_counters gate_tags trial
-mnl_                                netif sockdiag
+bpf_|libbpf_|btf__|ring_buffer__    datapath attach attach_tc tcx clsact links heal detach verify gate_maps gate_flows gate_counters gate_tags trial
+mnl_                                netif sockdiag clsact
 seccomp_|capng_                     sandbox
 EOF
 }

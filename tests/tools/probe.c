@@ -31,7 +31,7 @@ static const struct {
 	{"udp-ask", probe_udp_ask, 4, "SRC DST PORT TIMEOUT [SIZE]             one datagram and its echo"},
 	{"stream", probe_stream, 7, "FROM_NS TO_NS SRC DST PORT/PROTO TIME FILE   a numbered packet every ms"},
 	{"stream-check", probe_stream_check, 1, "FILE [DEADLINE_BOOT_NS]            what arrived, before and after"},
-	{"frames", probe_frames, 3, "FROM_NS IFNAME TO_NS                      which frames the kernel delivers"},
+	{"frames", probe_frames, 3, "FROM_NS IFNAME TO_NS [pieces]             which frames the kernel delivers"},
 	{"dhcp-discover", probe_dhcp, 1, "IFNAME                             broadcast from 0.0.0.0"},
 	{"feed", probe_feed, 1, "SOCK ITEM…                                 speak the feed protocol"},
 	{"feed-time", probe_feed_time, 4,
@@ -48,6 +48,8 @@ static const struct {
 	 "PORT FILE                              to every request, what the file says, head and body"},
 	{"link-update", probe_link_update, 2,
 	 "LINK PROGRAM                         another program for a pinned XDP link"},
+	{"tcx-first", probe_tcx_first, 3,
+	 "PROGRAM IFNAME LINK                    a pinned program before all others at the tc hook, as a pinned link"},
 };
 
 volatile sig_atomic_t probe_stop;

@@ -64,5 +64,6 @@ int probe_unix_listen(int argc, char **argv);
 int probe_proxy(int argc, char **argv);
 int probe_http_file(int argc, char **argv);
 int probe_link_update(int argc, char **argv);
+int probe_tcx_first(int argc, char **argv);
 
 #endif
