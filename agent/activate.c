@@ -105,6 +105,8 @@ int datapath_activate(struct datapath *dp, struct failure *failure)
 	}
 	if (r == 0)
 		r = switch_filter(dp, failure);
+	if (r == 0 && dp->tc_allowed)
+		r = datapath_tc_activate(dp, failure);
 	if (r < 0)
 		datapath_revert(dp);
 	return r;

@@ -9,12 +9,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_link.h>
+#include <net/if.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "clsact.h"
 #include "datapath_internal.h"
 #include "ethtool.h"
 #include "lro.h"
+#include "tcx.h"
 #include "util.h"
 
 /* A root program is of use only when the slots that it calls are the ones that are pinned: then the pinned one stays,
@@ -72,7 +75,7 @@ int datapath_link_info(int fd, struct bpf_link_info *ret)
 	memset(ret, 0, sizeof(*ret));
 	if (bpf_obj_get_info_by_fd(fd, ret, &len) < 0)
 		return -errno;
-	return ret->type == BPF_LINK_TYPE_XDP ? 0 : -EINVAL;
+	return ret->type == BPF_LINK_TYPE_XDP || tcx_link(fd, &ret->xdp.ifindex, &ret->prog_id) ? 0 : -EINVAL;
 }
 
 int datapath_each_link(const char *pin_dir, void (*visit)(void *ctx, const char *path, uint32_t ifindex), void *ctx)
@@ -97,6 +100,7 @@ int datapath_each_link(const char *pin_dir, void (*visit)(void *ctx, const char 
 	return 0;
 }
 
+/* The link of the XDP hook. */
 struct find_link {
 	uint32_t ifindex;
 	char path[DATAPATH_PATH_MAX]; /* "": none */
@@ -106,7 +110,7 @@ static void note_path(void *ctx, const char *path, uint32_t ifindex)
 {
 	struct find_link *find = ctx;
 
-	if (ifindex == find->ifindex)
+	if (ifindex == find->ifindex && !datapath_is_tc_link(path))
 		snprintf(find->path, sizeof(find->path), "%s", path);
 }
 
@@ -114,7 +118,7 @@ static void note_path(void *ctx, const char *path, uint32_t ifindex)
  * Make room at `path` when the link of another interface is pinned there. If that is dead, it goes; if it is alive, its
  * interface had this name before, and it is set aside under a name that no interface can have, until its turn comes.
  */
-static int make_room(const struct datapath *dp, const char *path)
+int datapath_make_room(const struct datapath *dp, const char *path)
 {
 	_cleanup_close_ int fd = bpf_obj_get(path);
 	char aside[DATAPATH_PATH_MAX], name[64];
@@ -132,13 +136,13 @@ static int make_room(const struct datapath *dp, const char *path)
 	return renameat(AT_FDCWD, path, AT_FDCWD, aside) < 0 ? -errno : 0;
 }
 
-static int move_pin(const struct datapath *dp, const char *from, const char *to, struct failure *failure)
+int datapath_move_pin(const struct datapath *dp, const char *from, const char *to, struct failure *failure)
 {
 	int r;
 
 	if (strcmp(from, to) == 0)
 		return 0;
-	r = make_room(dp, to);
+	r = datapath_make_room(dp, to);
 	if (r == 0 && renameat(AT_FDCWD, from, AT_FDCWD, to) < 0)
 		r = -errno;
 	return r < 0 ? failure_set(failure, r, "cannot rename the pin %s to %s: %s", pin_name(from), pin_name(to),
@@ -177,7 +181,7 @@ static int keep_link(struct datapath *dp, const struct netif *now, const char *p
 				   "%s: cannot put the new root program into the link that is pinned as %s: %s; what "
 				   "ran there goes on",
 				   now->name, pin_name(find.path), strerror(errno));
-	r = move_pin(dp, find.path, path, failure);
+	r = datapath_move_pin(dp, find.path, path, failure);
 	if (r < 0)
 		return r;
 	r = datapath_hold_link(dp, now->ifindex, fd, path);
@@ -208,7 +212,9 @@ static int name_conflict(const struct netif *netif, struct failure *failure)
 	return failure_set(
 		failure, -EBUSY,
 		"%s already runs another XDP program (id %u, %s); see `bpftool prog show id %u`, take it off "
-		"(ip link set dev %s xdp off, or bpftool link detach) or leave %s out of `interfaces`",
+		"(ip link set dev %s xdp off, or bpftool link detach), leave %s out of `interfaces`, or have jitgate "
+		"judge "
+		"behind it: conflict = \"tc\"",
 		netif->name, now.xdp_program, netif_xdp_text(now.xdp_mode), now.xdp_program, netif->name, netif->name);
 }
 
@@ -279,6 +285,10 @@ static int make_link(struct datapath *dp, const struct netif *netif, enum conf_x
 	_cleanup_close_ int fd = create_best_link(dp, netif, wanted, attached);
 	int r;
 
+	if ((fd == -EBUSY || fd == -EEXIST) && dp->tc_allowed && netif->xdp_program) {
+		*attached = (struct datapath_attached){0};
+		return datapath_tc_attach(dp, netif, path, failure);
+	}
 	if (fd == -EBUSY || fd == -EEXIST)
 		return name_conflict(netif, failure);
 	if (fd < 0)
@@ -288,7 +298,7 @@ static int make_link(struct datapath *dp, const struct netif *netif, enum conf_x
 					     "generic)"
 					   : "",
 				   strerror(-fd));
-	r = make_room(dp, path);
+	r = datapath_make_room(dp, path);
 	if (r == 0)
 		r = note_new_link(dp, netif->ifindex);
 	if (r == 0 && bpf_obj_pin(fd, path) < 0)
@@ -297,7 +307,12 @@ static int make_link(struct datapath *dp, const struct netif *netif, enum conf_x
 		r = datapath_open_to_next(path);
 	if (r == 0)
 		r = datapath_hold_link(dp, netif->ifindex, fd, path);
-	return r < 0 ? failure_set(failure, r, "cannot pin %s: %s", pin_name(path), strerror(-r)) : 0;
+	if (r < 0)
+		return failure_set(failure, r, "cannot pin %s: %s", pin_name(path), strerror(-r));
+	/* A start lets go of it at its end, when nothing can fail any more. */
+	if (dp->handed_over)
+		datapath_tc_let_go(dp, netif->ifindex);
+	return 0;
 }
 
 static bool is_other_mode(enum netif_xdp mode, enum conf_xdp_mode wanted)
@@ -326,7 +341,7 @@ int datapath_attach(struct datapath *dp, const struct netif *netif, enum conf_xd
 	if (r == 0)
 		r = keep_link(dp, &now, path, failure);
 	if (r > 0)
-		attached.other_mode = is_other_mode(now.xdp_mode, wanted);
+		attached.other_mode = now.xdp_program == dp->root_id && is_other_mode(now.xdp_mode, wanted);
 	else if (r == 0)
 		r = make_link(dp, &now, wanted, path, &attached, failure);
 	if (r < 0)
@@ -358,7 +373,7 @@ size_t datapath_detach_others(struct datapath *dp, const struct netif *keep, siz
 	struct keep_list list = {.keep = keep, .n = n_keep};
 
 	datapath_each_link(dp->pin_dir, detach_unless_kept, &list);
-	return list.detached;
+	return list.detached + datapath_tc_release(dp, keep, n_keep);
 }
 
 static void detach_if_new(void *ctx, const char *path, uint32_t ifindex)
@@ -366,7 +381,7 @@ static void detach_if_new(void *ctx, const char *path, uint32_t ifindex)
 	const struct datapath *dp = ctx;
 
 	for (size_t i = 0; i < dp->n_new_links; i++) {
-		if (dp->new_links[i] == ifindex)
+		if (dp->new_links[i] == ifindex && !datapath_is_tc_link(path))
 			unlink(path);
 	}
 }
@@ -374,27 +389,21 @@ static void detach_if_new(void *ctx, const char *path, uint32_t ifindex)
 void datapath_detach_new(struct datapath *dp)
 {
 	datapath_each_link(dp->pin_dir, detach_if_new, dp);
+	datapath_tc_detach_new(dp);
 }
 
 /* What is there may be ours, by a link that is pinned here: then it is no conflict. */
 static bool is_linked_here(struct datapath *dp, uint32_t ifindex)
 {
-	_cleanup_free_ struct datapath_link *links = NULL;
-	size_t n = 0;
+	struct find_link find = {.ifindex = ifindex};
 
-	if (datapath_linked(dp, &links, &n) < 0)
-		return false;
-	for (size_t i = 0; i < n; i++) {
-		if (links[i].ifindex == ifindex)
-			return true;
-	}
-	return false;
+	return datapath_each_link(dp->pin_dir, note_path, &find) == 0 && find.path[0];
 }
 
 int datapath_check_conflicts(struct datapath *dp, const struct netif *netifs, size_t n, struct failure *failure)
 {
 	for (size_t i = 0; i < n; i++) {
-		if (netifs[i].xdp_program && !is_linked_here(dp, netifs[i].ifindex))
+		if (netifs[i].xdp_program && !dp->tc_allowed && !is_linked_here(dp, netifs[i].ifindex))
 			return name_conflict(&netifs[i], failure);
 	}
 	return 0;
@@ -418,19 +427,40 @@ static void name_in_pin(const char *path, char *ret, size_t size)
 	}
 }
 
-static void note_link(void *ctx, const char *path, uint32_t ifindex)
+static struct datapath_link *add_link(struct link_list *list, uint32_t ifindex)
 {
-	struct link_list *list = ctx;
 	struct datapath_link *grown = reallocarray(list->v, list->n + 1, sizeof(*grown));
 
 	if (!grown) {
 		list->error = -ENOMEM;
-		return;
+		return NULL;
 	}
 	list->v = grown;
 	grown += list->n++;
-	grown->ifindex = ifindex;
-	name_in_pin(path, grown->name, sizeof(grown->name));
+	*grown = (struct datapath_link){.ifindex = ifindex};
+	return grown;
+}
+
+static void note_link(void *ctx, const char *path, uint32_t ifindex)
+{
+	struct datapath_link *link = add_link(ctx, ifindex);
+
+	if (!link)
+		return;
+	name_in_pin(path, link->name, sizeof(link->name));
+	link->tc = datapath_is_tc_link(path) && datapath_is_first_at_tc(path, ifindex);
+}
+
+static void note_filter(void *ctx, uint32_t ifindex)
+{
+	char name[IF_NAMESIZE] = "";
+	uint32_t id = 0;
+	struct datapath_link *link = if_indextoname(ifindex, name) ? add_link(ctx, ifindex) : NULL;
+
+	if (!link)
+		return;
+	memcpy(link->name, name, sizeof(link->name));
+	link->tc = clsact_ours(ifindex, &id) == 0 && id;
 }
 
 int datapath_linked(struct datapath *dp, struct datapath_link **ret, size_t *ret_n)
@@ -438,6 +468,8 @@ int datapath_linked(struct datapath *dp, struct datapath_link **ret, size_t *ret
 	struct link_list list = {0};
 	int r = datapath_each_link(dp->pin_dir, note_link, &list);
 
+	if (r == 0)
+		r = datapath_each_filter(dp->pin_dir, note_filter, &list);
 	if (r == 0)
 		r = list.error;
 	if (r < 0) {

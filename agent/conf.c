@@ -278,18 +278,25 @@ static int read_end_sockets(const struct conf_reader *r, struct conf *conf)
 
 static int read_modes(const struct conf_reader *r, struct conf *conf)
 {
-	static const char *const modes[] = {"enforce", "audit"}, *const xdp_modes[] = {"auto", "native", "generic"};
-	_Static_assert(JITGATE_ENFORCE == 0 && JITGATE_AUDIT == 1 && CONF_XDP_NATIVE == 1 && CONF_XDP_GENERIC == 2,
+	static const char *const modes[] = {"enforce", "audit"}, *const xdp_modes[] = {"auto", "native", "generic"},
+				 *const conflicts[] = {"fail", "tc"};
+	_Static_assert(JITGATE_ENFORCE == 0 && JITGATE_AUDIT == 1 && CONF_XDP_NATIVE == 1 && CONF_XDP_GENERIC == 2 &&
+			       CONF_CONFLICT_TC == 1,
 		       "the words are in the order of their values");
-	int mode = conf_read_word(r, CONF_KEY_MODE, modes, ARRAY_SIZE(modes), "must be enforce or audit"), xdp;
+	int mode = conf_read_word(r, CONF_KEY_MODE, modes, ARRAY_SIZE(modes), "must be enforce or audit"), xdp,
+	    conflict;
 
 	if (mode < 0)
 		return mode;
 	xdp = conf_read_word(r, CONF_KEY_XDP_MODE, xdp_modes, ARRAY_SIZE(xdp_modes), "must be auto, native or generic");
 	if (xdp < 0)
 		return xdp;
+	conflict = conf_read_word(r, CONF_KEY_CONFLICT, conflicts, ARRAY_SIZE(conflicts), "must be fail or tc");
+	if (conflict < 0)
+		return conflict;
 	conf->mode = (uint32_t)mode;
 	conf->xdp_mode = (enum conf_xdp_mode)xdp;
+	conf->conflict = (enum conf_conflict)conflict;
 	return 0;
 }
 

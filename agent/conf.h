@@ -37,6 +37,12 @@ enum conf_end_sockets {
 	CONF_END_ON, /* with CAP_NET_ADMIN, if it has to be */
 };
 
+/* What to do where another XDP program holds an interface. */
+enum conf_conflict {
+	CONF_CONFLICT_FAIL = 0, /* refuse to start */
+	CONF_CONFLICT_TC,       /* attach at the tc ingress hook */
+};
+
 struct conf_azure {
 	char *cloud;                /* "auto", "public", "usgov", "china" */
 	char *identity;             /* "" or "client_id=…", "object_id=…", "resource_id=…" */
@@ -62,6 +68,7 @@ struct conf {
 	uint32_t mode; /* JITGATE_ENFORCE or JITGATE_AUDIT */
 	enum conf_xdp_mode xdp_mode;
 	enum conf_end_sockets end_sockets;
+	enum conf_conflict conflict;
 	struct port_rule *protect;
 	size_t n_protect;
 	struct cidr *allow; /* with 168.63.129.16 and 169.254.169.254 always in it */

@@ -19,6 +19,7 @@ const struct conf_key_info conf_keys[_CONF_KEY_MAX] = {
 	[CONF_KEY_INTERFACES] = {CONF_TOP, "interfaces", "interfaces", true, "{auto}"},
 	[CONF_KEY_MODE] = {CONF_TOP, "mode", "mode", false, "enforce"},
 	[CONF_KEY_XDP_MODE] = {CONF_TOP, "xdp_mode", "xdp_mode", false, "auto"},
+	[CONF_KEY_CONFLICT] = {CONF_TOP, "conflict", "conflict", false, "fail"},
 	[CONF_KEY_PROTECT] = {CONF_TOP, "protect", "protect", true, "{}"},
 	[CONF_KEY_ALLOW] = {CONF_TOP, "allow", "allow", true, "{}"},
 	[CONF_KEY_SESSION] = {CONF_TOP, "session", "session", false, "cut"},

@@ -52,6 +52,8 @@ static void put_interfaces(struct text *out, const struct conf *conf)
 	for (size_t i = 0; !conf->interfaces_auto && i < conf->n_interfaces; i++)
 		text_printf(&words, "%s%s", i ? ", " : "", conf->interfaces[i]);
 	text_printf(&words, "; XDP %s", modes[conf->xdp_mode]);
+	if (conf->conflict == CONF_CONFLICT_TC)
+		text_printf(&words, ", or tc where another XDP program is");
 	put_labelled(out, "interfaces", &words);
 }
 

@@ -267,6 +267,7 @@ static void name_deferred_keys(const struct conf *old, const struct conf *new)
 	} keys[] = {
 		{"xdp_mode", old->xdp_mode != new->xdp_mode},
 		{"end_sockets", old->end_sockets != new->end_sockets},
+		{"conflict", old->conflict != new->conflict},
 		{"max_grants", old->max_grants != new->max_grants},
 		{"user", strcmp(old->user, new->user) != 0},
 		{"azure.user", strcmp(old->azure.user, new->azure.user) != 0},
@@ -293,6 +294,7 @@ static void swap_deferred_keys(struct conf *a, struct conf *b)
 {
 	SWAP(a->xdp_mode, b->xdp_mode);
 	SWAP(a->end_sockets, b->end_sockets);
+	SWAP(a->conflict, b->conflict);
 	SWAP(a->max_grants, b->max_grants);
 	SWAP(a->user, b->user);
 	SWAP(a->azure.user, b->azure.user);

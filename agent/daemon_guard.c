@@ -57,7 +57,10 @@ static void guard_let_go(void *ctx, uint32_t ifindex)
 {
 	struct daemon *d = ctx;
 
-	datapath_let_go(d->dp, ifindex);
+	if (datapath_let_go(d->dp, ifindex) == -EPERM)
+		log_warning("interface %u: this kernel lets only root take the filter off its tc hook: it goes on, and "
+			    "the next start takes it off",
+			    ifindex);
 }
 
 static bool guard_verify(void *ctx, uint32_t ifindex, struct netif *ret_now, char why[REPORT_WHY_MAX])

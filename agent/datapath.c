@@ -40,6 +40,7 @@ struct pinned_map {
 
 static const struct pinned_map pinned_maps[] = {
 	PINNED_MAP("slots_v1", slots, slots_v1, false),
+	PINNED_MAP("slots_tc_v1", slots_tc, slots_tc_v1, false),
 	PINNED_MAP("grants_v1", grants, grants_v1, true),
 	PINNED_MAP("ports_v1", ports, ports_v1, false),
 	PINNED_MAP("stats_v1", stats, stats_v1, false),
@@ -291,6 +292,13 @@ static bool is_unlinked(int pin_fd)
 /* By inode, so that one that was replaced is lost, too. */
 const char *datapath_lost_pin(const struct datapath *dp)
 {
+	const struct {
+		const char *name;
+		int pin;
+	} programs[] = {{"root", dp->root_pin},
+			{"gate", dp->gate_pin},
+			{"root_tc", dp->root_tc_pin},
+			{"gate_tc", dp->gate_tc_pin}};
 	struct datapath_fds pins = dp->pins;
 
 	for (size_t i = 0; i < ARRAY_SIZE(pinned_maps); i++) {
@@ -299,11 +307,11 @@ const char *datapath_lost_pin(const struct datapath *dp)
 		if (is_unlinked(fd))
 			return pinned_maps[i].name;
 	}
-	if (is_unlinked(dp->root_pin))
-		return "root";
-	if (is_unlinked(dp->layout_pin))
-		return JITGATE_LAYOUT_PIN;
-	return is_unlinked(dp->gate_pin) ? "gate" : NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
+		if (is_unlinked(programs[i].pin))
+			return programs[i].name;
+	}
+	return is_unlinked(dp->layout_pin) ? JITGATE_LAYOUT_PIN : NULL;
 }
 
 static void *map_shared(int fd, size_t bytes, int prot)
@@ -363,6 +371,8 @@ static int load_object(struct datapath *dp, uint32_t max_grants, struct failure 
 	dp->skel = gate_bpf__open();
 	if (!dp->skel)
 		return failure_set(failure, -errno, "cannot open the packet program: %s", strerror(errno));
+	bpf_program__set_autoload(dp->skel->progs.root_tc, dp->tc_allowed);
+	bpf_program__set_autoload(dp->skel->progs.gate_tc, dp->tc_allowed);
 	r = size_maps(dp, dp->from ? datapath_carry_room(dp, 2 * max_grants) : 2 * max_grants, failure);
 	if (r == 0)
 		r = reuse_all(dp, failure);
@@ -394,8 +404,8 @@ static int new_datapath(const char *pin_dir, struct datapath **ret, struct failu
 
 	if (!dp)
 		return failure_set(failure, -ENOMEM, "out of memory");
-	dp->dir_fd = dp->root_fd = dp->root_pin = dp->gate_pin = dp->old_filter_fd = -1;
-	dp->layout_fd = dp->layout_pin = -1;
+	dp->dir_fd = dp->root_fd = dp->root_pin = dp->gate_pin = dp->root_tc_pin = dp->gate_tc_pin = -1;
+	dp->old_filter_fd = dp->layout_fd = dp->layout_pin = -1;
 	mark_unopened(&dp->fds);
 	mark_unopened(&dp->pins);
 	dp->pin_dir = strdup(pin_dir);
@@ -408,8 +418,8 @@ static int new_datapath(const char *pin_dir, struct datapath **ret, struct failu
 	return 0;
 }
 
-int datapath_open(const char *pin_dir, uid_t user, uint32_t max_grants, struct datapath **ret, bool *ret_taken_over,
-		  struct failure *failure)
+int datapath_open(const char *pin_dir, uid_t user, uint32_t max_grants, bool use_tc, struct datapath **ret,
+		  bool *ret_taken_over, struct failure *failure)
 {
 	_cleanup_datapath_ struct datapath *dp = NULL;
 	struct pin_survey survey;
@@ -417,6 +427,7 @@ int datapath_open(const char *pin_dir, uid_t user, uint32_t max_grants, struct d
 
 	if (r < 0)
 		return r;
+	dp->tc_allowed = use_tc;
 	r = open_pin_dir(pin_dir, user, &dp->dir_fd, failure);
 	if (r == 0)
 		r = lock_pin_dir(dp->dir_fd, pin_dir, failure);
@@ -528,9 +539,12 @@ void datapath_free(struct datapath **dp_ptr)
 	close_fd(&dp->layout_fd);
 	close_fd(&dp->layout_pin);
 	close_fd(&dp->old_filter_fd);
+	close_fd(&dp->root_tc_pin);
+	close_fd(&dp->gate_tc_pin);
 	while (dp->n_links)
 		datapath_drop_link(dp, dp->links);
 	free(dp->links);
+	free(dp->tc);
 	gate_bpf__destroy(dp->skel);
 	close_fd(&dp->dir_fd);
 	free(dp->new_links);

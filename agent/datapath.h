@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * EDGE. The packet program and its maps, through libbpf: load, pin, take over, attach, put, iterate, count. The files
- * behind this header (datapath.c, pins.c, carry.c, activate.c, attach.c, links.c, heal.c, verify.c, detach.c,
- * gate_maps.c, gate_flows.c, gate_counters.c) are the only ones that know libbpf, but for the self-test's (gate_tags.c,
- * trial.c). Decides nothing about grants.
+ * behind this header (datapath.c, pins.c, carry.c, activate.c, attach.c, attach_tc.c, tcx.c, clsact.c, links.c, heal.c,
+ * verify.c, detach.c, gate_maps.c, gate_flows.c, gate_counters.c) are the only ones that know libbpf, but for the
+ * self-test's (gate_tags.c, trial.c). Decides nothing about grants.
  *
- * Pins, under pin_dir: root, slots_v1, gate, link_<ifname>, grants_v1, sources_v1, protected_v1, ports_v1, stats_v1,
- * usage_v1, events_v1, budget_v1, state_v1, flows_v1, sessions_v1, layout_v1. In link names a '.' of the interface
- * becomes ':', since bpffs has no dots. What the version in a name means, and what stays the same in all versions, is
- * in jitgate_abi.h.
+ * Pins, under pin_dir: root, slots_v1, gate, the same for the tc hook (root_tc, slots_tc_v1, gate_tc), link_<ifname>,
+ * clsact_<ifindex> (a filter at tc, where the kernel has no links for that), grants_v1, sources_v1, protected_v1,
+ * ports_v1, stats_v1, usage_v1, events_v1, budget_v1, state_v1, flows_v1, sessions_v1, layout_v1. In link names a '.'
+ * of the interface becomes ':', since bpffs has no dots. What the version in a name means, and what stays the same in
+ * all versions, is in jitgate_abi.h.
  *
  * Whoever holds a datapath holds a lock on pin_dir: there is one owner at a time.
  */
@@ -34,11 +35,13 @@ void datapath_set_debug(bool debug);
  * Lock pin_dir, take over the maps that are pinned there or make new ones, load the filter against them. When an older
  * version's maps are in force, the new ones hold all that those do. Nothing is pinned, switched or attached yet. The
  * folder is root's, or that of the `user` whom a former run gave it to, and is root's again from then on.
+ * `use_tc`: an interface whose XDP hook another program holds is guarded at its tc ingress hook, by the same verdicts;
+ * else it is refused, and the programs for that hook are not loaded.
  * *ret_taken_over: a former run left pins there. -EBUSY: another owner; -EPERM: pins that neither root nor `user` made;
  * -EPROTO: pins of a newer ABI version or of a layout that is not known; -EINVAL: no BPF file system.
  */
-int datapath_open(const char *pin_dir, uid_t user, uint32_t max_grants, struct datapath **ret, bool *ret_taken_over,
-		  struct failure *failure);
+int datapath_open(const char *pin_dir, uid_t user, uint32_t max_grants, bool use_tc, struct datapath **ret,
+		  bool *ret_taken_over, struct failure *failure);
 /*
  * Open the pinned maps for reading only, without the lock: for `jitgate`. -ENOENT: nothing of ours is pinned there;
  * -ENODATA: some of it is, but not all (named); -EPROTO: it is of another ABI version.
@@ -110,13 +113,15 @@ int datapath_heal(struct datapath *dp, struct failure *failure);
 bool datapath_is_off(struct datapath *dp);
 
 /*
- * Let the kernel run the root program on a frame that is always dropped: is it, and is it counted? If not, why. One
- * packet more is counted as malformed (in audit mode as audit). true, too, when this kernel does not let it be tried.
+ * Let the kernel run the root program of each hook that is in use on a frame that is always dropped: is it, and is it
+ * counted? If not, why. One packet more is counted as malformed (in audit mode as audit). true, too, when this kernel
+ * does not let it be tried.
  */
 bool datapath_probe_drop(struct datapath *dp, char why[REPORT_WHY_MAX]);
 
-/* Take one link and its pin off; nothing when there is none. */
-void datapath_let_go(struct datapath *dp, uint32_t ifindex);
+/* Take one link and its pin off; nothing when there is none. -EPERM: it is a filter at the tc hook, which has no link,
+ * and which only root takes off. */
+int datapath_let_go(struct datapath *dp, uint32_t ifindex);
 
 /* Links that are pinned for interfaces other than `keep` are taken off. How many interfaces that leaves open. */
 size_t datapath_detach_others(struct datapath *dp, const struct netif *keep, size_t n_keep);
@@ -135,6 +140,7 @@ uint32_t datapath_max_grants(const struct datapath *dp);
 struct datapath_link {
 	char name[16];    /* that the pin has; the interface may have another by now */
 	uint32_t ifindex; /* as the kernel knows it now; 0: the link was detached, or the interface is gone */
+	bool tc;          /* at the tc hook of an interface of this network namespace */
 };
 
 /* Caller frees. */

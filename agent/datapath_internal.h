@@ -2,8 +2,8 @@
 /*
  * EDGE. What the files behind datapath.h share: datapath.c (opening, pins of the maps), pins.c (which versions are
  * pinned), carry.c (from an older version's maps into ours), activate.c (which filter is in force), attach.c and
- * links.c (links), heal.c, verify.c, gate_maps.c (grants, ports, state), gate_flows.c and gate_counters.c (counters,
- * events); and gate_tags.c, which reads pins, too. Nobody else includes it.
+ * links.c (links), attach_tc.c (the same at the tc hook), heal.c, verify.c, gate_maps.c (grants, ports, state),
+ * gate_flows.c and gate_counters.c (counters, events); and gate_tags.c, which reads pins, too. Nobody else includes it.
  */
 #ifndef DATAPATH_INTERNAL_H
 #define DATAPATH_INTERNAL_H
@@ -18,9 +18,11 @@
 #define DATAPATH_LINK_PREFIX "link_"
 #define DATAPATH_OFF_NOTE "detaching" /* a symbolic link, there while --detach works: nothing is put back then */
 
+#define DATAPATH_FIRST_AGAIN "to be first again" /* ends what only a restart sets right */
+
 /* One descriptor for each pinned map. A new map gets a member here and a row in datapath.c's table. */
 struct datapath_fds {
-	int slots, grants, ports, stats, usage, events, budget, state, protected, sources, sessions, flows;
+	int slots, slots_tc, grants, ports, stats, usage, events, budget, state, protected, sources, sessions, flows;
 };
 
 /* An attachment of ours. Held, so that it lives on when its pin is removed, and can be pinned again without a gap. */
@@ -28,6 +30,15 @@ struct held_link {
 	uint32_t ifindex;
 	int fd;     /* of the link */
 	int pin_fd; /* O_PATH: by it a pin is seen to be gone */
+};
+
+/* An interface that is guarded at its tc hook by this process. Its link is held like any other. */
+struct datapath_tc {
+	uint32_t ifindex;
+	bool is_filter;      /* which has no link */
+	uint32_t program_id; /* that was first there after we attached, */
+	uint64_t revision;   /* and the hook's revision then; 0: not known */
+	bool is_new;         /* was not attached by an earlier start */
 };
 
 struct datapath {
@@ -42,6 +53,12 @@ struct datapath {
 	uint32_t gate_id;         /* of the filter that has to be in the slot; 0: not known yet */
 	/* For a reader: a pinned map that the pinned program was not made for; NULL: there is none. */
 	const char *stray_of_root, *stray_of_gate;
+	/* The same of the tc hook, and what is attached there. */
+	bool tc_allowed; /* where another XDP program is; else the programs of that hook are not loaded */
+	uint32_t root_tc_id, gate_tc_id;
+	const char *stray_of_root_tc, *stray_of_gate_tc;
+	struct datapath_tc *tc;
+	size_t n_tc;
 	size_t capacity;
 	size_t page;
 	volatile uint16_t *protected; /* shared memory: by port in network order */
@@ -57,6 +74,7 @@ struct datapath {
 	int layout_fd;          /* layout_v1, which no program works on; -1: not pinned yet */
 	int root_pin, gate_pin; /* O_PATH, as in pins */
 	int layout_pin;
+	int root_tc_pin, gate_tc_pin;
 	struct held_link *links;
 	size_t n_links;
 	bool handed_over;    /* to the user, so that root's rights are gone */
@@ -73,6 +91,35 @@ bool datapath_is_bpffs(const char *path);
 
 /* Calls `visit` for each pinned link; index 0: its interface is gone. 0 or -errno. */
 int datapath_each_link(const char *pin_dir, void (*visit)(void *ctx, const char *path, uint32_t ifindex), void *ctx);
+
+/* Make room at `path` when the link of another interface is pinned there; and give a pin another name. */
+int datapath_make_room(const struct datapath *dp, const char *path);
+int datapath_move_pin(const struct datapath *dp, const char *from, const char *to, struct failure *failure);
+
+/* attach_tc.c: the filter into the slot of the tc hook's root program; attach that; let go of it. */
+int datapath_tc_activate(struct datapath *dp, struct failure *failure);
+int datapath_tc_attach(struct datapath *dp, const struct netif *netif, const char *path, struct failure *failure);
+void datapath_tc_detach_new(struct datapath *dp);
+/* At runtime, of one interface: the link ends. -EPERM: it is a filter, which only root takes off. */
+int datapath_tc_let_go(struct datapath *dp, uint32_t ifindex);
+/* Whatever of ours is at a tc hook and was not attached by this process goes. How many interfaces that leaves open. */
+size_t datapath_tc_release(const struct datapath *dp, const struct netif *keep, size_t n_keep);
+/*
+ * False: the interface is not guarded at its tc hook. Else the program that is first there stands in `netif`, with
+ * the one that holds the XDP hook beside it, and `why` says what is wrong with it, if anything.
+ */
+bool datapath_tc_verify(struct datapath *dp, struct netif *netif, char why[REPORT_WHY_MAX]);
+
+/* Whether a pinned link is one of the tc hook. */
+bool datapath_is_tc_link(const char *path);
+/* Whether it is one of this network namespace, and first there. Asked by root. */
+bool datapath_is_first_at_tc(const char *path, uint32_t ifindex);
+/* Filters of the tc hook, which have no link: the pins that stand for them. Detaching returns 1, 0 when there was none.
+ */
+bool datapath_is_filter_pin(const char *name);
+int datapath_each_filter(const char *pin_dir, void (*visit)(void *ctx, uint32_t ifindex), void *ctx);
+int datapath_detach_filter(const char *pin_dir, uint32_t ifindex);
+int datapath_detach_filters(const char *pin_dir, size_t *ret_n);
 
 /* The version in the name of a map's pin, as grants_v1 has 1; 0: no name of a map of ours. */
 unsigned long datapath_pin_version(const char *name);

@@ -23,13 +23,13 @@ static bool is_link_pin(const char *name)
 /* Only what we make, or another version does, is removed: pin_dir may be a folder that others use too. */
 bool datapath_is_our_pin(const char *name)
 {
-	static const char *const programs[] = {"root", "root_new", "gate", "gate_new"};
+	static const char *const programs[] = {"root", "root_new", "gate", "gate_new", "root_tc", "gate_tc"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
 		if (strcmp(name, programs[i]) == 0)
 			return true;
 	}
-	return is_link_pin(name) || datapath_pin_version(name);
+	return is_link_pin(name) || datapath_is_filter_pin(name) || datapath_pin_version(name);
 }
 
 /* Whoever holds the link besides the pin, a jitgated that is stuck for one, does not keep it on. */
@@ -70,10 +70,16 @@ static int unlink_pins(const char *pin_dir, bool links, size_t *ret_n, struct fa
 
 static int unlink_all(const char *pin_dir, size_t *ret_links, struct failure *failure)
 {
-	size_t others = 0;
+	size_t others = 0, filters = 0;
 	int r = unlink_pins(pin_dir, true, ret_links, failure);
 
-	return r < 0 ? r : unlink_pins(pin_dir, false, &others, failure);
+	if (r < 0)
+		return r;
+	r = datapath_detach_filters(pin_dir, &filters);
+	*ret_links += filters;
+	if (r < 0)
+		return failure_set(failure, r, "cannot take a filter off its tc hook: %s", strerror(-r));
+	return unlink_pins(pin_dir, false, &others, failure);
 }
 
 /*

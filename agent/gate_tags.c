@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "clsact.h"
 #include "datapath_internal.h"
 #include "util.h"
 
@@ -61,25 +62,32 @@ static int tag_by_id(__u32 id, char ret[SELFTEST_TAG_MAX])
 	return fd < 0 ? -errno : program_tag(fd, ret);
 }
 
-static int read_link(const char *path, struct selftest_tags *ret)
+static int read_root(int root_fd, struct selftest_tags *ret)
 {
-	_cleanup_close_ int link_fd = bpf_obj_get(path);
-	_cleanup_close_ int root_fd = -1;
-	struct bpf_link_info link = {0};
-	__u32 len = sizeof(link), filter;
-	int r;
+	__u32 filter;
+	int r = program_tag(root_fd, ret->root);
 
-	if (link_fd < 0 || bpf_obj_get_info_by_fd(link_fd, &link, &len) < 0)
-		return -errno;
-	root_fd = bpf_prog_get_fd_by_id(link.prog_id);
-	if (root_fd < 0)
-		return -errno;
-	r = program_tag(root_fd, ret->root);
 	if (r == 0)
 		r = called_filter(root_fd, &filter);
 	if (r == 0 && filter)
 		r = tag_by_id(filter, ret->gate);
 	return r;
+}
+
+static int read_link(const char *path, struct selftest_tags *ret)
+{
+	_cleanup_close_ int link_fd = bpf_obj_get(path);
+	_cleanup_close_ int root_fd = -1;
+	struct bpf_link_info link = {0};
+	__u32 len = sizeof(link);
+
+	ret->tc = datapath_is_tc_link(path);
+	if (link_fd < 0 || bpf_obj_get_info_by_fd(link_fd, &link, &len) < 0)
+		return -errno;
+	root_fd = bpf_prog_get_fd_by_id(link.prog_id);
+	if (root_fd < 0)
+		return -errno;
+	return read_root(root_fd, ret);
 }
 
 /* By its name now. The pin is named after it, but it may have been renamed since. */
@@ -98,6 +106,15 @@ static void name_interface(uint32_t ifindex, const char *pin, char ret[SELFTEST_
 	}
 }
 
+static void note_tags(struct reading *reading, const char *interface, int r, const struct selftest_tags *tags)
+{
+	if (r == 0)
+		r = selftest_add_attached(reading->test, interface, tags);
+	if (r < 0)
+		reading->error = failure_set(reading->failure, r, "cannot tell which program runs on %s: %s", interface,
+					     strerror(-r));
+}
+
 /* Index 0: the interface is gone, or the link was detached. */
 static void note_link(void *ctx, const char *path, uint32_t ifindex)
 {
@@ -105,17 +122,27 @@ static void note_link(void *ctx, const char *path, uint32_t ifindex)
 	struct reading *reading = ctx;
 	struct selftest_tags tags = {0};
 	char interface[SELFTEST_WHERE_MAX];
-	int r;
 
 	if (!ifindex || reading->error)
 		return;
 	name_interface(ifindex, name, interface);
-	r = read_link(path, &tags);
-	if (r == 0)
-		r = selftest_add_attached(reading->test, interface, &tags);
-	if (r < 0)
-		reading->error = failure_set(reading->failure, r, "cannot tell which program runs on %s: %s", interface,
-					     strerror(-r));
+	note_tags(reading, interface, read_link(path, &tags), &tags);
+}
+
+static void note_filter(void *ctx, uint32_t ifindex)
+{
+	struct reading *reading = ctx;
+	struct selftest_tags tags = {.tc = true};
+	char interface[SELFTEST_WHERE_MAX];
+	_cleanup_close_ int root_fd = -1;
+	uint32_t id = 0;
+	int r = reading->error ? 0 : clsact_ours(ifindex, &id);
+
+	if (r < 0 || !id)
+		return;
+	root_fd = bpf_prog_get_fd_by_id(id);
+	name_interface(ifindex, "", interface);
+	note_tags(reading, interface, root_fd < 0 ? -errno : read_root(root_fd, &tags), &tags);
 }
 
 static int read_pinned(const char *pin_dir, struct selftest *test, struct failure *failure)
@@ -139,6 +166,8 @@ int gate_tags_read(const char *pin_dir, struct selftest *test, struct failure *f
 	if (r < 0)
 		return r;
 	r = datapath_each_link(pin_dir, note_link, &reading);
+	if (r == 0)
+		r = datapath_each_filter(pin_dir, note_filter, &reading);
 	if (r < 0 && r != -ENOENT)
 		return failure_set(failure, r, "cannot read %s: %s", pin_dir, strerror(-r));
 	return reading.error;

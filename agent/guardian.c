@@ -38,7 +38,10 @@ void guardian_say(struct guardian *g, enum log_level level, const char *format, 
 
 static const char *mode_text(enum netif_xdp mode)
 {
-	return mode == NETIF_XDP_NATIVE ? "native" : mode == NETIF_XDP_GENERIC ? "generic" : "another";
+	return mode == NETIF_XDP_NATIVE    ? "native"
+	       : mode == NETIF_XDP_GENERIC ? "generic"
+	       : mode == NETIF_XDP_TC      ? "tc"
+					   : "another";
 }
 
 /*
@@ -70,8 +73,14 @@ void guardian_say_attached(struct guardian *g, const struct guarded_if *guarded,
 {
 	char refused[384];
 
-	guardian_say(g, LOG_LEVEL_NOTICE, "%s: %s in %s mode, program id %u", guarded->name, what,
-		     mode_text(guarded->now.xdp_mode), guarded->now.xdp_program);
+	if (guarded->now.xdp_mode == NETIF_XDP_TC)
+		guardian_say(g, LOG_LEVEL_WARNING,
+			     "%s: another XDP program (id %u) holds the XDP hook; %s behind it, at the tc ingress "
+			     "hook, program id %u",
+			     guarded->name, guarded->now.xdp_holder, what, guarded->now.xdp_program);
+	else
+		guardian_say(g, LOG_LEVEL_NOTICE, "%s: %s in %s mode, program id %u", guarded->name, what,
+			     mode_text(guarded->now.xdp_mode), guarded->now.xdp_program);
 	if (attached->lro_off)
 		guardian_say(
 			g, LOG_LEVEL_NOTICE,
@@ -127,6 +136,7 @@ static bool verify(struct guardian *g, struct guarded_if *guarded)
 	guarded->verified = g->ops->verify(g->ctx, guarded->now.ifindex, &now, guarded->why);
 	guarded->now.xdp_mode = now.xdp_mode;
 	guarded->now.xdp_program = now.xdp_program;
+	guarded->now.xdp_holder = now.xdp_holder;
 	if (!guarded->verified)
 		return false;
 	if (guarded->probe_why[0] || guarded->vf_why[0]) {

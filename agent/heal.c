@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
+#include <linux/pkt_cls.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -28,7 +29,7 @@ static bool is_link(const char *name)
 /* A program that root itself pinned works on this map, so it is the one that was loaded for it. */
 static bool is_vouched_for(int dir_fd, const char *pin_dir, int map_fd)
 {
-	static const char *const programs[] = {"root", "gate"};
+	static const char *const programs[] = {"root", "gate", "root_tc"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
 		char path[DATAPATH_PATH_MAX];
@@ -67,6 +68,11 @@ static bool is_filter_in_force(const char *pin_dir, int fd)
 	       info.type == BPF_PROG_TYPE_XDP && info.created_by_uid == 0;
 }
 
+static bool is_new_anyway(const char *name)
+{
+	return strcmp(name, "slots_tc_v1") == 0;
+}
+
 static int check_pin(int dir_fd, const char *pin_dir, const char *name, uid_t user, struct failure *failure)
 {
 	char path[DATAPATH_PATH_MAX];
@@ -91,9 +97,10 @@ static int check_pin(int dir_fd, const char *pin_dir, const char *name, uid_t us
 					      : "no pin",
 			st.st_uid);
 	/* The user put it back when somebody had removed it. Neither a program nor the layout is taken over from a pin
-	 * of the user's: this start makes its own. But the filter in force stays pinned until another one is. */
+	 * of the user's: this start makes its own, and the slots of the tc hook, too. But the filter in force stays
+	 * pinned until another one is. */
 	fd = bpf_obj_get(path);
-	is_map = datapath_pin_version(name) && !is_layout(name);
+	is_map = datapath_pin_version(name) && !is_layout(name) && !is_new_anyway(name);
 	if (is_map && (fd < 0 || !is_vouched_for(dir_fd, pin_dir, fd)))
 		return failure_set(
 			failure, -EPERM,
@@ -193,24 +200,29 @@ static int put_back_pins(struct datapath *dp)
 		r = datapath_replace_pin(dp, dp->layout_fd, JITGATE_LAYOUT_PIN, &dp->layout_pin);
 	if (r == 0 && !is_pinned(dp->gate_pin))
 		r = datapath_replace_pin(dp, bpf_program__fd(dp->skel->progs.gate), "gate", &dp->gate_pin);
+	if (r == 0 && !is_pinned(dp->root_tc_pin))
+		r = datapath_replace_pin(dp, bpf_program__fd(dp->skel->progs.root_tc), "root_tc", &dp->root_tc_pin);
+	if (r == 0 && !is_pinned(dp->gate_tc_pin))
+		r = datapath_replace_pin(dp, bpf_program__fd(dp->skel->progs.gate_tc), "gate_tc", &dp->gate_tc_pin);
 	return r;
 }
 
-static int put_back_filter(const struct datapath *dp)
+static int put_back_filter(int slots_fd, int gate_fd, uint32_t gate_id)
 {
-	int gate_fd = bpf_program__fd(dp->skel->progs.gate);
 	const __u32 slot = 0;
 	__u32 id = 0;
 
-	if (bpf_map_lookup_elem(dp->fds.slots, &slot, &id) == 0 && id == dp->gate_id)
+	if (bpf_map_lookup_elem(slots_fd, &slot, &id) == 0 && id == gate_id)
 		return 0;
-	return bpf_map_update_elem(dp->fds.slots, &slot, &gate_fd, BPF_ANY) < 0 ? -errno : 0;
+	return bpf_map_update_elem(slots_fd, &slot, &gate_fd, BPF_ANY) < 0 ? -errno : 0;
 }
 
 int datapath_heal(struct datapath *dp, struct failure *failure)
 {
-	int r = put_back_filter(dp);
+	int r = put_back_filter(dp->fds.slots, bpf_program__fd(dp->skel->progs.gate), dp->gate_id);
 
+	if (r == 0 && dp->tc_allowed)
+		r = put_back_filter(dp->fds.slots_tc, bpf_program__fd(dp->skel->progs.gate_tc), dp->gate_tc_id);
 	if (r < 0)
 		return failure_set(failure, r, "cannot put the filter back into its slot: %s", strerror(-r));
 	r = put_back_pins(dp);
@@ -229,34 +241,44 @@ static uint64_t count_drops(struct datapath *dp)
 }
 
 /* The verdict on what has to be dropped, as the mode is now. */
-static uint32_t drop_verdict(const struct datapath *dp)
+static uint32_t verdict_now(const struct datapath *dp, uint32_t drop_verdict, uint32_t pass_verdict)
 {
 	struct gate_state state = *(const struct gate_state *)dp->state;
 
-	return arming_in_force(&state, clock_now().boot) == JITGATE_AUDIT ? XDP_PASS : XDP_DROP;
+	return arming_in_force(&state, clock_now().boot) == JITGATE_AUDIT ? pass_verdict : drop_verdict;
 }
 
-/* An IPv4 header that is cut short: whatever is configured, this is dropped, and the stack would not take it either. */
-bool datapath_probe_drop(struct datapath *dp, char why[REPORT_WHY_MAX])
+/* An IPv4 header that says it is shorter than one: whatever is configured, this is dropped, and the stack would not
+ * take it either. Both hooks' programs are shown a whole header, at least. */
+static bool probe(struct datapath *dp, int root_fd, uint32_t drop_verdict, uint32_t pass_verdict,
+		  char why[REPORT_WHY_MAX])
 {
-	uint8_t frame[14 + 8] = {[12] = 0x08, [13] = 0x00, [14] = 0x45};
+	uint8_t frame[14 + 20] = {[12] = 0x08, [13] = 0x00, [14] = 0x44};
 	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame, .data_size_in = sizeof(frame), .repeat = 1);
-	uint32_t wanted = drop_verdict(dp);
+	uint32_t wanted = verdict_now(dp, drop_verdict, pass_verdict);
 	int64_t budget = dp->budget->left;
 	uint64_t before = count_drops(dp);
 	int r;
 
 	dp->budget->left = 0; /* nobody need be told of it */
-	r = bpf_prog_test_run_opts(dp->root_fd, &run);
+	r = bpf_prog_test_run_opts(root_fd, &run);
 	dp->budget->left = budget;
 	if (r < 0)
 		return true; /* then it is not for us to try: by the ids alone, as without this */
 	/* A trial may end between the two. */
-	if (run.retval != wanted && run.retval != drop_verdict(dp))
+	if (run.retval != wanted && run.retval != verdict_now(dp, drop_verdict, pass_verdict))
 		snprintf(why, REPORT_WHY_MAX, "a packet that has to be dropped gets verdict %u", run.retval);
 	else if (count_drops(dp) == before)
 		snprintf(why, REPORT_WHY_MAX, "a packet that was dropped is not counted");
 	else
 		return true;
 	return false;
+}
+
+bool datapath_probe_drop(struct datapath *dp, char why[REPORT_WHY_MAX])
+{
+	if (!probe(dp, dp->root_fd, XDP_DROP, XDP_PASS, why))
+		return false;
+	return !dp->n_tc ||
+	       probe(dp, bpf_program__fd(dp->skel->progs.root_tc), TC_ACT_SHOT, (uint32_t)TC_ACT_UNSPEC, why);
 }

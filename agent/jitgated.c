@@ -297,7 +297,7 @@ static int keep_linked(struct daemon *d)
 		struct netif netif;
 
 		/* With a program: else its index is that of an interface in another network namespace. */
-		if (links[i].ifindex && netif_get(links[i].ifindex, &netif) == 0 && netif.xdp_program)
+		if (links[i].ifindex && netif_get(links[i].ifindex, &netif) == 0 && (netif.xdp_program || links[i].tc))
 			r = guardian_add(&d->guardian, &netif);
 	}
 	return r;
@@ -436,8 +436,8 @@ static int prepare(struct daemon *d, struct start *start, struct failure *failur
 	if (r == 0)
 		r = open_places(d, start, failure);
 	if (r == 0)
-		r = datapath_open(d->conf.pin_dir, start->user.uid, d->conf.max_grants, &d->dp, &start->taken_over,
-				  failure);
+		r = datapath_open(d->conf.pin_dir, start->user.uid, d->conf.max_grants,
+				  d->conf.conflict == CONF_CONFLICT_TC, &d->dp, &start->taken_over, failure);
 	if (r == 0)
 		r = check_conflicts(d, failure);
 	if (r == 0)

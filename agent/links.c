@@ -124,14 +124,16 @@ static void unlink_inode(const char *pin_dir, ino_t inode)
 	}
 }
 
-void datapath_let_go(struct datapath *dp, uint32_t ifindex)
+int datapath_let_go(struct datapath *dp, uint32_t ifindex)
 {
+	int r = datapath_tc_let_go(dp, ifindex);
 	struct held_link *link = datapath_held_link(dp, ifindex);
 	struct stat st;
 
 	if (!link)
-		return;
+		return r;
 	if (fstat(link->pin_fd, &st) == 0 && st.st_nlink > 0)
 		unlink_inode(dp->pin_dir, st.st_ino);
 	datapath_drop_link(dp, link);
+	return r;
 }

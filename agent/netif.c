@@ -298,6 +298,8 @@ const char *netif_xdp_text(enum netif_xdp mode)
 		return "offloaded";
 	case NETIF_XDP_SEVERAL:
 		return "several";
+	case NETIF_XDP_TC:
+		return "tc";
 	default:
 		return "none";
 	}

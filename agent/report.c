@@ -294,6 +294,26 @@ static void print_losses(const struct report *report, struct text *out)
 	}
 }
 
+/* Why an interface is guarded at its second hook, and what that means. */
+static void explain_tc(const struct report_interface *interface, struct text *out)
+{
+	_cleanup_text_ struct text words = {0};
+
+	if (strcmp(interface->xdp_mode, "tc") != 0)
+		return;
+	if (interface->holder_id)
+		text_printf(&words,
+			    "%s: XDP program %" PRIu32
+			    " is another's, so jitgate judges behind it, at the tc ingress hook",
+			    interface->name, interface->holder_id);
+	else
+		text_printf(&words,
+			    "%s: judged at the tc ingress hook; the XDP hook is free now, a restart of jitgated "
+			    "takes it",
+			    interface->name);
+	show_paragraph(out, &words, 2, 4);
+}
+
 static void print_interfaces(const struct report *report, struct text *out)
 {
 	static const struct show_column columns[] = {
@@ -323,6 +343,8 @@ static void print_interfaces(const struct report *report, struct text *out)
 	if (report->n_interfaces)
 		text_printf(out, "\n");
 	show_table(&table, out, 0);
+	for (size_t i = 0; i < report->n_interfaces; i++)
+		explain_tc(&report->interfaces[i], out);
 	print_losses(report, out);
 }
 

@@ -20,8 +20,9 @@
 struct report_interface {
 	char name[16];
 	uint32_t ifindex;
-	char xdp_mode[12];            /* "native", "generic", "none" */
+	char xdp_mode[12];            /* "native", "generic", "tc", "none" */
 	uint32_t program_id;          /* what the kernel says is on the interface; 0: nothing */
+	uint32_t holder_id;           /* with "tc": another's program, which holds the XDP hook; 0: that is free */
 	bool verified;                /* that is our program, and its filter slot is filled */
 	char why[REPORT_WHY_MAX];     /* when not verified: the reason */
 	bool guarded;                 /* what follows is known: jitgated runs */

@@ -101,6 +101,7 @@ void report_fill_interface(struct datapath *dp, const struct netif *netif, struc
 	*out = (struct report_interface){.ifindex = netif->ifindex};
 	out->verified = datapath_verify(dp, netif->ifindex, &now, out->why);
 	out->program_id = now.xdp_program;
+	out->holder_id = now.xdp_holder;
 	snprintf(out->name, sizeof(out->name), "%s", now.name[0] ? now.name : netif->name);
 	snprintf(out->xdp_mode, sizeof(out->xdp_mode), "%s", netif_xdp_text(now.xdp_mode));
 }

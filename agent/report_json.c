@@ -78,6 +78,8 @@ static void put_interface(struct text *out, const struct report_interface *inter
 	put_number(out, "ifindex", interface->ifindex);
 	put_string(out, "xdp_mode", interface->xdp_mode);
 	put_number(out, "program_id", interface->program_id);
+	if (interface->holder_id)
+		put_number(out, "xdp_held_by", interface->holder_id);
 	put_bool(out, "verified", interface->verified);
 	if (!interface->verified) {
 		put_string(out, "why", interface->why);

@@ -82,9 +82,17 @@ static struct selftest_count add_up(const struct selftest *test)
 	return total;
 }
 
+/* Those of the same hook. */
+static const struct selftest_tags *tried_at(const struct selftest *test, const struct selftest_tags *tags)
+{
+	return tags->tc ? &test->tried_tc : &test->tried;
+}
+
 static bool is_same(const struct selftest *test, const struct selftest_tags *tags)
 {
-	return strcmp(tags->gate, test->tried.gate) == 0 && strcmp(tags->root, test->tried.root) == 0;
+	const struct selftest_tags *tried = tried_at(test, tags);
+
+	return strcmp(tags->gate, tried->gate) == 0 && strcmp(tags->root, tried->root) == 0;
 }
 
 static bool is_pinned_same(const struct selftest *test)
@@ -195,7 +203,10 @@ static void put_verdict(const struct selftest *test, struct text *out)
 		text_printf(&words, ", %zu SURPRISE%s; ", total.frames - total.passed,
 			    total.frames - total.passed == 1 ? "" : "S");
 	put_force(test, &words);
-	text_printf(&words, " (tag %s, root %s)", test->tried.gate, test->tried.root);
+	text_printf(&words, " (tag %s, root %s", test->tried.gate, test->tried.root);
+	if (*test->tried_tc.gate)
+		text_printf(&words, "; at tc %s, %s", test->tried_tc.gate, test->tried_tc.root);
+	text_printf(&words, ")");
 	put_paragraph(out, &words, 2);
 }
 
@@ -241,7 +252,7 @@ static void put_differences(const struct selftest *test, struct text *out)
 		else
 			text_printf(&words, "%s: runs filter %s and root %s, this binary holds %s and %s",
 				    attached->interface, attached->tags.gate, tag_or_none(attached->tags.root),
-				    test->tried.gate, test->tried.root);
+				    tried_at(test, &attached->tags)->gate, tried_at(test, &attached->tags)->root);
 		text_printf(&words, "; restart jitgated: systemctl restart jitgated");
 		put_paragraph(out, &words, 2);
 	}
@@ -342,6 +353,10 @@ static void put_program(const struct selftest *test, struct text *out)
 		text_printf(out, is_in_force(test) ? "true" : "false");
 	put_tag(out, "tag", test->tried.gate);
 	put_tag(out, "root_tag", test->tried.root);
+	if (*test->tried_tc.gate) {
+		put_tag(out, "tc_tag", test->tried_tc.gate);
+		put_tag(out, "tc_root_tag", test->tried_tc.root);
+	}
 	put_tag(out, "pinned_tag", test->pinned_gate);
 	text_printf(out, ",\"attached\":%s", test->n_attached ? "[" : "null");
 	for (size_t i = 0; i < test->n_attached; i++) {
@@ -349,6 +364,7 @@ static void put_program(const struct selftest *test, struct text *out)
 		text_json_string(out, test->attached[i].interface);
 		put_tag(out, "tag", test->attached[i].tags.gate);
 		put_tag(out, "root_tag", test->attached[i].tags.root);
+		put_tag(out, "hook", test->attached[i].tags.tc ? "tc" : "xdp");
 		text_printf(out, "}");
 	}
 	text_printf(out, "%s,\"not_verified\":[", test->n_attached ? "]" : "");

@@ -21,6 +21,7 @@
 /* Root program and filter, by the kernel's digests of their instructions. */
 struct selftest_tags {
 	char gate[SELFTEST_TAG_MAX], root[SELFTEST_TAG_MAX];
+	bool tc; /* they are for the tc hook */
 };
 
 /* What an interface runs: the root program, and the filter that it calls. */
@@ -49,6 +50,7 @@ struct selftest_count {
 /* Starts as {0}; free with selftest_clear. */
 struct selftest {
 	struct selftest_tags tried;
+	struct selftest_tags tried_tc;      /* gate "": those of the tc hook are not in use, and were not tried */
 	bool pinned;                        /* anything of ours is */
 	bool audit;                         /* what is in force drops nothing */
 	char unclear[256];                  /* why the pins cannot be judged; "": they can */

@@ -22,20 +22,33 @@ static const struct trial_mode modes[] = {
 };
 
 /* 1: as it has to be; 0: not, with `why`; or -errno. */
-static int try_frame(struct trial *trial, const struct corpus_case *c, char why[EFFECT_WHY_MAX],
-		     struct failure *failure)
+static int try_at(struct trial *trial, const struct corpus_case *c, bool tc, char why[EFFECT_WHY_MAX],
+		  struct failure *failure)
 {
 	size_t n = c->kind < CORPUS_NEXT_DOOR ? ARRAY_SIZE(modes) : 1;
 	int r = 1;
 
+	trial_set_hook(trial, tc);
 	for (size_t i = 0; r == 1 && i < n; i++) {
 		char wrong[EFFECT_WHY_MAX];
 
 		r = trial_case(trial, c, &case_ports[0], &modes[i], wrong, failure);
 		if (r == 0)
-			snprintf(why, EFFECT_WHY_MAX, "%s: %.200s", modes[i].name, wrong);
+			snprintf(why, EFFECT_WHY_MAX, "%s%s: %.200s", tc ? "at tc, " : "", modes[i].name, wrong);
 	}
 	return r;
+}
+
+/* At the tc hook, too, when that is in use. There BPF_PROG_RUN does not take frames that end before their IP header. */
+static int try_frame(struct trial *trial, const struct corpus_case *c, bool tc_too, char why[EFFECT_WHY_MAX],
+		     struct failure *failure)
+{
+	int r = try_at(trial, c, false, why, failure);
+
+	if (r != 1 || !tc_too)
+		return r;
+	r = try_at(trial, c, true, why, failure);
+	return r == -EOPNOTSUPP ? 1 : r;
 }
 
 static int try_corpus(struct trial *trial, bool keep_all, struct selftest *test, struct failure *failure)
@@ -44,7 +57,7 @@ static int try_corpus(struct trial *trial, bool keep_all, struct selftest *test,
 
 	for (struct corpus_at at = {0}; corpus_next(&at, &c);) {
 		char why[EFFECT_WHY_MAX];
-		int r = try_frame(trial, &c, why, failure);
+		int r = try_frame(trial, &c, *test->tried_tc.gate, why, failure);
 
 		if (r < 0)
 			return r;
@@ -54,16 +67,29 @@ static int try_corpus(struct trial *trial, bool keep_all, struct selftest *test,
 	return 0;
 }
 
-static int read_tags(const struct trial *trial, struct selftest *test, struct failure *failure)
+static int read_tags(struct trial *trial, bool tc, struct selftest_tags *ret, struct failure *failure)
 {
 	uint8_t gate[TRIAL_TAG_BYTES], root[TRIAL_TAG_BYTES];
-	int r = trial_tags(trial, gate, root, failure);
+	int r;
 
+	trial_set_hook(trial, tc);
+	r = trial_tags(trial, gate, root, failure);
 	if (r < 0)
 		return r;
-	selftest_tag(gate, test->tried.gate);
-	selftest_tag(root, test->tried.root);
+	selftest_tag(gate, ret->gate);
+	selftest_tag(root, ret->root);
+	ret->tc = tc;
 	return 0;
+}
+
+/* Wanted by the config, or attached. */
+static bool uses_tc(const struct conf *conf, const struct selftest *test)
+{
+	for (size_t i = 0; i < test->n_attached; i++) {
+		if (test->attached[i].tags.tc)
+			return true;
+	}
+	return conf->conflict == CONF_CONFLICT_TC;
 }
 
 static int note_unverified(struct datapath *dp, const struct conf *conf, struct selftest *test)
@@ -119,9 +145,11 @@ int selftest_run(const struct conf *conf, bool keep_all, struct selftest *ret, s
 	int r = open_trial(&trial, failure);
 
 	if (r == 0)
-		r = read_tags(trial, &test, failure);
+		r = read_tags(trial, false, &test.tried, failure);
 	if (r == 0)
 		r = gate_tags_read(conf->pin_dir, &test, failure);
+	if (r == 0 && uses_tc(conf, &test))
+		r = read_tags(trial, true, &test.tried_tc, failure);
 	if (r == 0)
 		r = read_force(conf, &test, failure);
 	if (r == 0)

@@ -95,6 +95,7 @@ static void fill_interface(const struct guarded_if *guarded, struct report_inter
 {
 	*out = (struct report_interface){.ifindex = guarded->now.ifindex,
 					 .program_id = guarded->now.xdp_program,
+					 .holder_id = guarded->now.xdp_holder,
 					 .verified = guarded->verified,
 					 .guarded = true,
 					 .verified_at = guarded->verified_at,

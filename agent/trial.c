@@ -9,6 +9,10 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <linux/if_ether.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/pkt_cls.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -23,6 +27,12 @@
 #define PORT_SLOT 1 /* in ports_v1 */
 #define CLASS 5     /* in sessions_v1 */
 
+/* The programs of one hook. */
+struct pair {
+	int root_fd, gate_fd;
+	int slots_fd;
+};
+
 struct trial {
 	struct bpf_object *object;
 	struct ring_buffer *ring;
@@ -31,8 +41,9 @@ struct trial {
 	struct gate_session *sessions;
 	struct event_budget *budget;
 	struct gate_state *state;
-	int root_fd, gate_fd;
-	int slots_fd, grants_fd, ports_fd, stats_fd, usage_fd, flows_fd;
+	struct pair xdp, tc;
+	const struct pair *pair; /* that is meant */
+	int grants_fd, ports_fd, stats_fd, usage_fd, flows_fd;
 	int n_cpus;
 	void *per_cpu;       /* scratch for the widest per-CPU value */
 	uint16_t port;       /* that is protected; 0: none */
@@ -125,14 +136,23 @@ static int find_parts(struct trial *trial, struct failure *failure)
 	const struct {
 		const char *name;
 		int *fd;
-	} maps[] = {
-		{"slots_v1", &trial->slots_fd}, {"grants_v1", &trial->grants_fd}, {"ports_v1", &trial->ports_fd},
-		{"stats_v1", &trial->stats_fd}, {"usage_v1", &trial->usage_fd},   {"flows_v1", &trial->flows_fd},
-	};
-	int r = find_program(trial, "root", &trial->root_fd, failure);
+	} maps[] =
+		{
+			{"slots_v1", &trial->xdp.slots_fd}, {"slots_tc_v1", &trial->tc.slots_fd},
+			{"grants_v1", &trial->grants_fd},   {"ports_v1", &trial->ports_fd},
+			{"stats_v1", &trial->stats_fd},     {"usage_v1", &trial->usage_fd},
+			{"flows_v1", &trial->flows_fd},
+		},
+	  programs[] = {
+		  {"root", &trial->xdp.root_fd},
+		  {"gate", &trial->xdp.gate_fd},
+		  {"root_tc", &trial->tc.root_fd},
+		  {"gate_tc", &trial->tc.gate_fd},
+	  };
+	int r = 0;
 
-	if (r == 0)
-		r = find_program(trial, "gate", &trial->gate_fd, failure);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(programs); i++)
+		r = find_program(trial, programs[i].name, programs[i].fd, failure);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(maps); i++)
 		r = find_fd(trial, maps[i].name, maps[i].fd, failure);
 	if (r == 0)
@@ -176,6 +196,10 @@ int trial_open(const char *path, struct trial **ret, struct failure *failure)
 		r = find_parts(trial, failure);
 	if (r == 0)
 		r = make_scratch(trial, failure);
+	trial->pair = &trial->tc;
+	if (r == 0)
+		r = trial_fill_slot(trial, true, failure);
+	trial->pair = &trial->xdp;
 	if (r == 0)
 		r = trial_fill_slot(trial, true, failure);
 	if (r < 0)
@@ -208,6 +232,11 @@ void trial_close(struct trial **trial_ptr)
 	*trial_ptr = NULL;
 }
 
+void trial_set_hook(struct trial *trial, bool tc)
+{
+	trial->pair = tc ? &trial->tc : &trial->xdp;
+}
+
 static int tag_of(int fd, uint8_t ret[TRIAL_TAG_BYTES], struct failure *failure)
 {
 	struct bpf_prog_info info = {0};
@@ -222,9 +251,9 @@ static int tag_of(int fd, uint8_t ret[TRIAL_TAG_BYTES], struct failure *failure)
 int trial_tags(const struct trial *trial, uint8_t ret_gate[TRIAL_TAG_BYTES], uint8_t ret_root[TRIAL_TAG_BYTES],
 	       struct failure *failure)
 {
-	int r = tag_of(trial->gate_fd, ret_gate, failure);
+	int r = tag_of(trial->pair->gate_fd, ret_gate, failure);
 
-	return r < 0 ? r : tag_of(trial->root_fd, ret_root, failure);
+	return r < 0 ? r : tag_of(trial->pair->root_fd, ret_root, failure);
 }
 
 /* ---------------------------------------------------------------- setting the maps */
@@ -349,16 +378,32 @@ void trial_set_confirm(struct trial *trial, uint64_t until_boot_ns)
 
 int trial_fill_slot(struct trial *trial, bool filled, struct failure *failure)
 {
-	const uint32_t zero = 0, fd = (uint32_t)trial->gate_fd;
+	const uint32_t zero = 0, fd = (uint32_t)trial->pair->gate_fd;
 
-	if (filled && bpf_map_update_elem(trial->slots_fd, &zero, &fd, BPF_ANY) < 0)
+	if (filled && bpf_map_update_elem(trial->pair->slots_fd, &zero, &fd, BPF_ANY) < 0)
 		return broken(failure, "cannot fill slot 0");
-	if (!filled && bpf_map_delete_elem(trial->slots_fd, &zero) < 0 && errno != ENOENT)
+	if (!filled && bpf_map_delete_elem(trial->pair->slots_fd, &zero) < 0 && errno != ENOENT)
 		return broken(failure, "cannot empty slot 0");
 	return 0;
 }
 
 /* ---------------------------------------------------------------- running and reading */
+
+/* The one that lets others at the hook judge too is the pass that is wanted; any other is none of the two. */
+static int verdict_of_tc(int action)
+{
+	return action == TC_ACT_SHOT ? XDP_DROP : action == TC_ACT_UNSPEC ? XDP_PASS : XDP_ABORTED;
+}
+
+/* Frames that BPF_PROG_RUN may refuse to show to a program of the tc hook. */
+static bool is_stump(const uint8_t *frame, size_t len)
+{
+	uint16_t type = (uint16_t)(frame[12] << 8 | frame[13]);
+
+	return len < ETH_HLEN + (type == ETH_P_IP     ? sizeof(struct iphdr)
+				 : type == ETH_P_IPV6 ? sizeof(struct ipv6hdr)
+						      : 1);
+}
 
 int trial_run(struct trial *trial, bool through_root, const void *frame, size_t len, struct failure *failure)
 {
@@ -367,11 +412,13 @@ int trial_run(struct trial *trial, bool through_root, const void *frame, size_t 
 
 	trial->has_run = true;
 	do {
-		r = bpf_prog_test_run_opts(through_root ? trial->root_fd : trial->gate_fd, &opts);
+		r = bpf_prog_test_run_opts(through_root ? trial->pair->root_fd : trial->pair->gate_fd, &opts);
 	} while (r == -EINTR || r == -EAGAIN);
+	if (r == -EINVAL && trial->pair == &trial->tc && len >= TRIAL_FRAME_MIN && is_stump(frame, len))
+		r = -EOPNOTSUPP;
 	if (r < 0)
 		return failure_set(failure, r, "BPF_PROG_RUN of %zu bytes: %s", len, strerror(-r));
-	return (int)opts.retval;
+	return trial->pair == &trial->tc ? verdict_of_tc((int)opts.retval) : (int)opts.retval;
 }
 
 static int fetch(struct trial *trial, int fd, const void *key, const char *name, struct failure *failure)

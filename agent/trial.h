@@ -28,6 +28,12 @@ int trial_open(const char *path, struct trial **ret, struct failure *failure);
 void trial_close(struct trial **trial);
 #define _cleanup_trial_ CLEANUP(trial_close)
 
+/*
+ * Which pair of programs is meant from now on: that of the XDP hook, as it is at first, or that of the tc hook.
+ * Verdicts are told in XDP's words for both.
+ */
+void trial_set_hook(struct trial *trial, bool tc);
+
 /* The kernel's digests of the instructions: equal for equal programs, whatever their maps. */
 int trial_tags(const struct trial *trial, uint8_t ret_gate[TRIAL_TAG_BYTES], uint8_t ret_root[TRIAL_TAG_BYTES],
 	       struct failure *failure);
@@ -50,7 +56,11 @@ void trial_set_mode(struct trial *trial, uint32_t mode, int64_t budget);
 void trial_set_confirm(struct trial *trial, uint64_t until_boot_ns);
 int trial_fill_slot(struct trial *trial, bool filled, struct failure *failure);
 
-/* Run one frame, through the root program or the filter alone: the XDP verdict. */
+/*
+ * Run one frame, through the root program or the filter alone: the XDP verdict. -EOPNOTSUPP: the programs of the tc
+ * hook are meant, and to these this kernel shows no frame that ends with its Ethernet header (Linux 6.1 and others), or
+ * inside the IP header that the Ethernet header announces (Linux 6.18).
+ */
 int trial_run(struct trial *trial, bool through_root, const void *frame, size_t len, struct failure *failure);
 /* Everything that happened since trial_reset; consumes the events. */
 int trial_read(struct trial *trial, struct effect *ret, struct failure *failure);
@@ -69,7 +79,10 @@ struct trial_mode {
 	uint64_t confirm_until_boot_ns; /* of a trial; 0: none */
 };
 
-/* Run a case from a reset on: 1 when it did what is due, 0 when not, with `why`; -errno when it could not be run. */
+/*
+ * Run a case from a reset on: 1 when it did what is due, 0 when not, with `why`; -errno when it could not be run.
+ * -EOPNOTSUPP: trial_run said so.
+ */
 int trial_case(struct trial *trial, const struct corpus_case *c, const struct case_port *ports,
 	       const struct trial_mode *mode, char why[EFFECT_WHY_MAX], struct failure *failure);
 

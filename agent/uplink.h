@@ -9,7 +9,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum netif_xdp { NETIF_XDP_NONE = 0, NETIF_XDP_NATIVE, NETIF_XDP_GENERIC, NETIF_XDP_OFFLOADED, NETIF_XDP_SEVERAL };
+enum netif_xdp {
+	NETIF_XDP_NONE = 0,
+	NETIF_XDP_NATIVE,
+	NETIF_XDP_GENERIC,
+	NETIF_XDP_OFFLOADED,
+	NETIF_XDP_SEVERAL,
+	NETIF_XDP_TC
+};
 
 struct netif {
 	uint32_t ifindex;
@@ -24,6 +31,9 @@ struct netif {
 	uint64_t rx_packets;
 	enum netif_xdp xdp_mode;
 	uint32_t xdp_program; /* id of the program that runs there; 0: none */
+	/* Not of the kernel: our program is at the tc hook (NETIF_XDP_TC), and this one holds the XDP hook; 0: none
+	 * does. */
+	uint32_t xdp_holder;
 };
 
 /*

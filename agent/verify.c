@@ -49,15 +49,24 @@ bool datapath_program_uses(int program_fd, int map_fd)
 	return false;
 }
 
+/* The slots are the root programs', one array for each hook; all other maps are the filters'. */
+static bool is_meant_for(const struct datapath *dp, int map_fd, const char *program)
+{
+	if (map_fd == dp->fds.slots)
+		return strcmp(program, "root") == 0;
+	if (map_fd == dp->fds.slots_tc)
+		return strcmp(program, "root_tc") == 0;
+	return strncmp(program, "gate", strlen("gate")) == 0;
+}
+
 /* A map that is pinned, but is not the one that the program works on; NULL: it works on all of them. */
-static const char *stray_map(const struct datapath *dp, int program_fd, bool is_root)
+static const char *stray_map(const struct datapath *dp, int program_fd, const char *program)
 {
 	const char *name;
 	int fd;
 
 	for (size_t i = 0; (name = datapath_map_at(dp, i, &fd)); i++) {
-		/* The slots are the root program's, all other maps the filter's. */
-		if ((fd == dp->fds.slots) == is_root && !datapath_program_uses(program_fd, fd))
+		if (is_meant_for(dp, fd, program) && !datapath_program_uses(program_fd, fd))
 			return name;
 	}
 	return NULL;
@@ -73,7 +82,7 @@ static uint32_t learn_program(const struct datapath *dp, const char *pin, const 
 	fd = bpf_obj_get(path);
 	if (fd < 0)
 		return 0;
-	*ret_stray = stray_map(dp, fd, strcmp(pin, "root") == 0);
+	*ret_stray = stray_map(dp, fd, pin);
 	return datapath_program_id(fd);
 }
 
@@ -84,14 +93,16 @@ static void learn_programs(struct datapath *dp)
 		return;
 	dp->root_id = learn_program(dp, "root", &dp->stray_of_root);
 	dp->gate_id = learn_program(dp, "gate", &dp->stray_of_gate);
+	dp->root_tc_id = learn_program(dp, "root_tc", &dp->stray_of_root_tc);
+	dp->gate_tc_id = learn_program(dp, "gate_tc", &dp->stray_of_gate_tc);
 }
 
-static uint32_t slot_program(const struct datapath *dp)
+static uint32_t slot_program(int slots_fd)
 {
 	const __u32 slot = 0;
 	__u32 id = 0;
 
-	return bpf_map_lookup_elem(dp->fds.slots, &slot, &id) < 0 ? 0 : id;
+	return bpf_map_lookup_elem(slots_fd, &slot, &id) < 0 ? 0 : id;
 }
 
 /* The root program: is it ours, and does it call into the pinned slots? */
@@ -112,7 +123,7 @@ static void judge_root(const struct datapath *dp, const struct netif *netif, cha
 static void name_other_filter(const struct datapath *dp, uint32_t id, char why[REPORT_WHY_MAX])
 {
 	_cleanup_close_ int fd = dp->skel ? -1 : bpf_prog_get_fd_by_id(id);
-	const char *stray = fd < 0 ? NULL : stray_map(dp, fd, false);
+	const char *stray = fd < 0 ? NULL : stray_map(dp, fd, "gate");
 
 	if (stray)
 		snprintf(why, REPORT_WHY_MAX,
@@ -122,20 +133,21 @@ static void name_other_filter(const struct datapath *dp, uint32_t id, char why[R
 }
 
 /* The filter: is it there, is it ours, does it work on the pinned maps, and are they still pinned? */
-static void judge_filter(const struct datapath *dp, char why[REPORT_WHY_MAX])
+static void judge_filter(const struct datapath *dp, bool tc, char why[REPORT_WHY_MAX])
 {
+	const char *stray = tc ? dp->stray_of_gate_tc : dp->stray_of_gate;
+	uint32_t in_slot = slot_program(tc ? dp->fds.slots_tc : dp->fds.slots);
+	uint32_t gate_id = tc ? dp->gate_tc_id : dp->gate_id;
 	const char *lost_pin = datapath_lost_pin(dp);
-	uint32_t in_slot = slot_program(dp);
 
 	if (!in_slot)
 		snprintf(why, REPORT_WHY_MAX, "the filter slot is empty, packets pass; restart jitgated");
-	else if (!dp->gate_id)
-		snprintf(why, REPORT_WHY_MAX, "the pin gate is missing; restart jitgated");
-	else if (in_slot != dp->gate_id)
+	else if (!gate_id)
+		snprintf(why, REPORT_WHY_MAX, "the pin %s is missing; restart jitgated", tc ? "gate_tc" : "gate");
+	else if (in_slot != gate_id)
 		name_other_filter(dp, in_slot, why);
-	else if (dp->stray_of_gate)
-		snprintf(why, REPORT_WHY_MAX, "its filter does not work on the pinned %s; restart jitgated",
-			 dp->stray_of_gate);
+	else if (stray)
+		snprintf(why, REPORT_WHY_MAX, "its filter does not work on the pinned %s; restart jitgated", stray);
 	else if (lost_pin)
 		snprintf(why, REPORT_WHY_MAX, "the pin %s was removed or replaced; restart jitgated", lost_pin);
 }
@@ -149,10 +161,20 @@ static void judge_link(const struct datapath *dp, uint32_t ifindex, char why[REP
 		snprintf(why, REPORT_WHY_MAX, "the pin of its link was removed");
 }
 
+/* A jitgated that runs sets it right itself, but for its place at the tc hook. */
+static void drop_hint(char why[REPORT_WHY_MAX])
+{
+	char *hint = strstr(why, RESTART_HINT);
+
+	if (hint && !strstr(hint, DATAPATH_FIRST_AGAIN))
+		*hint = '\0';
+}
+
 bool datapath_verify(struct datapath *dp, uint32_t ifindex, struct netif *ret_netif, char why[REPORT_WHY_MAX])
 {
 	struct netif netif = {.ifindex = ifindex};
 	int r = netif_get(ifindex, &netif);
+	bool tc = false;
 
 	learn_programs(dp);
 	why[0] = '\0';
@@ -160,15 +182,16 @@ bool datapath_verify(struct datapath *dp, uint32_t ifindex, struct netif *ret_ne
 		snprintf(why, REPORT_WHY_MAX, "the interface is gone");
 	else if (r < 0)
 		snprintf(why, REPORT_WHY_MAX, "the kernel does not say what is on it: %s", strerror(-r));
-	else
+	else if (!netif.xdp_program || netif.xdp_program != dp->root_id)
+		tc = datapath_tc_verify(dp, &netif, why);
+	if (!why[0] && !tc)
 		judge_root(dp, &netif, why);
 	if (!why[0])
-		judge_filter(dp, why);
+		judge_filter(dp, tc, why);
 	if (!why[0])
 		judge_link(dp, ifindex, why);
-	/* A jitgated that runs puts it back itself. */
-	if (dp->handed_over && strstr(why, RESTART_HINT))
-		*strstr(why, RESTART_HINT) = '\0';
+	if (dp->handed_over)
+		drop_hint(why);
 	*ret_netif = netif;
 	return !why[0];
 }

@@ -6,6 +6,7 @@
 #ifndef GATE_TELL_H
 #define GATE_TELL_H
 
+#include "gate_hook.h"
 #include "gate_verdict.h"
 
 GATE_INLINE void count_packet(int reason, __u64 bytes)
@@ -65,22 +66,17 @@ GATE_INLINE int take_budget(__s64 kept)
 	return 1;
 }
 
-/*
- * A function of its own, which reads the frame once more, so that the many packets that nothing is told about are
- * spared the registers that it takes. Not static: then the verifier looks at it once, instead of once for
- * each way to get here, and wants it to return a value.
- */
-__attribute__((noinline)) int send_event(struct xdp_md *ctx, __u32 slot, int reason, int would_be)
+GATE_INLINE int send_event(const struct hook *hook, __u32 slot, int reason, int would_be)
 {
 	struct event *event = bpf_ringbuf_reserve(&events_v1, sizeof(*event), 0);
 	struct packet pkt = {.is_again = 1};
 
 	if (!event)
 		return 0;
-	gate_parse((const void *)(long)ctx->data, (const void *)(long)ctx->data_end, &pkt);
+	gate_parse(frame_data(hook), frame_end(hook), &pkt);
 	__builtin_memset(event, 0, sizeof(*event));
 	event->boot_ns = bpf_ktime_get_boot_ns();
-	event->ifindex = ctx->ingress_ifindex;
+	event->ifindex = frame_ifindex(hook);
 	event->slot = slot;
 	event->reason = reason;
 	event->would_be = would_be;
@@ -97,6 +93,33 @@ __attribute__((noinline)) int send_event(struct xdp_md *ctx, __u32 slot, int rea
 	}
 	bpf_ringbuf_submit(event, 0);
 	return 1;
+}
+
+/*
+ * Functions of their own, which read the frame once more, so that the many packets that nothing is told about are
+ * spared the registers that it takes. Not static: then the verifier looks at each once, instead of once for
+ * each way to get here, and wants it to return a value.
+ */
+__attribute__((noinline)) int tell_xdp(struct xdp_md *ctx, __u32 slot, int reason, int would_be)
+{
+	struct hook hook = {.ctx = ctx};
+
+	return send_event(&hook, slot, reason, would_be);
+}
+
+__attribute__((noinline)) int tell_tc(struct __sk_buff *ctx, __u32 slot, int reason, int would_be)
+{
+	struct hook hook = {.ctx = ctx, .is_tc = 1};
+
+	return send_event(&hook, slot, reason, would_be);
+}
+
+GATE_INLINE void tell(const struct hook *hook, __u32 slot, int reason, int would_be)
+{
+	if (hook->is_tc)
+		tell_tc(hook->ctx, slot, reason, would_be);
+	else
+		tell_xdp(hook->ctx, slot, reason, would_be);
 }
 
 #endif

@@ -78,7 +78,7 @@ steps-tree: have-test
 	@$(MAKE) --no-print-directory STEPS=1 all emulator probe
 
 emulator: $(B)/emulator
-probe: $(B)/probe
+probe: $(B)/probe $(B)/neighbour.bpf.o
 variants: $(B)/jitgated-old-kernel $(B)/jitgate-azure-attack
 unit-tests: $(unit_tests:%=$(B)/unit/%)
 
@@ -99,6 +99,11 @@ test-$(1): have-test $(needs_$(1)) $(if $(san_needs_$(1)),san-tree)
 	@$$(run) $$($(1))
 endef
 $(foreach l,$(filter-out referee,$(levels)),$(eval $(call level,$(l))))
+
+# Programs of somebody else, which jitgate has to get on with.
+$(B)/neighbour.bpf.o: tests/e2e/neighbour.bpf.c $(B)/flags | have-test
+	@mkdir -p $(@D)
+	$(call say,BPF,$@)$(CLANG) $(bpf_cflags) -MMD -MP -c $< -o $@
 
 demo: have-test all emulator probe ## show the whole of it on real packets (root)
 	@tests/e2e/demo.sh

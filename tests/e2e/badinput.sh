@@ -109,7 +109,7 @@ fi
 
 # Another XDP program: any will do, so it is our own, loaded by somebody else.
 in_srv ip link add jgother0 type veth peer name jgother1
-bpftool prog loadall "$build/gate.bpf.o" "$tmp/bpf/foreign" type xdp >/dev/null || die "bpftool cannot load a program"
+bpftool prog loadall "$build/gate.bpf.o" "$tmp/bpf/foreign" >/dev/null || die "bpftool cannot load a program"
 in_srv bpftool net attach xdp pinned "$tmp/bpf/foreign/root" dev jgother0
 foreign=$(in_srv ip -j link show jgother0 | jq -r '.[0].xdp.prog.id')
 with interfaces '{"jgother0"}'

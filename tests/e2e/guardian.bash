@@ -52,5 +52,5 @@ cap_eff() { awk '$1 == "CapEff:" { print $2 }' "/proc/${pids[jitgated]}/status";
 
 # An XDP program that is not ours, pinned as $tmp/bpf/foreign/root.
 load_foreign() {
-  bpftool prog loadall "$build/gate.bpf.o" "$tmp/bpf/foreign" type xdp >/dev/null || die "bpftool cannot load a program"
+  bpftool prog loadall "$build/gate.bpf.o" "$tmp/bpf/foreign" >/dev/null || die "bpftool cannot load a program"
 }

@@ -22,6 +22,7 @@ srv6=fd09::1 cli6=fd09::2 nbr6=fd09::3
 # Two more of the client's, in 10.9.0.64/26 and fd09::64:0/112.
 cli4b=10.9.0.65 cli4c=10.9.0.66 cli6b=fd09::64:1 cli6c=fd09::64:2
 feed_uid=64001
+ready_s=15 # in which a daemon has to be ready
 
 declare -A pids=() conf=() conf_guard=() conf_azure=()
 # shellcheck disable=SC2034 # for the scripts: what end_stream and end_hold saw
@@ -200,11 +201,11 @@ kill9() {
 start_ready() {
   local name=$1 socket=$tmp/notify-$1
   rm -f "$socket"
-  "$build/probe" notify-wait "$socket" 15s >"$tmp/$name.notify" 2>&1 &
+  "$build/probe" notify-wait "$socket" "${ready_s}s" >"$tmp/$name.notify" 2>&1 &
   pids[notify-$name]=$!
   wait_for 5 test -S "$socket" || return 1
   NOTIFY_SOCKET=$socket start "$@"
-  wait_for 20 is_settled "$name"
+  wait_for $((ready_s + 5)) is_settled "$name"
   if alive "notify-$name"; then
     stop "notify-$name"
     return 1

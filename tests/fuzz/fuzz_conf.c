@@ -95,6 +95,7 @@ static void check_ranges(const struct conf *conf)
 		HOLDS(conf->interfaces[i][0] && strlen(conf->interfaces[i]) < 16 && !strchr(conf->interfaces[i], '/'));
 	HOLDS(conf->mode == JITGATE_ENFORCE || conf->mode == JITGATE_AUDIT);
 	HOLDS(conf->xdp_mode <= CONF_XDP_GENERIC);
+	HOLDS(conf->conflict <= CONF_CONFLICT_TC);
 	HOLDS(conf->max_grants >= 16 && conf->max_grants <= JITGATE_GRANTS_MAX);
 	HOLDS(check_protect(conf) <= JITGATE_PORT_RULES_MAX);
 	HOLDS(check_protect(conf) * conf->n_allow <= conf->max_grants);
@@ -181,6 +182,7 @@ static void write_conf(struct text *out, const struct conf *conf)
 	write_lists(out, conf);
 	write_key(out, "mode", modes[conf->mode]);
 	write_key(out, "xdp_mode", xdp_modes[conf->xdp_mode]);
+	write_key(out, "conflict", conf->conflict == CONF_CONFLICT_TC ? "tc" : "fail");
 	text_printf(out, "max_grants = %u\n", conf->max_grants);
 	write_key(out, "user", conf->user);
 	write_key(out, "pin_dir", conf->pin_dir);

@@ -12,10 +12,10 @@ export LC_ALL=C
 PATH=$PATH:/usr/sbin:/sbin
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-modules=(veth bridge tcp_diag)
+modules=(veth bridge tcp_diag sch_ingress cls_bpf)
 tested=(packet_test trie_test jitgated jitgate jitgate-azure emulator probe)
 tools=(bash env awk basename bpftool cat chmod comm curl cut date dirname grep head id insmod ip jq kill ln ls mkdir mktemp mount
-  mountpoint mv nsenter paste ping ps readlink rm sed seq setpriv sleep sort stat sysctl tail timeout touch tr true umount uname
+  mountpoint mv nsenter paste ping ps readlink rm sed seq setpriv sleep sort stat sysctl tail tc timeout touch tr true umount uname
   uniq wc)
 
 fail() {
@@ -50,7 +50,8 @@ add_tested() {
   for name in "${tested[@]}"; do
     add_program "$release/$name" "jitgate/build/release/$name"
   done
-  cp "$here"/../e2e/{lib.bash,bypass.sh} "$root/jitgate/tests/e2e/"
+  cp "$release/neighbour.bpf.o" "$root/jitgate/build/release/"
+  cp "$here"/../e2e/{lib.bash,bypass.sh,conflict.sh} "$root/jitgate/tests/e2e/"
   cp "$here"/{programs,selftest,case}.sh "$root/jitgate/tests/kernel/"
   install -m 0755 "$here/init.sh" "$root/init"
 }

@@ -26,5 +26,6 @@ run_program packet_test "$release/packet_test"
 run_program trie_test "$release/trie_test" 1500
 run_program selftest bash tests/kernel/selftest.sh
 run_program bypass bash tests/e2e/bypass.sh
+run_program conflict bash tests/e2e/conflict.sh short
 run_program case bash tests/kernel/case.sh
 echo "=== all"

@@ -184,11 +184,11 @@ audit mode enforces without a trial|bpf/gate_verdict.h|s/return !until || .*/ret
 a trial enforces from its deadline on|bpf/gate_verdict.h|s/get_boot_ns() >= until/get_boot_ns() < until/
 a trial ends enforcing for good|bpf/gate_verdict.h|s/^\tif (!state || state->mode != JITGATE_AUDIT)/\tif (!state || (state->mode != JITGATE_AUDIT \&\& !state->confirm_until_boot_ns))/
 what ends a frame early always passes|bpf/gate.bpf.c|s/return is_drop(reason) ? drop(.*) : /return /
-what is denied passes|bpf/gate.bpf.c|s/return drop(ctx, reason, match.slot, .*/return pass(reason, bytes);/
+what is denied passes|bpf/gate.bpf.c|s/return drop(hook, reason, match.slot, .*/return pass(reason, bytes);/
 never audit|bpf/gate.bpf.c|s/audit = is_audit()/audit = 0/
 audit drops|bpf/gate.bpf.c|s/return audit ? XDP_PASS : XDP_DROP/return XDP_DROP/
-what is unprotected is dropped|bpf/gate.bpf.c|s/return pass(REASON_UNPROTECTED, bytes)/return drop(ctx, REASON_UNPROTECTED, 0, bytes, 0)/
-what is granted is dropped|bpf/gate.bpf.c|s/^\treturn pass(reason, bytes)/\treturn drop(ctx, reason, 0, bytes, 0)/
+what is unprotected is dropped|bpf/gate.bpf.c|s/return pass(REASON_UNPROTECTED, bytes)/return drop(hook, REASON_UNPROTECTED, 0, bytes, 0)/
+what is granted is dropped|bpf/gate.bpf.c|s/^\treturn pass(reason, bytes)/\treturn drop(hook, reason, 0, bytes, 0)/
 protection is not looked up|bpf/gate.bpf.c|/!is_protected(&pkt))/,+1d
 drops are not counted|bpf/gate.bpf.c|/count_packet(counted, bytes)/d
 passes are not counted|bpf/gate.bpf.c|/count_packet(reason, bytes)/d
@@ -224,8 +224,15 @@ event without source|bpf/gate_tell.h|/memcpy(event->saddr/d
 event without destination|bpf/gate_tell.h|/memcpy(event->daddr/d
 event is not cleared|bpf/gate_tell.h|/memset(event, 0/d
 event is never sent|bpf/gate_tell.h|s/bpf_ringbuf_submit(/bpf_ringbuf_discard(/
-root never calls the gate|bpf/gate.bpf.c|/bpf_tail_call(/d
+root never calls the gate|bpf/gate.bpf.c|/bpf_tail_call(ctx, &slots_v1/d
 an empty slot drops|bpf/gate.bpf.c|/bpf_tail_call(/,/return/s/return XDP_PASS/return XDP_DROP/
+root never calls the gate at tc|bpf/gate.bpf.c|/bpf_tail_call(ctx, &slots_tc_v1/d
+an empty slot drops at tc|bpf/gate.bpf.c|/slots_tc_v1, 0/,/return/s/return TC_ACT_UNSPEC/return TC_ACT_SHOT/
+a pass at tc ends the judging there|bpf/gate.bpf.c|s/? TC_ACT_SHOT : TC_ACT_UNSPEC/? TC_ACT_SHOT : TC_ACT_OK/
+an empty slot at tc ends the judging there|bpf/gate.bpf.c|/slots_tc_v1, 0/,/return/s/return TC_ACT_UNSPEC/return TC_ACT_OK/
+a drop at tc passes|bpf/gate.bpf.c|s/? TC_ACT_SHOT : TC_ACT_UNSPEC/? TC_ACT_UNSPEC : TC_ACT_UNSPEC/
+bytes at tc are one too many|bpf/gate_hook.h|s/return skb->len + /&1 + /
+event at tc without interface|bpf/gate_hook.h|s/__sk_buff \*)hook->ctx)->ifindex/__sk_buff *)hook->ctx)->ingress_ifindex/
 TABLE
 )
 

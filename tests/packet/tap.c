@@ -27,7 +27,7 @@ void end_test(const char *format, ...)
 	va_list args;
 
 	tap.n++;
-	printf("%sok %zu - ", tap.why[0] ? "not " : "", tap.n);
+	printf("%sok %zu - %s", tap.why[0] ? "not " : "", tap.n, tap.at_tc ? "tc: " : "");
 	va_start(args, format);
 	vprintf(format, args);
 	va_end(args);

@@ -13,8 +13,10 @@
 struct tap {
 	size_t n;
 	size_t failed;
-	int stops;     /* at the first failure */
-	char why[512]; /* first thing wrong in the test that is running; empty: nothing */
+	bool at_tc;            /* the pair of the tc hook is tested */
+	size_t tried, untried; /* frames at the tc hook: BPF_PROG_RUN does not take all of them (see trial.h) */
+	int stops;             /* at the first failure */
+	char why[512];         /* first thing wrong in the test that is running; empty: nothing */
 };
 extern struct tap tap;
 

@@ -36,7 +36,7 @@ load_gate() {
   for map in "$pin"/*_v[0-9]*; do
     reuse+=(map name "$(bpftool -j map show pinned "$map" | jq -r .name)" pinned "$map")
   done
-  bpftool prog load "$1" "$tmp/bpf/$2" type xdp "${reuse[@]}" &&
+  bpftool prog load "$1" "$tmp/bpf/$2" "${reuse[@]}" &&
     bpftool map update pinned "$pin/slots_v1" key 0 0 0 0 value pinned "$tmp/bpf/$2"
 }
 

@@ -34,7 +34,7 @@ static const struct {
 	{"stream-check", probe_stream_check, 1, "FILE [DEADLINE_BOOT_NS]            what arrived, before and after"},
 	{"flood", probe_flood, 7,
 	 "FROM_NS TO_NS GRANTED UNGRANTED DST PORT TIME     numbered UDP packets of two sources, as fast as they go"},
-	{"frames", probe_frames, 3, "FROM_NS IFNAME TO_NS                      which frames the kernel delivers"},
+	{"frames", probe_frames, 3, "FROM_NS IFNAME TO_NS [pieces]             which frames the kernel delivers"},
 	{"dhcp-discover", probe_dhcp, 1, "IFNAME                             broadcast from 0.0.0.0"},
 	{"feed", probe_feed, 1, "SOCK ITEM…                                 speak the feed protocol"},
 	{"feed-time", probe_feed_time, 4,
@@ -52,6 +52,8 @@ static const struct {
 	{"link-update", probe_link_update, 2,
 	 "LINK PROGRAM                         another program for a pinned XDP link"},
 	{"state-shift", probe_state_shift, 2, "FILE [-]TIME                       the state file, saved so much later"},
+	{"tcx-first", probe_tcx_first, 3,
+	 "PROGRAM IFNAME LINK                    a pinned program before all others at the tc hook, as a pinned link"},
 };
 
 volatile sig_atomic_t probe_stop;

@@ -67,5 +67,6 @@ int probe_proxy(int argc, char **argv);
 int probe_http_file(int argc, char **argv);
 int probe_link_update(int argc, char **argv);
 int probe_state_shift(int argc, char **argv);
+int probe_tcx_first(int argc, char **argv);
 
 #endif

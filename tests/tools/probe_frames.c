@@ -7,9 +7,11 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <linux/virtio_net.h>
 #include <net/if.h>
 #include <netinet/in.h>
-#include <netpacket/packet.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -88,10 +90,33 @@ struct referee {
 	struct sockaddr_ll to;
 	uint16_t round;
 	unsigned int gated, other; /* delivered in this round */
+	bool in_pieces;
 };
+
+/*
+ * So that only the Ethernet header is in the first piece of what the receiving kernel gets: such a frame has to be
+ * long, and is, by padding, which the stack cuts off again.
+ */
+#define IN_PIECES_BYTES 4400
+
+static void send_in_pieces(const struct referee *r, const struct frame *frame)
+{
+	static uint8_t bytes[sizeof(struct virtio_net_hdr) + IN_PIECES_BYTES];
+	const struct virtio_net_hdr header = {.hdr_len = ETH_HLEN};
+
+	memset(bytes, 0, sizeof(bytes));
+	memcpy(bytes, &header, sizeof(header));
+	memcpy(bytes + sizeof(header), frame->data, frame->len);
+	if (sendto(r->send_fd, bytes, sizeof(bytes), 0, (const struct sockaddr *)&r->to, sizeof(r->to)) < 0)
+		probe_die("cannot send a frame in pieces: %m");
+}
 
 static void send_frame(const struct referee *r, const struct frame *frame)
 {
+	if (r->in_pieces) {
+		send_in_pieces(r, frame);
+		return;
+	}
 	if (sendto(r->send_fd, frame->data, frame->len, 0, (const struct sockaddr *)&r->to, sizeof(r->to)) < 0)
 		probe_die("cannot send a frame of %zu bytes: %m", frame->len);
 }
@@ -224,20 +249,22 @@ static size_t train_length(const struct train *train)
 }
 
 /*
- * probe frames FROM_NS IFNAME TO_NS: one line a case, "DELIVERED-TO-22 DELIVERED-TO-23 VERDICT NAME", the verdict being
- * the packet tests' for a frame without a grant ("drop", "pass"), "-" for a train of fragments.
+ * probe frames FROM_NS IFNAME TO_NS [pieces]: one line a case, "DELIVERED-TO-22 DELIVERED-TO-23 VERDICT NAME", the
+ * verdict being the packet tests' for a frame without a grant ("drop", "pass"), "-" for a train of fragments.
  */
 int probe_frames(int argc, char **argv)
 {
 	struct referee r = {.to = {.sll_family = AF_PACKET}};
 	const int buffer = 1 << 20;
 
-	(void)argc;
+	r.in_pieces = argc > 4 && strcmp(argv[4], "pieces") == 0;
 	r.tcp4_fd = probe_socket_in(argv[3], AF_INET, SOCK_RAW, IPPROTO_TCP);
 	r.tcp6_fd = probe_socket_in(argv[3], AF_INET6, SOCK_RAW, IPPROTO_TCP);
 	r.udp4_fd = probe_socket_in(argv[3], AF_INET, SOCK_RAW, IPPROTO_UDP);
 	setsockopt(r.tcp4_fd, SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof(buffer));
 	r.send_fd = probe_socket_in(argv[1], AF_PACKET, SOCK_RAW, 0);
+	if (r.in_pieces && setsockopt(r.send_fd, SOL_PACKET, PACKET_VNET_HDR, &(int){1}, sizeof(int)) < 0)
+		probe_die("cannot send frames in pieces: %m");
 	r.to.sll_ifindex = (int)if_nametoindex(argv[2]);
 	if (!r.to.sll_ifindex)
 		probe_die("%s: %m", argv[2]);

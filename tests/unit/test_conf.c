@@ -66,6 +66,7 @@ static void expect_defaults(const struct conf *conf)
 	assert_int_equal(conf->mode, JITGATE_ENFORCE);
 	assert_int_equal(conf->xdp_mode, CONF_XDP_AUTO);
 	assert_int_equal(conf->end_sockets, CONF_END_AUTO);
+	assert_int_equal(conf->conflict, CONF_CONFLICT_FAIL);
 	assert_int_equal(conf->n_protect, 0);
 	assert_int_equal(conf->n_allow, 2);
 	assert_int_equal(conf->guard.longest_s, 86400);
@@ -158,7 +159,7 @@ static void manual_describes_every_key_in_its_section(void **state)
 static void every_key_is_taken_over(void **state)
 {
 	_cleanup_conf_ struct conf conf = parse_ok(
-		"interfaces = {\"eth0\", bond0.100}\nmode = \"audit\"\nxdp_mode = generic\n"
+		"interfaces = {\"eth0\", bond0.100}\nmode = \"audit\"\nxdp_mode = generic conflict = tc\n"
 		"protect = {\"22/tcp\", '3389/any', 8080}\nallow = {\"10.0.1.77/26\", \"2001:db8::/32\"}\n"
 		"session = \"cut\" end_sockets = off max_grants = 131072\nuser = \"1001\"\n"
 		"pin_dir = \"/p\"\nrun_dir = \"/r\"\nstate_dir = \"/s\"\n"
@@ -174,6 +175,7 @@ static void every_key_is_taken_over(void **state)
 	assert_string_equal(conf.interfaces[1], "bond0.100");
 	assert_int_equal(conf.mode, JITGATE_AUDIT);
 	assert_int_equal(conf.xdp_mode, CONF_XDP_GENERIC);
+	assert_int_equal(conf.conflict, CONF_CONFLICT_TC);
 	assert_int_equal(conf.n_protect, 3);
 	assert_int_equal(conf.protect[1].port, 3389);
 	assert_int_equal(conf.protect[1].protos, PROTO_BITS_ALL);
@@ -458,6 +460,7 @@ static void words_are_those_of_the_manual(void **state)
 	(void)state;
 	expect_refused("mode = \"off\"", 1, "mode: \"off\" must be enforce or audit");
 	expect_refused("mode = Enforce", 1, "must be enforce or audit");
+	expect_refused("conflict = xdp", 1, "must be fail or tc");
 	expect_refused("xdp_mode = offload", 1, "must be auto, native or generic");
 	expect_refused("azure { cloud = germany }", 1, "must be auto, public, usgov or china");
 	expect_refused("session = \"cutt\"", 1, "session: \"cutt\" must be cut, keep, or drain=");

@@ -171,6 +171,30 @@ static void sessions_that_go_on_are_counted_and_explained(void **state)
 	assert_non_null(strstr(kept.data, "as it lives\n"));
 }
 
+static void status_says_why_an_interface_is_at_tc(void **state)
+{
+	_cleanup_text_ struct text t = {0}, json = {0}, free_hook = {0};
+	struct sample s;
+
+	(void)state;
+	fill_sample(&s);
+	snprintf(s.interfaces[0].xdp_mode, sizeof(s.interfaces[0].xdp_mode), "tc");
+	s.interfaces[0].holder_id = 7;
+	report_status_text(&s.report, &t);
+	assert_non_null(strstr(t.data, "enforcing on eth0 (tc, verified);"));
+	assert_non_null(strstr(t.data,
+			       "eth0           2  tc        41  yes\n"
+			       "  eth0: XDP program 7 is another's, so jitgate judges behind it, at the tc ingress "
+			       "hook\n"));
+	report_status_json(&s.report, &json);
+	assert_non_null(strstr(json.data, "\"xdp_mode\":\"tc\",\"program_id\":41,\"xdp_held_by\":7,\"verified\":true"));
+	s.interfaces[0].holder_id = 0;
+	report_status_text(&s.report, &free_hook);
+	assert_non_null(strstr(free_hook.data,
+			       "  eth0: judged at the tc ingress hook; the XDP hook is free now, a restart "
+			       "of jitgated takes it\n"));
+}
+
 static void list_says_source_port_deadline_who_and_why(void **state)
 {
 	_cleanup_text_ struct text t = {0};
@@ -1044,6 +1068,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(status_of_a_healthy_gate),
 		cmocka_unit_test(sessions_that_go_on_are_counted_and_explained),
+		cmocka_unit_test(status_says_why_an_interface_is_at_tc),
 		cmocka_unit_test(list_says_source_port_deadline_who_and_why),
 		cmocka_unit_test(empty_list_says_so),
 		cmocka_unit_test(dead_agent_comes_first_and_what_goes_on_is_said),

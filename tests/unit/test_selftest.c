@@ -14,10 +14,12 @@
 
 #define TRIED "0011223344556677"
 #define TRIED_ROOT "8899aabbccddeeff"
+#define TRIED_TC "2233445566778899"
+#define TRIED_TC_ROOT "aabbccddeeff0011"
 #define STALE "1111111111111111"
 
 static const struct corpus_case frame = {.name = "one VLAN tag, IPv4", .kind = CORPUS_NO_GRANT};
-static const struct selftest_tags same = {TRIED, TRIED_ROOT};
+static const struct selftest_tags same = {.gate = TRIED, .root = TRIED_ROOT};
 
 static struct selftest tried(size_t passed, size_t surprises)
 {
@@ -250,8 +252,37 @@ static void json_names_the_programs(void **state)
 		&test, false,
 		"\"in_force\":false,\"tag\":\"" TRIED "\",\"root_tag\":\"" TRIED_ROOT
 		"\",\"pinned_tag\":null,\"attached\":[{\"interface\":\"eth0\",\"tag\":null,\"root_tag\":\"" TRIED_ROOT
-		"\"}],\"not_verified\":[]");
+		"\",\"hook\":\"xdp\"}],\"not_verified\":[]");
 	selftest_clear(&test);
+}
+
+/* Each hook has a pair of its own, and its tags are compared with those of that pair alone. */
+static void tags_are_those_of_the_hook(void **state)
+{
+	struct selftest_tags at_tc = {.gate = TRIED_TC, .root = TRIED_TC_ROOT, .tc = true};
+	struct selftest test = tried(1, 0);
+
+	(void)state;
+	test.tried_tc = at_tc;
+	assert_int_equal(selftest_add_attached(&test, "eth0", &at_tc), 0);
+	attach(&test, "eth1", TRIED, TRIED_ROOT);
+	expect_json(&test, true, "\"tc_tag\":\"" TRIED_TC "\",\"tc_root_tag\":\"" TRIED_TC_ROOT "\",");
+	expect_json(&test, true, "\"hook\":\"tc\"},{\"interface\":\"eth1\",");
+	expect_text(&test, true,
+		    "the program tried is the one on eth0, eth1 (tag " TRIED ", root " TRIED_ROOT "; at tc " TRIED_TC
+		    ", " TRIED_TC_ROOT ") ");
+	test = tried(1, 0);
+	test.tried_tc = at_tc;
+	at_tc.tc = false;
+	assert_int_equal(selftest_add_attached(&test, "eth0", &at_tc), 0);
+	expect_text(&test, false,
+		    "eth0: runs filter " TRIED_TC " and root " TRIED_TC_ROOT ", this binary holds " TRIED);
+	test = tried(1, 0);
+	test.tried_tc = (struct selftest_tags){.gate = TRIED_TC, .root = TRIED_TC_ROOT, .tc = true};
+	assert_int_equal(selftest_add_attached(&test, "eth0",
+					       &(struct selftest_tags){.gate = TRIED, .root = TRIED_ROOT, .tc = true}),
+			 0);
+	expect_text(&test, false, "eth0: runs filter " TRIED " and root " TRIED_ROOT ", this binary holds " TRIED_TC);
 }
 
 static void json_lists_frames(void **state)
@@ -286,6 +317,7 @@ int main(void)
 		cmocka_unit_test(another_program_is_not_good_whichever),
 		cmocka_unit_test(verbose_has_every_frame_that_was_kept),
 		cmocka_unit_test(json_names_the_programs),
+		cmocka_unit_test(tags_are_those_of_the_hook),
 		cmocka_unit_test(json_lists_frames),
 	};
 
