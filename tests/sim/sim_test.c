@@ -2269,8 +2269,7 @@ static void what_is_opened_by_hand_is_there_when_a_clock_that_was_never_set_is_s
 	assert_false(passes("10.0.0.1", 22));
 }
 
-/* While the clock was wrong, the running filter's entry was anybody's. When it is set it is the operator's alone again.
- */
+/* While the clock was wrong, the running filter's entry was anybody's. When it is set it is the operator's again. */
 static void what_is_opened_by_hand_is_closed_by_hand_after_a_restart_with_a_wrong_clock(void **state)
 {
 	(void)state;
