@@ -125,7 +125,8 @@ not_whole "with another map pinned for the grants" 'grants_v1 .*the filter in fo
 
 # Nor does it on a first start: it leaves nothing behind.
 use wrong
-conf[pin_dir]="\"$tmp/bpf/other\"" conf[interfaces]='{"lo"}'
+ip -n "$ns_srv" link add jgfirst type veth peer name jgfirstp
+conf[pin_dir]="\"$tmp/bpf/other\"" conf[interfaces]='{"jgfirst"}'
 write_conf
 try_jitgated
 is "a wrong filter on a first start: exit code" 1 $?
