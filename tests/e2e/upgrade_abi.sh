@@ -89,6 +89,7 @@ write_conf
 use wrong
 try_jitgated
 is "a filter that judges wrong: exit code" 1 $?
+# shellcheck disable=SC2016 # back quotes are the text's
 like "it says what was judged wrong, that nothing was changed, and how to go on" \
   'SELF-TEST FAILED: the new filter judges [0-9]+ of [0-9]+ frames wrong, the first: .*UDP-Lite.*nothing was changed.*`jitgate selftest`' \
   "$said"
