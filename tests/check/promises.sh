@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #
+# shellcheck disable=SC2016 # back quotes are those of the page
 # docs/promises.md names, for each promise of the README, tests that hold it. They are there.
 # shellcheck source=tests/check/lib.bash
 . "$(dirname "$0")/lib.bash"
