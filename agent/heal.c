@@ -13,6 +13,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "arming.h"
+#include "clock.h"
 #include "datapath_internal.h"
 #include "util.h"
 
@@ -226,12 +228,21 @@ static uint64_t count_drops(struct datapath *dp)
 	return stats[REASON_MALFORMED].packets + stats[REASON_AUDIT].packets;
 }
 
+/* What the program has to say now: on trial audit mode drops, too. */
+static uint32_t due_verdict(struct datapath *dp)
+{
+	struct gate_state state;
+
+	datapath_gate_ops.get_state(dp, &state);
+	return arming_in_force(&state, clock_now().boot) == JITGATE_AUDIT ? XDP_PASS : XDP_DROP;
+}
+
 /* An IPv4 header that is cut short: whatever is configured, this is dropped, and the stack would not take it either. */
 bool datapath_probe_drop(struct datapath *dp, char why[REPORT_WHY_MAX])
 {
 	uint8_t frame[14 + 8] = {[12] = 0x08, [13] = 0x00, [14] = 0x45};
 	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame, .data_size_in = sizeof(frame), .repeat = 1);
-	bool audit = dp->state->mode == JITGATE_AUDIT;
+	uint32_t due = due_verdict(dp);
 	int64_t budget = dp->budget->left;
 	uint64_t before = count_drops(dp);
 	int r;
@@ -241,7 +252,8 @@ bool datapath_probe_drop(struct datapath *dp, char why[REPORT_WHY_MAX])
 	dp->budget->left = budget;
 	if (r < 0)
 		return true; /* then it is not for us to try: by the ids alone, as without this */
-	if (run.retval != (audit ? XDP_PASS : XDP_DROP))
+	/* A trial may have ended in between. */
+	if (run.retval != due && run.retval != due_verdict(dp))
 		snprintf(why, REPORT_WHY_MAX, "a packet that has to be dropped gets verdict %u", run.retval);
 	else if (count_drops(dp) == before)
 		snprintf(why, REPORT_WHY_MAX, "a packet that was dropped is not counted");
