@@ -10,8 +10,8 @@ begin session
 second=1000000000
 conf[protect]='{"22/any", "2022/tcp", "3022/tcp"}'
 conf[session]='"drain=3s"'
-conf[port "2022/tcp" { session]='"keep" }'
-conf[port "3022/tcp" { session]='"cut" }'
+conf[port "2022/tcp" \{ session]='"keep" }'
+conf[port "3022/tcp" \{ session]='"cut" }'
 serve 22/tcp 22/udp 2022/tcp 3022/tcp
 must_start_jitgated
 check "closed before any grant" silent_for $cli4 22
@@ -98,7 +98,7 @@ start_hold kept $cli4 2022 60s 400ms
 check "keep: closed after the deadline" closes_for $cli4 2022 5
 check "keep: the session goes on" alive kept
 within "keep: its flow is known" 1 "$(flows_to 2022)" 16
-conf[port "2022/tcp" { session]='"cut" }'
+conf[port "2022/tcp" \{ session]='"cut" }'
 write_conf
 before=$(boot_now)
 reload_jitgated
@@ -108,7 +108,7 @@ end_hold kept held
 within "keep to cut: the session is over at once" -100 $(((held[last_boot_ns] - before) / 1000000)) \
   $(((after - before) / 1000000 + 20))
 check "keep to cut: and forgotten" wait_for 5 no_flows_to 2022
-conf[port "2022/tcp" { session]='"keep" }'
+conf[port "2022/tcp" \{ session]='"keep" }'
 write_conf
 reload_jitgated
 check "cut to keep: nothing comes back" silent_for $cli4 2022
