@@ -173,6 +173,13 @@ static struct datapath_tc *find_attached(const struct datapath *dp, uint32_t ifi
 	return NULL;
 }
 
+bool datapath_tc_is_filter(const struct datapath *dp, uint32_t ifindex)
+{
+	const struct datapath_tc *at = find_attached(dp, ifindex);
+
+	return at && at->is_filter;
+}
+
 static int note_attached(struct datapath *dp, const struct datapath_tc *at)
 {
 	struct datapath_tc *known = find_attached(dp, at->ifindex), *grown;
@@ -351,7 +358,7 @@ static int keep_filter(const struct datapath *dp, const struct netif *netif)
 	uint32_t first = 0;
 	int r = known && known->is_filter ? clsact_first(netif->ifindex, &first) : 0;
 
-	return r < 0 || first == dp->root_tc_id ? r : -EPERM;
+	return r < 0 || first == dp->root_tc_id ? r : -EBUSY;
 }
 
 int datapath_tc_attach(struct datapath *dp, const struct netif *netif, const char *path, struct failure *failure)
@@ -362,11 +369,11 @@ int datapath_tc_attach(struct datapath *dp, const struct netif *netif, const cha
 		r = dp->handed_over ? keep_filter(dp, netif) : attach_filter(dp, netif);
 	if (r == 0)
 		return 0;
-	if (r == -EPERM && dp->handed_over)
+	if (r == -EBUSY && dp->handed_over)
 		return failure_set(failure, r,
-				   "%s: XDP program %u holds the XDP hook, and before Linux 6.6 only root attaches "
-				   "something at the tc ingress hook: restart jitgated",
-				   netif->name, netif->xdp_program);
+				   "XDP program %u holds its XDP hook, and before Linux 6.6 only root attaches at the "
+				   "tc ingress hook: restart jitgated",
+				   netif->xdp_program);
 	return failure_set(failure, r,
 			   "%s: XDP program %u holds the XDP hook, and at the tc ingress hook it cannot be attached: "
 			   "%s%s; see `tc filter show dev %s ingress`",

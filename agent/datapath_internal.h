@@ -103,6 +103,9 @@ size_t datapath_tc_release(const struct datapath *dp, const struct netif *keep, 
  */
 bool datapath_tc_verify(struct datapath *dp, struct netif *netif, char why[REPORT_WHY_MAX]);
 
+/* Whether this process put a filter there, for want of links. */
+bool datapath_tc_is_filter(const struct datapath *dp, uint32_t ifindex);
+
 /* Whether a pinned link is one of the tc hook. */
 bool datapath_is_tc_link(const char *path);
 /* Whether it is one of this network namespace, and first there. Asked by root. */
