@@ -14,7 +14,7 @@ of() { jg status --json | jq -r --arg name "$1" ".interfaces[] | select(.name ==
 id_of() { bpftool -j prog show pinned "$1" | jq .id; }
 other_xdp() { in_srv bpftool net attach xdp pinned "$other/neighbour_xdp" dev "$1"; }
 slot_is_filled() { bpftool map lookup pinned "$pin/slots_tc_v1" key 0 0 0 0; }
-is_verified() { [[ $(of $srv_if verified) == true ]]; }
+is_verified() { [[ $(of "$srv_if" verified) == true ]]; }
 
 mkdir "$other"
 bpftool prog loadall "$build/neighbour.bpf.o" "$other" 2>/dev/null || die "cannot load somebody else's programs"
@@ -68,7 +68,7 @@ is "there is one link" "link_$srv_if" "$(cd "$pin" && ls -d link_*)"
 for i in 1 2 3; do
   before=$(link_id $srv_if)
   bpftool link detach pinned "$pin/link_$srv_if"
-  is_anew() { [[ $(link_id $srv_if 2>/dev/null) != "$before" ]]; }
+  is_anew() { [[ $(link_id "$srv_if" 2>/dev/null) != "$before" ]]; }
   check "detached at tc, it is attached again within a second ($i)" wait_for 1 is_anew
   check "and verified ($i)" wait_for 1 in_mode $srv_if tc
   check "and closed ($i)" silent_for $nbr4 22
