@@ -77,17 +77,19 @@ pkg_libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 core := apply arming audit azure_before azure_blame azure_clock azure_compute azure_id azure_jit azure_json azure_listing \
 	azure_plan azure_refused azure_report azure_token azure_url \
 	calendar cidr clockmap conf conf_azure conf_char conf_keys conf_read conf_scan conf_show conf_value \
-	control_req corpus corpus_chains corpus_cuts corpus_stacks corpus_table corpus_twins effect \
-	enforcer enforcer_arm enforcer_open enforcer_take \
+	control_req corpus corpus_chains corpus_cuts corpus_stacks corpus_table corpus_twins effect ended \
+	enforcer enforcer_arm enforcer_end enforcer_open enforcer_take \
 	explain feed_msg feed_receive flows frame grant grant_list guard guardian guardian_choose json_member json_scan \
 	knock knockers learned number opened pace reason reconcile refused report report_feed report_grants report_json \
 	selftest session sessions show sources state takeover text timefmt uplink utf8 vf
 
 # What is behind datapath.h: the packet program that is in force.
-datapath := datapath attach attach_tc tcx clsact links heal verify detach gate_maps gate_flows gate_counters
+datapath := datapath pins carry activate attach attach_tc tcx clsact links heal verify detach gate_maps gate_flows \
+	gate_counters
 
-jitgated_src := jitgated daemon daemon_guard orders status report_build feed_server control_server $(datapath) lro netif \
-	netif_watch ethtool clock loop sandbox usock notify sysctl conf_file files log
+jitgated_src := jitgated daemon daemon_guard daemon_sockets end_sockets sock_diag orders selftest_brief trial trial_case \
+	status report_build feed_server control_server $(datapath) lro netif netif_watch ethtool clock loop sandbox usock notify \
+	sysctl conf_file files log
 jitgated_pkg := libbpf libconfuse zlib libcap-ng libseccomp libmnl
 jitgate-azure_src := jitgate_azure feed_client azure_ask azure_http azure_list azure_poll azure_renew azure_said azure_whoami \
 	clock conf_file feed_link usock sandbox notify files log
@@ -156,13 +158,14 @@ multiarch = $(shell $(CC) -print-multiarch 2>/dev/null)
 bpf_cflags = -target bpf -mcpu=v2 -O2 -g -Wall -Wextra $(werror) -Iinclude -Ibpf \
 	$(if $(multiarch),-I/usr/include/$(multiarch))
 
-$(B)/gate.bpf.o: bpf/gate.bpf.c $(B)/flags | have-build
+$(B)/%.bpf.o: bpf/%.bpf.c $(B)/flags | have-build
 	@mkdir -p $(@D)
 	$(call say,BPF,$@)$(CLANG) $(bpf_cflags) -MMD -MP -c $< -o $@
 
-$(B)/gate.skel.h: $(B)/gate.bpf.o
-	$(call say,SKEL,$@)$(BPFTOOL) gen skeleton $< name gate_bpf > $@
+$(B)/%.skel.h: $(B)/%.bpf.o
+	$(call say,SKEL,$@)$(BPFTOOL) gen skeleton $< name $(notdir $*)_bpf > $@
 
+$(B)/end_sockets.o: | $(B)/end_sockets.skel.h
 $(datapath:%=$(B)/%.o) $(B)/gate_tags.o $(B)/trial.o: | $(B)/gate.skel.h
 
 # ---------------------------------------------------------------- test programs
@@ -187,7 +190,7 @@ $(B)/emulator: $(emulator_src:%=$(B)/tests/emulator/%.o)
 
 # The frames of the packet tests, sent over a link.
 $(B)/probe: $(probe_src:%=$(B)/tests/tools/%.o) $(B)/libcore.a
-	$(call say,LINK,$@)$(CC) $(all_cflags) $(all_ldflags) $^ -o $@
+	$(call say,LINK,$@)$(CC) $(all_cflags) $(all_ldflags) $^ $(call pkg_libs,zlib) -o $@
 
 # ---------------------------------------------------------------- the rest
 

@@ -261,15 +261,11 @@ static void end_early(const struct apply_input *in, const struct plan *plan)
 /* No flow outlives what its port's policy gives it after the end of its grant, and one of a port that cuts is gone. */
 static size_t review_flows(const struct apply_input *in, const struct plan *plan, const struct port_map *ports)
 {
-	struct flows_review review = {.gate = in->gate, .gate_ctx = in->gate_ctx, .now_boot_ns = in->now.boot.ns};
-	int r;
-
 	if (ports->has_flows) {
 		end_early(in, plan);
 		in->gate->settle(in->gate_ctx);
 	}
-	r = in->gate->each_flow(in->gate_ctx, flows_review, &review);
-	return review.failed + (r < 0);
+	return flows_review(in->gate, in->gate_ctx, in->now.boot.ns);
 }
 
 static void write_state(const struct apply_input *in, size_t entries, size_t pairs)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * EDGE. The half of datapath.h that deals with programs and links: what runs on an interface, and how one version of
- * the filter takes the place of another without a gap.
+ * EDGE. The part of datapath.h that deals with links: what runs on an interface. The filter that this calls is
+ * activate.c's business.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -48,20 +48,6 @@ static int settle_root(struct datapath *dp)
 	dp->root_id = datapath_program_id(fd);
 	dp->root_fd = TAKE_FD(fd);
 	return 0;
-}
-
-int datapath_activate(struct datapath *dp, struct failure *failure)
-{
-	const __u32 slot = 0;
-	int gate_fd = bpf_program__fd(dp->skel->progs.gate);
-	int r = datapath_replace_pin(dp, gate_fd, "gate", &dp->gate_pin);
-
-	if (r < 0)
-		return failure_set(failure, r, "cannot pin %s/gate: %s", dp->pin_dir, strerror(-r));
-	if (bpf_map_update_elem(dp->fds.slots, &slot, &gate_fd, BPF_ANY) < 0)
-		return failure_set(failure, -errno, "cannot put the filter into its slot: %s", strerror(errno));
-	dp->gate_id = datapath_program_id(gate_fd);
-	return dp->tc_allowed ? datapath_tc_activate(dp, failure) : 0;
 }
 
 /* After the start there is no other name for the folder than a descriptor's, which says nothing to people. */

@@ -19,8 +19,7 @@ static uint32_t fnv1a(uint32_t hash, const void *bytes, size_t len)
 	return hash;
 }
 
-/* The same for the same (source, port, protocols), on every machine and after every restart. */
-static uint32_t grant_id(const struct grant *grant)
+uint32_t audit_grant_id(const struct grant *grant)
 {
 	const uint8_t head[] = {grant->source.family, grant->source.prefix_len, (uint8_t)(grant->port >> 8),
 				(uint8_t)grant->port, grant->protos};
@@ -40,8 +39,8 @@ void audit_line(struct text *out, const char *what, const struct grant_set *set,
 	char source[CIDR_TEXT_MAX], protos[PROTOS_TEXT_MAX];
 
 	cidr_format(&grant->source, source);
-	text_printf(out, "%s id=%08" PRIx32 " source=%s port=%u/%s until=", what, grant_id(grant), source, grant->port,
-		    protos_format(grant->protos, protos));
+	text_printf(out, "%s id=%08" PRIx32 " source=%s port=%u/%s until=", what, audit_grant_id(grant), source,
+		    grant->port, protos_format(grant->protos, protos));
 	text_rfc3339(out, grant->until);
 	append_field(out, "requestor", grant_set_text(set, grant->requestor));
 	append_field(out, "reason", grant_set_text(set, grant->justification));
@@ -69,4 +68,14 @@ void audit_event(struct text *out, const struct event *event)
 	text_printf(out, "%s source=%s port=%u/%s source_port=%u reason=%s interface=%" PRIu32, event_word(event),
 		    address, ntohs(event->dport_be), protos_format(proto_to_bit(event->proto), protos),
 		    ntohs(event->sport_be), reason_name(event->would_be), event->ifindex);
+}
+
+void audit_socket(struct text *out, const struct open_socket *socket, uint32_t grant_id, const char *requestor)
+{
+	char peer[CIDR_TEXT_MAX];
+
+	cidr_format(&socket->peer, peer);
+	text_printf(out, "ended source=%s source_port=%u port=%u/tcp id=%08" PRIx32, peer, socket->peer_port,
+		    socket->port, grant_id);
+	append_field(out, "requestor", requestor);
 }

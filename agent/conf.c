@@ -263,6 +263,19 @@ static int read_guard(const struct conf_reader *r, struct guard *guard)
 	return e < 0 ? e : conf_read_networks(r, CONF_KEY_SOURCES, networks_limit, &guard->sources, &guard->n_sources);
 }
 
+static int read_end_sockets(const struct conf_reader *r, struct conf *conf)
+{
+	static const char *const words[] = {"auto", "off", "on"};
+	_Static_assert(CONF_END_AUTO == 0 && CONF_END_OFF == 1 && CONF_END_ON == 2,
+		       "the words are in the order of their values");
+	int word = conf_read_word(r, CONF_KEY_END_SOCKETS, words, ARRAY_SIZE(words), "must be auto, on or off");
+
+	if (word < 0)
+		return word;
+	conf->end_sockets = (enum conf_end_sockets)word;
+	return 0;
+}
+
 static int read_modes(const struct conf_reader *r, struct conf *conf)
 {
 	static const char *const modes[] = {"enforce", "audit"}, *const xdp_modes[] = {"auto", "native", "generic"},
@@ -308,6 +321,8 @@ static int read_all(const struct conf_reader *r, struct conf *conf)
 
 	if (e == 0)
 		e = read_modes(r, conf);
+	if (e == 0)
+		e = read_end_sockets(r, conf);
 	if (e == 0)
 		e = read_protect(r, conf);
 	if (e == 0)

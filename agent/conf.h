@@ -31,6 +31,12 @@ enum conf_xdp_mode {
 	CONF_XDP_GENERIC,
 };
 
+enum conf_end_sockets {
+	CONF_END_AUTO = 0, /* when it takes no privilege */
+	CONF_END_OFF,
+	CONF_END_ON, /* with CAP_NET_ADMIN, if it has to be */
+};
+
 /* What to do where another XDP program holds an interface. */
 enum conf_conflict {
 	CONF_CONFLICT_FAIL = 0, /* refuse to start */
@@ -61,6 +67,7 @@ struct conf {
 	bool interfaces_auto;
 	uint32_t mode; /* JITGATE_ENFORCE or JITGATE_AUDIT */
 	enum conf_xdp_mode xdp_mode;
+	enum conf_end_sockets end_sockets;
 	enum conf_conflict conflict;
 	struct port_rule *protect;
 	size_t n_protect;

@@ -23,6 +23,7 @@ const struct conf_key_info conf_keys[_CONF_KEY_MAX] = {
 	[CONF_KEY_PROTECT] = {CONF_TOP, "protect", "protect", true, "{}"},
 	[CONF_KEY_ALLOW] = {CONF_TOP, "allow", "allow", true, "{}"},
 	[CONF_KEY_SESSION] = {CONF_TOP, "session", "session", false, "cut"},
+	[CONF_KEY_END_SOCKETS] = {CONF_TOP, "end_sockets", "end_sockets", false, "auto"},
 	[CONF_KEY_MAX_GRANTS] = {CONF_TOP, "max_grants", "max_grants", false, "16384"},
 	[CONF_KEY_USER] = {CONF_TOP, "user", "user", false, "jitgate"},
 	[CONF_KEY_PIN_DIR] = {CONF_TOP, "pin_dir", "pin_dir", false, "/sys/fs/bpf/jitgate"},

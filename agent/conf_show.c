@@ -127,6 +127,18 @@ static void put_max_grants(struct text *out, const struct conf *conf)
 	put_labelled(out, "max_grants", &words);
 }
 
+static void put_end_sockets(struct text *out, const struct conf *conf)
+{
+	static const char *const texts[] = {
+		[CONF_END_AUTO] = "auto: sockets end with their grant where that takes no privilege",
+		[CONF_END_OFF] = "off: sockets outlive their grant, cut off",
+		[CONF_END_ON] = "on: sockets end with their grant, with CAP_NET_ADMIN if need be"};
+	_cleanup_text_ struct text words = {0};
+
+	text_printf(&words, "%s", texts[conf->end_sockets]);
+	put_labelled(out, "end_sockets", &words);
+}
+
 static void put_azure(struct text *out, const struct conf_azure *azure)
 {
 	_cleanup_text_ struct text words = {0};
@@ -196,6 +208,7 @@ void conf_show(const struct conf *conf, struct text *out)
 	put_allow(out, conf);
 	put_session(out, conf);
 	put_guard(out, conf);
+	put_end_sockets(out, conf);
 	put_max_grants(out, conf);
 	put_azure(out, &conf->azure);
 	put_places(out, conf);

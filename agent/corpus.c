@@ -5,6 +5,7 @@
 #include "corpus_parts.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -53,6 +54,23 @@ bool corpus_next(struct corpus_at *at, struct corpus_case *ret)
 			*at = (struct corpus_at){.part = at->part + 1};
 	}
 	return false;
+}
+
+static bool is_of_tcp(const struct corpus_case *c)
+{
+	for (size_t i = 0; i < FRAME_LAYERS_MAX; i++) {
+		if (c->rule.frame[i].kind == LAYER_L4)
+			return c->rule.frame[i].a == IPPROTO_TCP;
+	}
+	return false;
+}
+
+/* That each protocol is read alike is shown by the cases of CORPUS_PROTOCOL. */
+bool corpus_is_brief(const struct corpus_case *c)
+{
+	if (c->kind == CORPUS_CUT)
+		return false;
+	return c->kind < CORPUS_FRAMING || is_of_tcp(c);
 }
 
 uint16_t case_port_of(uint32_t port, const struct case_port *ports)

@@ -111,6 +111,11 @@ struct corpus_at {
 };
 bool corpus_next(struct corpus_at *at, struct corpus_case *ret);
 
+/* Whether a case belongs to the part that is tried before a program is put in force: every line of the verdict table in
+ * every framing, IP header and order of extension headers, without what differs from these by protocol or length only.
+ */
+bool corpus_is_brief(const struct corpus_case *c);
+
 /* The frame of a case, with these ports. -EINVAL when the description makes none. */
 int corpus_build(const struct corpus_case *c, const struct case_port *ports, struct frame *ret_frame);
 

@@ -89,6 +89,9 @@ const struct enforcer_hooks daemon_hooks = {
 	.ask = hook_ask,
 	.save_opened = hook_save_opened,
 	.save_armed = hook_save_armed,
+	.list_sockets = daemon_list_sockets,
+	.is_guarded = daemon_is_guarded,
+	.end_sockets = daemon_end_sockets,
 };
 
 /* ------------------------------------------------------------ state file */
@@ -109,9 +112,9 @@ int daemon_read_state(struct daemon *d, struct snapshot *ret)
 		r = state_decode(bytes, len, JITGATE_PORT_RULES_MAX, JITGATE_GRANTS_MAX, ret, &error);
 	if (r == 0)
 		return 1;
-	log_err("state file %s: %s; it is not used, what the running filter holds stays until a feed answers; to "
-		"silence "
-		"this, remove the file",
+	log_err("state file %s: %s; it is not used: what a running filter holds stays, after a reboot only `protect` "
+		"ports are "
+		"closed until a feed answers; to silence this, remove the file",
 		path, error.why ? error.why : strerror(-r));
 	return 0;
 }
@@ -263,6 +266,7 @@ static void name_deferred_keys(const struct conf *old, const struct conf *new)
 		bool changed;
 	} keys[] = {
 		{"xdp_mode", old->xdp_mode != new->xdp_mode},
+		{"end_sockets", old->end_sockets != new->end_sockets},
 		{"conflict", old->conflict != new->conflict},
 		{"max_grants", old->max_grants != new->max_grants},
 		{"user", strcmp(old->user, new->user) != 0},
@@ -289,6 +293,7 @@ static void name_deferred_keys(const struct conf *old, const struct conf *new)
 static void swap_deferred_keys(struct conf *a, struct conf *b)
 {
 	SWAP(a->xdp_mode, b->xdp_mode);
+	SWAP(a->end_sockets, b->end_sockets);
 	SWAP(a->conflict, b->conflict);
 	SWAP(a->max_grants, b->max_grants);
 	SWAP(a->user, b->user);
@@ -430,6 +435,7 @@ void daemon_free(struct daemon *d)
 	enforcer_free(&d->enforcer);
 	daemon_guard_close(d);
 	datapath_free(&d->dp);
+	end_sockets_free(&d->ender);
 	close_fd(&d->state_dir_fd);
 	close_fd(&d->notify_fd);
 	conf_free(&d->conf);

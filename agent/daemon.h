@@ -8,6 +8,7 @@
 
 #include "control_server.h"
 #include "datapath.h"
+#include "end_sockets.h"
 #include "enforcer.h"
 #include "feed_server.h"
 #include "guardian.h"
@@ -29,6 +30,8 @@ struct daemon {
 	struct conf conf;
 	struct datapath *dp;
 	struct guardian guardian;
+	struct end_sockets *ender; /* NULL: sockets are not to be ended */
+	struct failure no_ending;  /* why they cannot be; "": they can, or shall not */
 	struct enforcer enforcer;
 	int state_dir_fd;
 	int notify_fd;
@@ -47,6 +50,14 @@ struct daemon {
 
 /* The hooks that enforcer_init gets, with ctx = struct daemon. */
 extern const struct enforcer_hooks daemon_hooks;
+
+/* Hooks of the enforcer, in daemon_sockets.c. */
+int daemon_list_sockets(void *ctx, uint16_t port, struct open_sockets *ret);
+int daemon_is_guarded(void *ctx, const struct open_socket *socket);
+int daemon_end_sockets(void *ctx, struct open_sockets *sockets);
+
+/* As root, before the enforcer starts: find out how sockets are ended, and say so. Never fails a start. */
+void daemon_open_ender(struct daemon *d);
 
 /* The state file's snapshot: 1 and *ret filled, 0 when there is none that can be used (said in the log). */
 int daemon_read_state(struct daemon *d, struct snapshot *ret);

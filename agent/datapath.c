@@ -8,7 +8,6 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -148,43 +147,31 @@ static int take_back(int fd, const char *pin_dir, uid_t user, struct failure *fa
 	return datapath_check_pins(fd, pin_dir, user, failure);
 }
 
-unsigned long datapath_pin_version(const char *name)
+bool datapath_pin_is_stable(const char *name)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(pinned_maps); i++) {
-		const char *ours = pinned_maps[i].name;
-		size_t stem = (size_t)(strrchr(ours, 'v') + 1 - ours);
-		char *end = NULL;
-		unsigned long version;
-
-		if (strncmp(name, ours, stem) != 0 || name[stem] < '1' || name[stem] > '9')
-			continue;
-		version = strtoul(name + stem, &end, 10);
-		if (!*end)
-			return version;
-	}
-	return 0;
+	return strcmp(name, JITGATE_SLOTS_PIN) == 0;
 }
 
-/* What a former run left: pins of another version are refused, any pin at all means that there was one. */
-static int survey_pins(const char *pin_dir, bool *ret_any, struct failure *failure)
+/* The number behind "STEM_v", when `ours` is such a name, too, and nothing else follows; else 0. */
+static unsigned long version_as_in(const char *name, const char *ours)
 {
-	_cleanup_closedir_ DIR *dir = opendir(pin_dir);
-	const struct dirent *entry;
+	size_t stem = (size_t)(strrchr(ours, 'v') + 1 - ours);
+	unsigned long version;
+	char *end = NULL;
 
-	if (!dir)
-		return failure_set(failure, -errno, "cannot read %s: %s", pin_dir, strerror(errno));
-	*ret_any = false;
-	while ((entry = readdir(dir))) {
-		unsigned long version = datapath_pin_version(entry->d_name);
+	if (strncmp(name, ours, stem) != 0 || name[stem] < '1' || name[stem] > '9')
+		return 0;
+	version = strtoul(name + stem, &end, 10);
+	return *end ? 0 : version;
+}
 
-		*ret_any |= datapath_is_our_pin(entry->d_name);
-		if (version && version != JITGATE_ABI_VERSION)
-			return failure_set(failure, -EPROTO,
-					   "%s/%s was pinned by another version of jitgate (ABI %lu, this one has %d); "
-					   "run that version, or take its enforcement off: jitgated --detach",
-					   pin_dir, entry->d_name, version, JITGATE_ABI_VERSION);
-	}
-	return 0;
+unsigned long datapath_pin_version(const char *name)
+{
+	unsigned long version = version_as_in(name, JITGATE_LAYOUT_PIN);
+
+	for (size_t i = 0; !version && i < ARRAY_SIZE(pinned_maps); i++)
+		version = version_as_in(name, pinned_maps[i].name);
+	return version;
 }
 
 /* ------------------------------------------------------------ maps */
@@ -234,17 +221,19 @@ static int reuse_pinned(const struct datapath *dp, const struct pinned_map *pinn
 	return r < 0 ? failure_set(failure, r, "cannot take over %s: %s", path, strerror(-r)) : 0;
 }
 
+/* Beside an older version's maps ours are new, whatever a start that was killed left of them; the slots are common. */
 static int reuse_all(const struct datapath *dp, struct failure *failure)
 {
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(pinned_maps); i++)
-		r = reuse_pinned(dp, &pinned_maps[i], failure);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(pinned_maps); i++) {
+		if (!dp->from || datapath_pin_is_stable(pinned_maps[i].name))
+			r = reuse_pinned(dp, &pinned_maps[i], failure);
+	}
 	return r;
 }
 
-/* Pins what is not pinned yet, and keeps hold of each pin. */
-static int pin_maps(struct datapath *dp, struct failure *failure)
+int datapath_pin_maps(struct datapath *dp, struct failure *failure)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(pinned_maps); i++) {
 		const struct pinned_map *pinned = &pinned_maps[i];
@@ -254,13 +243,28 @@ static int pin_maps(struct datapath *dp, struct failure *failure)
 
 		if (r < 0)
 			return r;
-		if (bpf_obj_pin(*fd_of(&dp->fds, pinned), path) < 0 && errno != EEXIST)
+		if (bpf_obj_pin(*fd_of(&dp->fds, pinned), path) == 0)
+			dp->made_pins |= 1U << i;
+		else if (errno != EEXIST)
 			return failure_set(failure, -errno, "cannot pin %s: %s", path, strerror(errno));
 		*pin = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 		if (*pin < 0)
 			return failure_set(failure, -errno, "cannot open %s: %s", path, strerror(errno));
 	}
 	return 0;
+}
+
+void datapath_unpin_made(struct datapath *dp)
+{
+	char path[DATAPATH_PATH_MAX];
+
+	if (dp->made_pins & DATAPATH_MADE_LAYOUT && datapath_pin_path(dp->pin_dir, JITGATE_LAYOUT_PIN, path) == 0)
+		unlink(path);
+	for (size_t i = 0; i < ARRAY_SIZE(pinned_maps); i++) {
+		if (dp->made_pins & 1U << i && datapath_pin_path(dp->pin_dir, pinned_maps[i].name, path) == 0)
+			unlink(path);
+	}
+	dp->made_pins = 0;
 }
 
 const char *datapath_map_at(const struct datapath *dp, size_t at, int *ret_fd)
@@ -307,7 +311,7 @@ const char *datapath_lost_pin(const struct datapath *dp)
 		if (is_unlinked(programs[i].pin))
 			return programs[i].name;
 	}
-	return NULL;
+	return is_unlinked(dp->layout_pin) ? JITGATE_LAYOUT_PIN : NULL;
 }
 
 static void *map_shared(int fd, size_t bytes, int prot)
@@ -347,13 +351,13 @@ static int read_capacity(struct datapath *dp, struct failure *failure)
 }
 
 /* A plan puts before it deletes, so there has to be room for the old and the new. */
-static int size_maps(const struct datapath *dp, uint32_t max_grants, struct failure *failure)
+static int size_maps(const struct datapath *dp, uint32_t entries, struct failure *failure)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(pinned_maps); i++) {
 		int r = 0;
 
 		if (pinned_maps[i].sized)
-			r = bpf_map__set_max_entries(map_of(dp, &pinned_maps[i]), 2 * max_grants);
+			r = bpf_map__set_max_entries(map_of(dp, &pinned_maps[i]), entries);
 		if (r < 0)
 			return failure_set(failure, r, "cannot size %s: %s", pinned_maps[i].name, strerror(-r));
 	}
@@ -369,7 +373,7 @@ static int load_object(struct datapath *dp, uint32_t max_grants, struct failure 
 		return failure_set(failure, -errno, "cannot open the packet program: %s", strerror(errno));
 	bpf_program__set_autoload(dp->skel->progs.root_tc, dp->tc_allowed);
 	bpf_program__set_autoload(dp->skel->progs.gate_tc, dp->tc_allowed);
-	r = size_maps(dp, max_grants, failure);
+	r = size_maps(dp, dp->from ? datapath_carry_room(dp, 2 * max_grants) : 2 * max_grants, failure);
 	if (r == 0)
 		r = reuse_all(dp, failure);
 	if (r < 0)
@@ -401,6 +405,7 @@ static int new_datapath(const char *pin_dir, struct datapath **ret, struct failu
 	if (!dp)
 		return failure_set(failure, -ENOMEM, "out of memory");
 	dp->dir_fd = dp->root_fd = dp->root_pin = dp->gate_pin = dp->root_tc_pin = dp->gate_tc_pin = -1;
+	dp->old_filter_fd = dp->layout_fd = dp->layout_pin = -1;
 	mark_unopened(&dp->fds);
 	mark_unopened(&dp->pins);
 	dp->pin_dir = strdup(pin_dir);
@@ -417,6 +422,7 @@ int datapath_open(const char *pin_dir, uid_t user, uint32_t max_grants, bool use
 		  bool *ret_taken_over, struct failure *failure)
 {
 	_cleanup_datapath_ struct datapath *dp = NULL;
+	struct pin_survey survey;
 	int r = new_datapath(pin_dir, &dp, failure);
 
 	if (r < 0)
@@ -428,13 +434,17 @@ int datapath_open(const char *pin_dir, uid_t user, uint32_t max_grants, bool use
 	if (r == 0)
 		r = take_back(dp->dir_fd, pin_dir, user, failure);
 	if (r == 0)
-		r = survey_pins(pin_dir, ret_taken_over, failure);
-	if (r == 0)
-		r = load_object(dp, max_grants, failure);
-	if (r == 0)
-		r = pin_maps(dp, failure);
+		r = datapath_survey(pin_dir, &survey, failure);
+	if (r < 0)
+		return r;
+	*ret_taken_over = survey.any;
+	dp->from = survey.from;
+	dp->old_filter_fd = survey.filter_fd;
+	r = load_object(dp, max_grants, failure);
 	if (r == 0)
 		r = map_memory(dp, PROT_READ | PROT_WRITE, failure);
+	if (r == 0 && dp->from)
+		r = datapath_carry(dp, failure);
 	if (r == 0)
 		r = read_capacity(dp, failure);
 	if (r < 0)
@@ -446,12 +456,20 @@ int datapath_open(const char *pin_dir, uid_t user, uint32_t max_grants, bool use
 /* One pin that is missing does not mean that nothing is pinned. */
 static int name_missing(const char *pin_dir, const char *path, struct failure *failure)
 {
-	bool any = false;
-	int r = survey_pins(pin_dir, &any, failure);
+	struct pin_survey survey;
+	int r = datapath_survey(pin_dir, &survey, failure);
 
-	if (r == -ENOENT || (r == 0 && !any))
+	if (r == -ENOENT || (r == 0 && !survey.any))
 		return failure_set(failure, -ENOENT, "nothing is pinned in %s", pin_dir);
-	return r < 0 ? r : failure_set(failure, -ENODATA, "the pin %s is missing", path);
+	if (r < 0)
+		return r;
+	close_fd(&survey.filter_fd);
+	if (survey.from)
+		return failure_set(failure, -EPROTO,
+				   "what is pinned in %s is an older version's (ABI %lu, this one has %d); restart "
+				   "jitgated, which takes it over",
+				   pin_dir, survey.from, JITGATE_ABI_VERSION);
+	return failure_set(failure, -ENODATA, "the pin %s is missing", path);
 }
 
 static int open_pinned(struct datapath *dp, const struct pinned_map *pinned, struct failure *failure)
@@ -518,6 +536,9 @@ void datapath_free(struct datapath **dp_ptr)
 	close_fd(&dp->root_fd);
 	close_fd(&dp->root_pin);
 	close_fd(&dp->gate_pin);
+	close_fd(&dp->layout_fd);
+	close_fd(&dp->layout_pin);
+	close_fd(&dp->old_filter_fd);
 	close_fd(&dp->root_tc_pin);
 	close_fd(&dp->gate_tc_pin);
 	while (dp->n_links)

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * EDGE. The packet program and its maps, through libbpf: load, pin, take over, attach, put, iterate, count. The files
- * behind this header (datapath.c, attach.c, attach_tc.c, tcx.c, clsact.c, links.c, heal.c, verify.c, detach.c,
- * gate_maps.c, gate_flows.c, gate_counters.c) are the only ones that know libbpf, but for the self-test's (gate_tags.c,
- * trial.c). Decides nothing about grants.
+ * behind this header (datapath.c, pins.c, carry.c, activate.c, attach.c, attach_tc.c, tcx.c, clsact.c, links.c, heal.c,
+ * verify.c, detach.c, gate_maps.c, gate_flows.c, gate_counters.c) are the only ones that know libbpf, but for the
+ * self-test's (gate_tags.c, trial.c). Decides nothing about grants.
  *
  * Pins, under pin_dir: root, slots_v1, gate, the same for the tc hook (root_tc, slots_tc_v1, gate_tc), link_<ifname>,
  * clsact_<ifindex> (a filter at tc, where the kernel has no links for that), grants_v1, sources_v1, protected_v1,
- * ports_v1, stats_v1, usage_v1, events_v1, budget_v1, state_v1, flows_v1, sessions_v1. In link names a '.' of the
- * interface becomes ':', since bpffs has no dots.
+ * ports_v1, stats_v1, usage_v1, events_v1, budget_v1, state_v1, flows_v1, sessions_v1, layout_v1. In link names a '.'
+ * of the interface becomes ':', since bpffs has no dots. What the version in a name means, and what stays the same in
+ * all versions, is in jitgate_abi.h.
  *
  * Whoever holds a datapath holds a lock on pin_dir: there is one owner at a time.
  */
@@ -31,13 +32,13 @@ struct datapath;
 void datapath_set_debug(bool debug);
 
 /*
- * Lock pin_dir, take over the maps that are pinned there or make and pin new ones, load the filter against
- * them. Nothing is switched or attached yet. The folder is root's, or that of the `user` whom a former run gave it to,
- * and is root's again from then on. *ret_taken_over: a former run left pins there.
+ * Lock pin_dir, take over the maps that are pinned there or make new ones, load the filter against them. When an older
+ * version's maps are in force, the new ones hold all that those do. Nothing is pinned, switched or attached yet. The
+ * folder is root's, or that of the `user` whom a former run gave it to, and is root's again from then on.
  * `use_tc`: an interface whose XDP hook another program holds is guarded at its tc ingress hook, by the same verdicts;
  * else it is refused, and the programs for that hook are not loaded.
- * -EBUSY: another owner; -EPERM: pins that neither root nor `user` made; -EPROTO: pins of another ABI version or
- * layout; -EINVAL: no BPF file system.
+ * *ret_taken_over: a former run left pins there. -EBUSY: another owner; -EPERM: pins that neither root nor `user` made;
+ * -EPROTO: pins of a newer ABI version or of a layout that is not known; -EINVAL: no BPF file system.
  */
 int datapath_open(const char *pin_dir, uid_t user, uint32_t max_grants, bool use_tc, struct datapath **ret,
 		  bool *ret_taken_over, struct failure *failure);
@@ -52,8 +53,23 @@ void datapath_free(struct datapath **dp);
 
 extern const struct gate_ops datapath_gate_ops; /* ctx: struct datapath * */
 
-/* Put the loaded filter into the slot that the root program calls, and pin it as `gate`. Atomic for packets. */
+/* The version whose maps were in force at datapath_open, and whose content ours took over; 0: no older one. */
+unsigned long datapath_carried_from(const struct datapath *dp);
+
+/* The kernel's digest of the filter that was loaded: equal for equal instructions. 0 or -errno. */
+int datapath_filter_tag(const struct datapath *dp, uint8_t ret[8]);
+
+/*
+ * Pin the maps, put the loaded filter into the slot that the root program calls, and pin it as `gate`. Atomic for
+ * packets: each meets the old filter or the new one. On failure what was in force before is.
+ */
 int datapath_activate(struct datapath *dp, struct failure *failure);
+
+/* Put back what was in force before datapath_activate; if nothing was, all stays. Not after datapath_commit. */
+void datapath_revert(struct datapath *dp);
+
+/* The start has succeeded: let the old filter go, and remove what other versions pinned. 0 or -errno of that. */
+int datapath_commit(struct datapath *dp);
 
 /* What there is to say about an attachment that succeeded. */
 struct datapath_attached {

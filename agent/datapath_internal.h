@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * EDGE. What the files behind datapath.h share: datapath.c (opening, pins of the maps), attach.c (programs, links),
- * attach_tc.c (the same at the tc hook), links.c, heal.c, verify.c, gate_maps.c (grants, ports, state), gate_flows.c
- * and gate_counters.c (counters, events); and gate_tags.c, which reads pins, too. Nobody else includes it.
+ * EDGE. What the files behind datapath.h share: datapath.c (opening, pins of the maps), pins.c (which versions are
+ * pinned), carry.c (from an older version's maps into ours), activate.c (which filter is in force), attach.c and
+ * links.c (links), attach_tc.c (the same at the tc hook), heal.c, verify.c, gate_maps.c (grants, ports, state),
+ * gate_flows.c and gate_counters.c (counters, events); and gate_tags.c, which reads pins, too. Nobody else includes it.
  */
 #ifndef DATAPATH_INTERNAL_H
 #define DATAPATH_INTERNAL_H
@@ -65,8 +66,14 @@ struct datapath {
 	volatile struct gate_session *sessions;
 	volatile struct gate_state *state;
 	volatile struct event_budget *budget;
+	/* For an owner, until datapath_commit: how the start was met, so that it can be undone. */
+	unsigned long from;     /* the older version whose maps are in force; 0: none */
+	int old_filter_fd;      /* that was in force; -1: none */
+	uint32_t made_pins;     /* by index of the table: pinned by this process */
 	int root_fd;            /* what is attached; -1: not settled yet */
+	int layout_fd;          /* layout_v1, which no program works on; -1: not pinned yet */
 	int root_pin, gate_pin; /* O_PATH, as in pins */
+	int layout_pin;
 	int root_tc_pin, gate_tc_pin;
 	struct held_link *links;
 	size_t n_links;
@@ -119,6 +126,42 @@ int datapath_detach_filters(const char *pin_dir, size_t *ret_n);
 
 /* The version in the name of a map's pin, as grants_v1 has 1; 0: no name of a map of ours. */
 unsigned long datapath_pin_version(const char *name);
+
+/* The slots: what is attached calls them, so their name and layout are the same in all versions. */
+bool datapath_pin_is_stable(const char *name);
+
+/* What a start finds pinned. */
+struct pin_survey {
+	bool any;           /* something of ours */
+	unsigned long from; /* an older version, whose maps are in force; 0: none */
+	int filter_fd;      /* the filter in force; -1: there is none. The caller closes it. */
+};
+
+/*
+ * Which version's maps are in force is what the filter in the slot works on; pins of other versions beside it are what
+ * a start that was killed left. -EPROTO: a newer version's are in force.
+ */
+int datapath_survey(const char *pin_dir, struct pin_survey *ret, struct failure *failure);
+
+/* Remove the pins of one version's maps, or of all others: not the slots, no program, no link. 0 or -errno. */
+int datapath_remove_version(const char *pin_dir, unsigned long version);
+int datapath_remove_other_versions(const char *pin_dir, unsigned long keep);
+
+/* How many entries ours are made for: `wanted`, or as many as those of version dp->from when that is more. */
+uint32_t datapath_carry_room(const struct datapath *dp, uint32_t wanted);
+
+/* All that the maps of version dp->from hold, into ours, which nothing runs on yet. */
+int datapath_carry(struct datapath *dp, struct failure *failure);
+
+/* Pin what tells the layout of our maps to the version that takes them over. 0 or -errno. */
+#define DATAPATH_LAYOUT_STEM "layout"
+#define DATAPATH_MADE_LAYOUT (1U << 31) /* in made_pins */
+int datapath_pin_layout(struct datapath *dp);
+
+/* Pin what is not pinned yet, and keep hold of each pin. */
+int datapath_pin_maps(struct datapath *dp, struct failure *failure);
+/* Remove the pins that this process made. */
+void datapath_unpin_made(struct datapath *dp);
 
 /* Whether a pin's name is of a kind that we make, in any version. */
 bool datapath_is_our_pin(const char *name);

@@ -32,7 +32,9 @@ void enforcer_free(struct enforcer *e)
 {
 	snapshot_free(&e->current);
 	grant_set_free(&e->opened);
+	snapshot_free(&e->withheld);
 	learned_free(&e->learned);
+	ended_free(&e->ended);
 }
 
 void enforcer_say(struct enforcer *e, enum log_level level, const char *format, ...)
@@ -65,6 +67,40 @@ uint8_t enforcer_wanted_protos(const struct enforcer *e, uint16_t port, uint8_t 
 
 /* ------------------------------------------------------------ clock */
 
+/* Ends that were read from the maps were translated by a wrong clock, so they are read again. */
+static int judge_again(struct enforcer *e, struct snapshot *saved)
+{
+	struct snapshot current = {0};
+	int r = takeover_judge(e->gate, e->gate_ctx, &e->conf->guard, e->clock, saved, &e->opened, e->anew, &current);
+
+	if (r < 0) {
+		enforcer_say(e, LOG_LEVEL_ERR, "cannot judge the grants again: %s; ports stay closed", strerror(-r));
+		return r;
+	}
+	snapshot_free(&e->current);
+	e->current = current;
+	e->taken_as_said = e->current.taken;
+	return 0;
+}
+
+/*
+ * The clock was not set at the start, and has been moved. Once it can be right, what was saved is judged as a start
+ * would have done, unless a feed has answered meanwhile. That it runs is no proof: the start's moment has to have been
+ * possible, too.
+ */
+static void doubt_clock(struct enforcer *e)
+{
+	bool is_set = e->clock.wall.ns >= clock_to_wall(e->clock_floor, e->clock.boot).ns;
+
+	if (!e->answered && judge_again(e, is_set ? &e->withheld : NULL) < 0)
+		return;
+	if (!is_set)
+		return;
+	e->clock_floor.wall.ns = 0;
+	snapshot_free(&e->withheld);
+	enforcer_say(e, LOG_LEVEL_NOTICE, "the clock is set; %zu grants are judged by it", e->current.grants.n);
+}
+
 static void follow_clock(struct enforcer *e, struct clock_pair now)
 {
 	int64_t step = clock_step(e->clock, now);
@@ -78,6 +114,8 @@ static void follow_clock(struct enforcer *e, struct clock_pair now)
 	e->clock = now;
 	if (opened_clock_stepped(&e->opened, before, step))
 		enforcer_save_opened(e);
+	if (e->clock_floor.wall.ns)
+		doubt_clock(e);
 }
 
 struct clock_pair enforcer_sample_clock(struct enforcer *e)
@@ -159,6 +197,8 @@ void enforcer_update_marks(struct enforcer *e, struct grant_set *set, struct wal
 					       guard_text(verdict));
 			else if (grant->mark == GRANT_LIVE)
 				enforcer_audit(e, "expired", set, grant, NULL);
+			if (mark == GRANT_ENDED || (mark == GRANT_REFUSED && grant->mark == GRANT_LIVE))
+				enforcer_note_ended(e, set, grant);
 		}
 		/* The clock was set back behind the end of a grant that only we still remember: that is over too. */
 		if (mark == GRANT_OVER || (mark == GRANT_ENDED && apply_is_forgotten(grant, now)))
@@ -171,6 +211,47 @@ void enforcer_update_marks(struct enforcer *e, struct grant_set *set, struct wal
 }
 
 /* ------------------------------------------------------------ start, reload */
+
+/* Once: what was not set then. */
+static void say_clock_is_wrong(struct enforcer *e, bool has_saved)
+{
+	_cleanup_text_ struct text now = {0};
+	_cleanup_text_ struct text floor = {0};
+
+	text_rfc3339(&now, e->clock.wall);
+	text_rfc3339(&floor, e->clock_floor.wall);
+	if (now.failed || floor.failed)
+		return;
+	enforcer_say(e, LOG_LEVEL_ERR,
+		     "THE CLOCK IS NOT SET: it shows %s, and %s %s; ports stay closed, and %zu saved grants wait until "
+		     "it is set or a feed answers",
+		     now.data, has_saved ? "the state was saved after" : "cannot be right before", floor.data,
+		     e->withheld.grants.n);
+}
+
+static int take_over(struct enforcer *e, struct snapshot *saved)
+{
+	struct takeover found = {0};
+	int r = takeover_build(e->gate, e->gate_ctx, &e->conf->guard, e->clock, saved, &e->opened, &found);
+
+	e->current = found.current; /* also to be freed when it failed */
+	e->learned = found.learned;
+	e->anew = found.anew;
+	e->clock_floor = (struct clock_pair){.wall = found.clock_floor, .boot = e->clock.boot};
+	if (r < 0)
+		return r;
+	e->taken_as_said = e->current.taken;
+	e->restored = saved || e->learned.n || e->current.grants.n;
+	if (saved) {
+		e->withheld = *saved;
+		*saved = (struct snapshot){0};
+	}
+	if (e->clock_floor.wall.ns)
+		say_clock_is_wrong(e, e->withheld.taken.ns > TAKEOVER_CLOCK_FLOOR_NS);
+	else
+		snapshot_free(&e->withheld);
+	return 0;
+}
 
 void enforcer_restore(struct enforcer *e, struct grant_set *opened, bool armed)
 {
@@ -205,24 +286,15 @@ static void say_restored(struct enforcer *e)
 
 int enforcer_start(struct enforcer *e, struct snapshot *saved)
 {
-	enum takeover_note note;
+	bool closes_nothing;
 	struct gate_state before;
-	int r = takeover_build(e->gate, e->gate_ctx, &e->conf->guard, e->clock, saved, &e->opened, &e->current,
-			       &e->learned, &note);
+	int r = take_over(e, saved);
 
 	if (r < 0)
 		return r;
-	if (note == TAKEOVER_CLOCK_BEHIND)
-		enforcer_say(e, LOG_LEVEL_ERR,
-			     "the wall clock is behind the saved state, so it is wrong; ports stay closed, grants wait "
-			     "for a "
-			     "feed");
-	e->taken_as_said = e->current.taken;
-	e->restored = saved || e->learned.n || e->current.grants.n;
-	if (saved)
-		snapshot_free(saved);
+	closes_nothing = !e->restored && !e->conf->n_protect;
 	e->gate->get_state(e->gate_ctx, &before);
-	arming_take_over(&e->arming, e->conf->mode, &before, e->clock, !e->restored && !e->conf->n_protect);
+	arming_take_over(&e->arming, e->conf->mode, &before, e->clock, closes_nothing);
 	r = enforcer_apply_current(e, e->conf);
 	if (r == -ENOSPC && e->current.grants.n) {
 		enforcer_say(e, LOG_LEVEL_ERR,
@@ -257,6 +329,7 @@ int enforcer_reload(struct enforcer *e, const struct conf *conf)
 {
 	struct wall_time now = enforcer_sample_clock(e).wall;
 	const struct arming before = e->arming;
+	const struct conf *old;
 	int r;
 
 	arming_reconfigure(&e->arming, e->conf->mode, conf->mode);
@@ -266,10 +339,13 @@ int enforcer_reload(struct enforcer *e, const struct conf *conf)
 		e->arming = before;
 		return r;
 	}
+	old = e->conf;
 	e->conf = conf;
 	enforcer_settle(e);
 	enforcer_update_marks(e, &e->current.grants, now);
 	grant_list_sort(&e->current.grants, &conf->guard, now);
+	enforcer_note_disallowed(e, old);
+	enforcer_end_sessions(e);
 	return 0;
 }
 
@@ -304,6 +380,7 @@ void enforcer_tick(struct enforcer *e)
 		e->retry_at.ns = now.boot.ns + ENFORCER_RETRY_NS;
 		enforcer_say(e, LOG_LEVEL_ERR, "cannot bring the maps up to date: %s; trying again", strerror(-r));
 	}
+	enforcer_end_sessions(e);
 }
 
 static void earlier(struct boot_time *best, uint64_t ns)
@@ -342,6 +419,8 @@ struct boot_time enforcer_next(const struct enforcer *e)
 		earlier(&next, e->arming.confirm_until.ns);
 	if (e->retry_at.ns)
 		earlier(&next, e->retry_at.ns);
+	if (e->ended.n)
+		earlier(&next, e->end_at.ns);
 	if (e->answered && !e->stale_said)
 		earlier(&next, e->fresh_until.ns);
 	/* The program ends grants by itself: here many ends that lie close together are one round of work. */

@@ -14,6 +14,7 @@
 
 #include "apply.h"
 #include "arming.h"
+#include "ended.h"
 #include "failure.h"
 #include "feed_msg.h"
 #include "log_level.h"
@@ -22,6 +23,7 @@
 #define ENFORCER_TICK_NS (100 * NS_PER_MS) /* between two ticks, however close the ends of grants are */
 #define ENFORCER_EVENT_LINES 10            /* of each kind, denied and admitted, at most per ENFORCER_EVENT_WINDOW_NS */
 #define ENFORCER_EVENT_WINDOW_NS (10 * NS_PER_S)
+#define ENFORCER_ENDED_LINES 50 /* about single sockets that were ended, at most in one look at a port */
 
 struct enforcer_hooks {
 	struct clock_pair (*now)(void *ctx);
@@ -32,6 +34,14 @@ struct enforcer_hooks {
 	/* The same as `save`, for what an operator opened, and for whether arming was confirmed. */
 	int (*save_opened)(void *ctx, const struct grant_set *opened, struct wall_time now);
 	int (*save_armed)(void *ctx, bool armed);
+	/*
+	 * Not called unless ends_sockets; 0 or -errno. TCP sockets with that local port (0: any) that are connected,
+	 * half open or half closed, appended; whether a socket's peer is reached through an interface that is guarded,
+	 * and verified now (1: yes); end them, and fill `result` of each.
+	 */
+	int (*list_sockets)(void *ctx, uint16_t port, struct open_sockets *ret);
+	int (*is_guarded)(void *ctx, const struct open_socket *socket);
+	int (*end_sockets)(void *ctx, struct open_sockets *sockets);
 };
 
 struct enforcer {
@@ -51,6 +61,11 @@ struct enforcer {
 	struct grant_set opened; /* by an operator */
 	struct arming arming;
 	bool restored; /* `current` came from the state file or from the maps */
+	/* The wall clock was not set at the start: it cannot be right unless it showed at least this then. wall 0: it
+	 * can. Until it is set, or until a feed answers, the saved grants wait. */
+	struct clock_pair clock_floor;
+	struct snapshot withheld;
+	bool anew;     /* the maps were empty at the start */
 	bool answered; /* a feed has answered since the start */
 	struct boot_time fresh_until;
 	bool stale_said;
@@ -65,6 +80,11 @@ struct enforcer {
 	uint32_t event_lines[2]; /* of denied packets, of admitted ones */
 	uint32_t event_unsaid;
 	struct knock_sieve knocks;
+
+	bool ends_sockets; /* set after enforcer_init, when sockets shall be ended here and can be */
+	bool end_failure_said;
+	struct ended_list ended; /* grants whose sockets are to be ended */
+	struct boot_time end_at; /* when to look for them next */
 };
 
 /* Fill the struct; nothing is done yet. conf, gate and hooks must outlive it. */
@@ -83,6 +103,10 @@ void enforcer_restore(struct enforcer *e, struct grant_set *opened, bool armed);
  * ports).
  */
 int enforcer_start(struct enforcer *e, struct snapshot *saved);
+
+/* After a start without a state that could be read: save what was found in the maps, if anything. A failure is logged.
+ */
+void enforcer_keep(struct enforcer *e);
 
 /*
  * One complete snapshot of a feed; moved in on success (*snapshot is {0} then). -ENOSPC: it does not fit, the old one
@@ -112,6 +136,9 @@ struct enforcer_verdict {
 	struct gate_grant entry;
 	const struct grant *grant;   /* the latest-ending live grant that covers it; NULL: an `allow` source, or none */
 	const struct grant_set *set; /* that `grant` is in */
+	uint64_t drain_ns;           /* the port's session policy, as in session.h */
+	size_t sessions;             /* of the source, that go on without a grant, too */
+	uint64_t sessions_until_boot_ns; /* the last of them; JITGATE_NO_DEADLINE: no end is set */
 };
 
 struct enforcer_verdict enforcer_explain(struct enforcer *e, const struct cidr *source, uint16_t port,
@@ -152,6 +179,17 @@ int enforcer_open(struct enforcer *e, const struct enforcer_opening *opening, st
 /* End what enforcer_open opened, and nothing else. -ENOENT: it opened no such thing. */
 int enforcer_close(struct enforcer *e, const struct cidr *source, uint16_t port, uint8_t protos,
 		   struct failure *failure);
+/* A grant of `set` has ended before or at its time: its sockets are ended by the next call of the other one. */
+void enforcer_note_ended(struct enforcer *e, const struct grant_set *set, const struct grant *grant);
+
+/* Sources that `old` always allowed and the config in force does not. */
+void enforcer_note_disallowed(struct enforcer *e, const struct conf *old);
+
+/* End what is noted and due, after the maps were brought up to date. Failures are logged, and tried again. */
+void enforcer_end_sessions(struct enforcer *e);
+
+/* Whether sessions to that port end with their grant. */
+bool enforcer_should_end(const struct enforcer *e, uint16_t port, uint8_t proto_bit);
 
 /* Which protocols of a port shall be closed by config and learning together; *ret_by_config those of `protect`. */
 uint8_t enforcer_wanted_protos(const struct enforcer *e, uint16_t port, uint8_t *ret_by_config);

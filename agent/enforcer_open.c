@@ -37,6 +37,7 @@ void enforcer_update_opened(struct enforcer *e, struct wall_time now)
 
 		if (grant->until.ns <= now.ns && grant->mark != GRANT_ENDED) {
 			enforcer_audit_by_hand(e, "expired", &e->opened, grant, NULL);
+			enforcer_note_ended(e, &e->opened, grant);
 			grant->mark = GRANT_ENDED;
 		}
 		if (grant->mark != GRANT_ENDED || !apply_is_forgotten(grant, now))
@@ -153,9 +154,11 @@ int enforcer_close(struct enforcer *e, const struct cidr *source, uint16_t port,
 	r = opened_change(&e->opened, &like, NULL, NULL, NULL, now, &changed);
 	if (r < 0)
 		return failure_set(failure, r, "out of memory");
+	enforcer_note_ended(e, &e->opened, grant); /* which is gone after the next line */
 	r = install(e, &changed, failure);
 	if (r < 0)
 		return r;
 	e->hooks->log(e->hooks_ctx, LOG_LEVEL_WARNING, line.failed ? "closed by hand" : line.data);
+	enforcer_end_sessions(e);
 	return save(e, "it is closed, but a reboot before its end would open it again", failure);
 }

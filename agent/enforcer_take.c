@@ -10,6 +10,7 @@
 #include "enforcer.h"
 #include "enforcer_internal.h"
 #include "grant_list.h"
+#include "takeover.h"
 #include "util.h"
 
 static int copy_learned(const struct learned *from, struct learned *to)
@@ -62,23 +63,17 @@ static int collect_unended(const struct grant_set *from, struct wall_time now, s
 	return 0;
 }
 
-/*
- * The state file is written when it is certain that the snapshot fits: one that was refused never becomes the state of
- * the next start. What it opens is open by then and does not wait for a disk; what it closes is closed after it.
- */
-static void save_candidate(void *ctx)
+static void save_state(struct enforcer *e, const struct snapshot *snapshot, const struct learned *learned)
 {
-	struct candidate *candidate = ctx;
-	struct enforcer *e = candidate->enforcer;
-	struct snapshot out = *candidate->snapshot;
+	struct snapshot out = *snapshot;
 	int r;
 
 	out.ports = NULL;
 	out.n_ports = 0;
 	out.grants.grants = NULL;
-	r = collect_rules(&candidate->learned, &out);
+	r = collect_rules(learned, &out);
 	if (r == 0)
-		r = collect_unended(&candidate->snapshot->grants, enforcer_sample_clock(e).wall, &out.grants);
+		r = collect_unended(&snapshot->grants, enforcer_sample_clock(e).wall, &out.grants);
 	if (r == 0)
 		r = e->hooks->save(e->hooks_ctx, &out);
 	free(out.ports);
@@ -88,6 +83,26 @@ static void save_candidate(void *ctx)
 			     "cannot save the state: %s; enforcement goes on, but a reboot now would start without "
 			     "these grants",
 			     strerror(-r));
+}
+
+/*
+ * The state file is written when it is certain that the snapshot fits: one that was refused never becomes the state of
+ * the next start. What it opens is open by then and does not wait for a disk; what it closes is closed after it.
+ */
+static void save_candidate(void *ctx)
+{
+	const struct candidate *candidate = ctx;
+
+	save_state(candidate->enforcer, candidate->snapshot, &candidate->learned);
+}
+
+void enforcer_keep(struct enforcer *e)
+{
+	struct snapshot found = e->current;
+
+	found.fresh_for_s = 1; /* no feed said it: whoever reads it may not call it fresh */
+	if (e->learned.n || found.grants.n)
+		save_state(e, &found, &e->learned);
 }
 
 static void refuse_snapshot(struct enforcer *e, int error, struct wall_time now)
@@ -108,6 +123,9 @@ static void refuse_snapshot(struct enforcer *e, int error, struct wall_time now)
 static void note_answer(struct enforcer *e)
 {
 	e->answered = true;
+	/* It knows more than what was saved. Whether the clock is right, it says itself, unless that was never set. */
+	snapshot_free(&e->withheld);
+	e->clock_floor.wall = takeover_clock_floor(e->clock.wall, (struct wall_time){0});
 	e->stale_said = false;
 	e->trouble_at.ns = 0;
 	e->trouble[0] = '\0';
@@ -152,9 +170,10 @@ static void audit_changes(struct enforcer *e, const struct grant_set *old, const
 
 		if (before->mark != GRANT_LIVE)
 			continue;
-		if (!after && before->until.ns > now.ns)
+		if (!after && before->until.ns > now.ns) {
 			enforcer_audit(e, "revoked", old, before, NULL);
-		else if (after && after->until.ns > before->until.ns)
+			enforcer_note_ended(e, old, before);
+		} else if (after && after->until.ns > before->until.ns)
 			enforcer_audit(e, "renewed", new, after, NULL);
 		else if (after && after->until.ns < before->until.ns)
 			enforcer_audit(e, "shortened", new, after, NULL);
@@ -210,5 +229,6 @@ int enforcer_take_snapshot(struct enforcer *e, struct snapshot *snapshot)
 		return r;
 	}
 	install_candidate(e, &candidate, now);
+	enforcer_end_sessions(e);
 	return 0;
 }

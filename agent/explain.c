@@ -5,6 +5,11 @@
  */
 #include "enforcer.h"
 
+#include <arpa/inet.h>
+
+#include "flows.h"
+#include "session.h"
+
 /* The one that ends last; in the verdict as far as there is one already. */
 static void find_cover(const struct grant_set *set, const struct cidr *source, uint16_t port, uint8_t proto_bit,
 		       struct enforcer_verdict *verdict)
@@ -20,6 +25,47 @@ static void find_cover(const struct grant_set *set, const struct cidr *source, u
 		verdict->grant = grant;
 		verdict->set = set;
 	}
+}
+
+struct search {
+	const struct cidr *source;
+	uint16_t port;
+	uint8_t proto;
+	uint64_t now_boot_ns;
+	struct enforcer_verdict *verdict;
+};
+
+static enum flow_step count_session(void *ctx, const struct flow_key *key, struct gate_flow *flow)
+{
+	struct search *search = ctx;
+	struct enforcer_verdict *verdict = search->verdict;
+	struct cidr source = flow_source(key);
+	uint64_t until = flow_until_boot_ns(flow, verdict->drain_ns);
+
+	if (ntohs(key->dport_be) != search->port || key->proto != search->proto ||
+	    cidr_compare(&source, search->source) != 0 || flow->state & FLOW_CLOSING ||
+	    !flow_goes_on(key, flow, verdict->drain_ns, search->now_boot_ns))
+		return FLOW_LEAVE;
+	verdict->sessions++;
+	if (until > verdict->sessions_until_boot_ns)
+		verdict->sessions_until_boot_ns = until;
+	return FLOW_LEAVE;
+}
+
+/* What goes on whatever becomes of a new connection; one that has been closed is not told of. */
+static void find_sessions(struct enforcer *e, const struct gate_key *key, const struct cidr *source,
+			  uint64_t now_boot_ns, struct enforcer_verdict *verdict)
+{
+	struct search search = {.source = source,
+				.port = ntohs(key->port_be),
+				.proto = key->proto,
+				.now_boot_ns = now_boot_ns,
+				.verdict = verdict};
+	const struct flow_key to = {.dport_be = key->port_be, .proto = key->proto};
+
+	verdict->drain_ns = flow_drain_ns(e->gate, e->gate_ctx, &to);
+	if (verdict->drain_ns != SESSION_CUT)
+		e->gate->each_flow(e->gate_ctx, count_session, &search);
 }
 
 struct enforcer_verdict enforcer_explain(struct enforcer *e, const struct cidr *source, uint16_t port,
@@ -42,6 +88,7 @@ struct enforcer_verdict enforcer_explain(struct enforcer *e, const struct cidr *
 			find_cover(&e->opened, source, port, proto_bit, &verdict);
 		}
 	}
+	find_sessions(e, &key, source, now.boot.ns, &verdict);
 	verdict.would_be = verdict.reason;
 	e->gate->get_state(e->gate_ctx, &state);
 	if (arming_in_force(&state, now.boot) == JITGATE_AUDIT && verdict.reason != REASON_GRANTED)

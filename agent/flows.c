@@ -59,9 +59,16 @@ static uint64_t lower(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-enum flow_step flows_review(void *ctx, const struct flow_key *key, struct gate_flow *flow)
+struct review {
+	const struct gate_ops *gate;
+	void *gate_ctx;
+	uint64_t now_boot_ns;
+	size_t failed; /* entries that could not be read */
+};
+
+static enum flow_step review_flow(void *ctx, const struct flow_key *key, struct gate_flow *flow)
 {
-	struct flows_review *review = ctx;
+	struct review *review = ctx;
 	uint64_t drain_ns = flow_drain_ns(review->gate, review->gate_ctx, key), was = flow->end_boot_ns;
 	struct cidr source = flow_source(key);
 	struct gate_key entry_of = entry_key(&source, ntohs(key->dport_be), key->proto);
@@ -84,4 +91,12 @@ enum flow_step flows_review(void *ctx, const struct flow_key *key, struct gate_f
 	if (!flow_goes_on(key, flow, drain_ns, review->now_boot_ns))
 		return FLOW_DELETE;
 	return flow->end_boot_ns == was ? FLOW_LEAVE : FLOW_PUT;
+}
+
+size_t flows_review(const struct gate_ops *gate, void *gate_ctx, uint64_t now_boot_ns)
+{
+	struct review review = {.gate = gate, .gate_ctx = gate_ctx, .now_boot_ns = now_boot_ns};
+	int r = gate->each_flow(gate_ctx, review_flow, &review);
+
+	return review.failed + (r < 0);
 }

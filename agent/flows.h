@@ -9,19 +9,13 @@
 
 #include "gate.h"
 
-struct flows_review {
-	const struct gate_ops *gate;
-	void *gate_ctx;
-	uint64_t now_boot_ns; /* when what changed took effect */
-	size_t failed;        /* entries that could not be read */
-};
-
 /*
- * For gate_ops.each_flow, ctx: struct flows_review *. The end of a flow becomes that of the entry that covers its
+ * After a change that took effect at `now_boot_ns`: the end of each flow becomes that of the entry that covers its
  * source now: the later one if that is live, as if the flow had just sent a packet; the earlier one if it has ended.
  * Without an entry the grant ended now at the latest. A flow that its port's policy does not let go on is deleted.
+ * Returns how much could not be done; then the same is to be tried again.
  */
-enum flow_step flows_review(void *ctx, const struct flow_key *key, struct gate_flow *flow);
+size_t flows_review(const struct gate_ops *gate, void *gate_ctx, uint64_t now_boot_ns);
 
 /* Whether a packet of the flow that is no SYN would pass now without a grant, under a policy; as the program judges. */
 bool flow_goes_on(const struct flow_key *key, const struct gate_flow *flow, uint64_t drain_ns, uint64_t now_boot_ns);

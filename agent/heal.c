@@ -14,6 +14,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "arming.h"
+#include "clock.h"
 #include "datapath_internal.h"
 #include "util.h"
 
@@ -44,6 +46,28 @@ static bool is_vouched_for(int dir_fd, const char *pin_dir, int map_fd)
 	return false;
 }
 
+static bool is_layout(const char *name)
+{
+	return strncmp(name, DATAPATH_LAYOUT_STEM "_v", strlen(DATAPATH_LAYOUT_STEM "_v")) == 0;
+}
+
+/* The filter in force, which the user put back: root loaded it, as the kernel says, and it is what the slot holds. */
+static bool is_filter_in_force(const char *pin_dir, int fd)
+{
+	char path[DATAPATH_PATH_MAX];
+	_cleanup_close_ int slots_fd = -1;
+	struct bpf_prog_info info = {0};
+	__u32 len = sizeof(info), id = 0;
+	const __u32 slot = 0;
+
+	if (fd < 0 || datapath_pin_path(pin_dir, JITGATE_SLOTS_PIN, path) < 0 ||
+	    bpf_obj_get_info_by_fd(fd, &info, &len) < 0)
+		return false;
+	slots_fd = bpf_obj_get(path);
+	return slots_fd >= 0 && bpf_map_lookup_elem(slots_fd, &slot, &id) == 0 && info.id == id &&
+	       info.type == BPF_PROG_TYPE_XDP && info.created_by_uid == 0;
+}
+
 static bool is_new_anyway(const char *name)
 {
 	return strcmp(name, "slots_tc_v1") == 0;
@@ -54,6 +78,7 @@ static int check_pin(int dir_fd, const char *pin_dir, const char *name, uid_t us
 	char path[DATAPATH_PATH_MAX];
 	_cleanup_close_ int fd = -1;
 	struct stat st;
+	bool is_map;
 
 	if (datapath_pin_path(pin_dir, name, path) < 0)
 		return failure_set(failure, -ENAMETOOLONG, "pin_dir %s is too long", pin_dir);
@@ -71,17 +96,18 @@ static int check_pin(int dir_fd, const char *pin_dir, const char *name, uid_t us
 			: S_ISREG(st.st_mode) ? "a pin"
 					      : "no pin",
 			st.st_uid);
-	/* The user put it back when somebody had removed it. A program is not taken over from a pin of the user's: its
-	 * place is taken by the one that was just loaded. Nor are the slots of the tc hook, where both are new at each
-	 * start. */
+	/* The user put it back when somebody had removed it. Neither a program nor the layout is taken over from a pin
+	 * of the user's: this start makes its own, and the slots of the tc hook, too. But the filter in force stays
+	 * pinned until another one is. */
 	fd = bpf_obj_get(path);
-	if (datapath_pin_version(name) && (fd < 0 || !is_vouched_for(dir_fd, pin_dir, fd)) && !is_new_anyway(name))
+	is_map = datapath_pin_version(name) && !is_layout(name) && !is_new_anyway(name);
+	if (is_map && (fd < 0 || !is_vouched_for(dir_fd, pin_dir, fd)))
 		return failure_set(
 			failure, -EPERM,
 			"%s was pinned by uid %u, and no program of root's works on it, so it is not taken over; "
 			"take enforcement off: jitgated --detach",
 			path, st.st_uid);
-	if (!datapath_pin_version(name) || is_new_anyway(name))
+	if (!is_map && !is_filter_in_force(pin_dir, fd))
 		return unlinkat(dir_fd, name, 0) < 0
 			       ? failure_set(failure, -errno, "cannot remove %s: %s", path, strerror(errno))
 			       : 0;
@@ -170,6 +196,8 @@ static int put_back_pins(struct datapath *dp)
 	}
 	if (r == 0 && !is_pinned(dp->root_pin))
 		r = datapath_replace_pin(dp, dp->root_fd, "root", &dp->root_pin);
+	if (r == 0 && !is_pinned(dp->layout_pin))
+		r = datapath_replace_pin(dp, dp->layout_fd, JITGATE_LAYOUT_PIN, &dp->layout_pin);
 	if (r == 0 && !is_pinned(dp->gate_pin))
 		r = datapath_replace_pin(dp, bpf_program__fd(dp->skel->progs.gate), "gate", &dp->gate_pin);
 	if (r == 0 && !is_pinned(dp->root_tc_pin))
@@ -212,6 +240,14 @@ static uint64_t count_drops(struct datapath *dp)
 	return stats[REASON_MALFORMED].packets + stats[REASON_AUDIT].packets;
 }
 
+/* The verdict on what has to be dropped, as the mode is now. */
+static uint32_t verdict_now(const struct datapath *dp, uint32_t drop_verdict, uint32_t pass_verdict)
+{
+	struct gate_state state = *(const struct gate_state *)dp->state;
+
+	return arming_in_force(&state, clock_now().boot) == JITGATE_AUDIT ? pass_verdict : drop_verdict;
+}
+
 /* An IPv4 header that says it is shorter than one: whatever is configured, this is dropped, and the stack would not
  * take it either. Both hooks' programs are shown a whole header, at least. */
 static bool probe(struct datapath *dp, int root_fd, uint32_t drop_verdict, uint32_t pass_verdict,
@@ -219,7 +255,7 @@ static bool probe(struct datapath *dp, int root_fd, uint32_t drop_verdict, uint3
 {
 	uint8_t frame[14 + 20] = {[12] = 0x08, [13] = 0x00, [14] = 0x44};
 	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame, .data_size_in = sizeof(frame), .repeat = 1);
-	bool audit = dp->state->mode == JITGATE_AUDIT;
+	uint32_t wanted = verdict_now(dp, drop_verdict, pass_verdict);
 	int64_t budget = dp->budget->left;
 	uint64_t before = count_drops(dp);
 	int r;
@@ -229,7 +265,8 @@ static bool probe(struct datapath *dp, int root_fd, uint32_t drop_verdict, uint3
 	dp->budget->left = budget;
 	if (r < 0)
 		return true; /* then it is not for us to try: by the ids alone, as without this */
-	if (run.retval != (audit ? pass_verdict : drop_verdict))
+	/* A trial may end between the two. */
+	if (run.retval != wanted && run.retval != verdict_now(dp, drop_verdict, pass_verdict))
 		snprintf(why, REPORT_WHY_MAX, "a packet that has to be dropped gets verdict %u", run.retval);
 	else if (count_drops(dp) == before)
 		snprintf(why, REPORT_WHY_MAX, "a packet that was dropped is not counted");

@@ -259,7 +259,7 @@ static int give_up_powers(const struct conf_azure *conf)
 			conf->user);
 		return EXIT_CONFIG;
 	}
-	r = sandbox_become(&user, false);
+	r = sandbox_become(&user, 0);
 	if (r)
 		return complain_powers(r);
 	if (check_ca_file(conf, was_root))

@@ -2,10 +2,11 @@
 /*
  * TOP. main of the enforcer: arguments, the order of the start, exit codes.
  *
- * The order matters. What can fail without consequence comes first (config, users, interfaces, sockets); then the maps
- * are brought up to date; only then the filter is switched and attached, so that it never runs with maps that are not
- * ready; root is given up last. A failure before the maps leaves all as it was; a later one leaves the interfaces that
- * were guarded before guarded, by the new config.
+ * The order matters. What can fail without consequence comes first (config, users, interfaces, sockets, the new
+ * filter's self-test); then the maps are brought up to date; only then the filter is switched and attached, so that it
+ * never runs with maps that are not ready; root is given up last. A failure before the maps leaves all as it was; a
+ * later one leaves the interfaces that were guarded before guarded, by the filter that was in force, and by the new
+ * config when that filter works on the same maps.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +23,7 @@
 #include "log.h"
 #include "notify.h"
 #include "sandbox.h"
+#include "selftest_brief.h"
 #include "step.h"
 #include "sysctl.h"
 #include "usock.h"
@@ -135,6 +137,7 @@ struct start {
 	struct sandbox_user user, feed_user;
 	int feed_fd, control_fd;
 	bool taken_over;
+	bool have_state; /* the state file could be read */
 };
 
 static void close_start(struct start *start)
@@ -239,16 +242,34 @@ static int open_places(struct daemon *d, struct start *start, struct failure *fa
 	return r;
 }
 
+/* What was loaded has to judge as the verdict table says, or it is never put in force. */
+static int try_filter(struct daemon *d, const struct start *start, struct failure *failure)
+{
+	uint8_t tag[8];
+	size_t frames = 0;
+	int r = datapath_filter_tag(d->dp, tag);
+
+	if (r < 0)
+		return failure_set(failure, r, "cannot ask for the new filter's tag: %s", strerror(-r));
+	r = selftest_brief(tag, &frames, failure);
+	if (r == 0)
+		log_info("self-test: %zu frames, each judged as it has to be", frames);
+	else if (!start->taken_over)
+		log_err("no filter was in force before, and none is now: ALL PORTS ARE OPEN");
+	return r;
+}
+
 /* Bring the maps up to date with config and state, before anything runs against them. */
-static int fill_maps(struct daemon *d, struct failure *failure)
+static int fill_maps(struct daemon *d, struct start *start, struct failure *failure)
 {
 	_cleanup_snapshot_ struct snapshot saved = {0};
-	int have_state = daemon_read_state(d, &saved);
 	int r;
 
+	start->have_state = daemon_read_state(d, &saved);
 	enforcer_init(&d->enforcer, &d->conf, &datapath_gate_ops, d->dp, &daemon_hooks, d);
 	daemon_restore(d);
-	r = enforcer_start(&d->enforcer, have_state ? &saved : NULL);
+	d->enforcer.ends_sockets = end_sockets_means(d->ender) != END_MEANS_NONE;
+	r = enforcer_start(&d->enforcer, start->have_state ? &saved : NULL);
 
 	if (datapath_max_grants(d->dp) != d->conf.max_grants)
 		log_warning("max_grants = %u: the pinned maps have room for %u; another size takes effect after "
@@ -303,7 +324,22 @@ static int let_others_go(struct daemon *d)
 	return 0;
 }
 
-/* Either all interfaces that are there are attached, or those that this start attached are let go again. */
+/* Nothing depends on it any more: that the old pins could not be removed is told, and done by the next start. */
+static void end_upgrade(struct daemon *d)
+{
+	int r = datapath_commit(d->dp);
+
+	if (r < 0)
+		log_warning("%s: pins of another version cannot be removed: %s; they hold nothing open or closed",
+			    d->conf.pin_dir, strerror(-r));
+	if (datapath_carried_from(d->dp))
+		log_notice("upgraded from ABI %lu to %d: the old filter was in force until the new one was, with all "
+			   "ports and grants of the old maps",
+			   datapath_carried_from(d->dp), JITGATE_ABI_VERSION);
+}
+
+/* Either all interfaces that are there are attached, or those that this start attached are let go again, and the old
+ * filter is back. */
 static int attach_all(struct daemon *d, struct failure *failure)
 {
 	struct guardian *g = &d->guardian;
@@ -318,12 +354,18 @@ static int attach_all(struct daemon *d, struct failure *failure)
 		if (r == 0)
 			guardian_adopt(g, &g->v[i], &attached);
 	}
+	if (r == 0) {
+		r = let_others_go(d);
+		if (r < 0)
+			failure_set(failure, r, "%s", strerror(-r));
+	}
 	if (r < 0) {
 		datapath_detach_new(d->dp);
+		datapath_revert(d->dp);
 		return r;
 	}
-	r = let_others_go(d);
-	return r < 0 ? failure_set(failure, r, "%s", strerror(-r)) : 0;
+	end_upgrade(d);
+	return 0;
 }
 
 /* Not fatal: it costs an own connection from such a port its answers, it opens nothing. */
@@ -349,18 +391,21 @@ static void reserve_ports(struct daemon *d)
 
 static int give_up_root(struct daemon *d, const struct start *start, struct failure *failure)
 {
+	unsigned int keep = SANDBOX_KEEP_BPF;
 	int r = datapath_hand_over(d->dp, start->user.uid, start->user.gid, failure);
 
 	if (r < 0)
 		return r;
-	r = sandbox_become(&start->user, true);
+	if (end_sockets_means(d->ender) == END_MEANS_NETLINK)
+		keep |= SANDBOX_KEEP_NET_ADMIN;
+	r = sandbox_become(&start->user, keep);
 	if (r < 0)
 		return failure_set(failure, r, "cannot become user %s: %s", d->conf.user, strerror(-r));
 	if (access(d->conf_path, R_OK) < 0)
 		log_warning("%s cannot be read by user %s, so a reload will fail: %s; chmod 644 %s", d->conf_path,
 			    d->conf.user, strerror(errno), d->conf_path);
 	/* Since 5.19 a map that is held by descriptor needs no capability; asked of the kernel, not of its version. */
-	r = sandbox_try_without_bpf(datapath_probe_hook, d->dp);
+	r = sandbox_try_without_bpf(datapath_probe_hook, d->dp, keep);
 	if (r < 0)
 		return failure_set(failure, r, "cannot give capabilities up: %s", strerror(-r));
 	if (r > 0)
@@ -396,7 +441,11 @@ static int prepare(struct daemon *d, struct start *start, struct failure *failur
 	if (r == 0)
 		r = check_conflicts(d, failure);
 	if (r == 0)
-		r = fill_maps(d, failure);
+		r = try_filter(d, start, failure);
+	if (r == 0)
+		daemon_open_ender(d);
+	if (r == 0)
+		r = fill_maps(d, start, failure);
 	if (r == 0)
 		r = attach_all(d, failure);
 	return r;
@@ -467,6 +516,9 @@ static int run_daemon(const struct options *options)
 		log_err("%s", failure.text);
 		return EXIT_FAILED;
 	}
+	/* What only the maps knew would not outlive a reboot. By the user, whose folder it is. */
+	if (!start.have_state)
+		enforcer_keep(&d.enforcer);
 	return daemon_run(&d);
 }
 

@@ -109,6 +109,19 @@ static void warn_feed(const struct report *report, struct text *line)
 	text_printf(line, ")");
 }
 
+/* What it shows is in the line, so that the reader needs no other command to believe it. */
+static void warn_unset_clock(const struct report *report, struct text *line)
+{
+	if (!report->clock_floor.ns)
+		return;
+	begin_clause(line);
+	text_printf(line, "the CLOCK IS NOT SET (it shows ");
+	text_rfc3339(line, report->now);
+	text_printf(line, ", not before ");
+	text_rfc3339(line, report->clock_floor);
+	text_printf(line, " can it be right): grants wait for it");
+}
+
 static void warn_clock(const struct report *report, struct text *line)
 {
 	if (!report->agent_running || !report_clock_is_off(report))
@@ -147,6 +160,7 @@ static void collect_warnings(const struct report *report, struct text *line)
 		begin_clause(line);
 		text_printf(line, "jitgated is NOT RUNNING");
 	}
+	warn_unset_clock(report, line);
 	warn_ports(report, line);
 	warn_feed(report, line);
 	warn_clock(report, line);
@@ -354,14 +368,24 @@ static void add_port_traffic(struct show_table *table, bool counted, uint64_t pa
 	show_cell_end(table);
 }
 
+/* The policy, and how many sessions are known that go on by it. */
+static void add_session(struct show_table *table, const struct report_port *port)
+{
+	char policy[SESSION_TEXT_MAX];
+
+	session_format(port->drain_ns, policy);
+	text_printf(&table->cells, "%s", policy);
+	if (port->drain_ns != SESSION_CUT)
+		text_printf(&table->cells, " (%zu)", port->sessions);
+	show_cell_end(table);
+}
+
 static void print_ports(const struct report *report, struct text *out)
 {
 	const struct show_column columns[] = {
-		{"PORT", false, 0},
-		{"CLOSED BY", false, 0},
-		{"GRANTED", true, 0},
-		{"", true, 0},
-		{report->mode == JITGATE_AUDIT ? "WOULD DROP" : "DROPPED", true, 0},
+		{"PORT", false, 0},    {"CLOSED BY", false, 0},
+		{"SESSION", false, 0}, {"GRANTED", true, 0},
+		{"", true, 0},         {report->mode == JITGATE_AUDIT ? "WOULD DROP" : "DROPPED", true, 0},
 		{"", true, 0},
 	};
 	_cleanup_show_table_ struct show_table table = {.columns = columns, .n_columns = ARRAY_SIZE(columns)};
@@ -374,6 +398,7 @@ static void print_ports(const struct report *report, struct text *out)
 		show_cell_end(&table);
 		text_printf(&table.cells, "%s", port->by_config ? "config" : "feed");
 		show_cell_end(&table);
+		add_session(&table, port);
 		add_port_traffic(&table, port->counted, port->counters.granted_packets, port->counters.granted_bytes);
 		add_port_traffic(&table, port->counted, port->counters.ungranted_packets,
 				 port->counters.ungranted_bytes);
@@ -406,6 +431,22 @@ static void print_counters(const struct report *report, struct text *out)
 	show_table(&table, out, 0);
 }
 
+/* What of a session that its grant's end leaves over. */
+static void add_end_sockets(const struct report *report, struct text *words)
+{
+	const char *means = report->end_sockets;
+
+	if (!means)
+		return;
+	if (strcmp(means, "off") == 0)
+		text_printf(words, "; sockets outlive their grant, cut off (end_sockets is off)");
+	else if (strcmp(means, "none") == 0)
+		text_printf(words, "; sockets outlive their grant, cut off: %s",
+			    report->end_sockets_why ? report->end_sockets_why : "");
+	else
+		text_printf(words, "; sockets end with their grant, by %s", means);
+}
+
 static void print_grant_summary(const struct report *report, struct text *out)
 {
 	_cleanup_text_ struct text words = {0};
@@ -425,6 +466,7 @@ static void print_grant_summary(const struct report *report, struct text *out)
 	text_printf(&words, "; ");
 	show_count(&words, report->n_allow, "source");
 	text_printf(&words, " always allowed");
+	add_end_sockets(report, &words);
 	text_printf(out, "\n");
 	show_paragraph(out, &words, 0, 2);
 }

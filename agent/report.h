@@ -12,6 +12,7 @@
 #include "arming.h"
 #include "grant.h"
 #include "jitgate_abi.h"
+#include "session.h"
 #include "text.h"
 
 #define REPORT_WHY_MAX 96 /* with its NUL: why an interface is not verified */
@@ -35,6 +36,8 @@ struct report_port {
 	bool by_config;    /* in `protect`; else learned from the feed */
 	bool counted;      /* the counters are known: the port has its own, and they could be read */
 	struct port_counters counters;
+	uint64_t drain_ns; /* session policy, as in session.h */
+	size_t sessions;   /* known, that go on without a grant, too */
 };
 
 struct report_grant {
@@ -73,13 +76,19 @@ struct report {
 	int32_t clock_offset_s;                     /* this machine's is ahead by at least that; negative: behind */
 	const struct refused_list *refused_by_feed; /* NULL: not known */
 	struct refused_list refused_by_guard;       /* of the feed's grants, by the guard rails */
-	bool only_protect; /* no good answer yet and no state: only `protect` ports are closed */
+	struct wall_time
+		clock_floor; /* the clock is not set: it cannot be right before this; ns 0: it can, or unknown */
+	bool only_protect;   /* no good answer yet and no state: only `protect` ports are closed */
 	struct gate_counter counters[_REASON_MAX];
 	struct report_port *ports;
 	size_t n_ports;
 	struct report_grant *grants; /* without the endless ones of `allow` */
 	size_t n_grants;
 	size_t n_allow; /* always-allowed sources */
+	/* How the sockets of a grant that ends are ended: "bpf", "netlink", "off" (by config), "none"; NULL: not known.
+	 */
+	const char *end_sockets;
+	const char *end_sockets_why; /* when "none" */
 };
 
 /* The verdict on one (source, port, proto), now. */
@@ -92,6 +101,9 @@ struct report_explain {
 	enum reason would_be; /* in audit mode what enforcement would say, else = reason */
 	bool has_grant;       /* an entry covers the source */
 	struct report_grant grant;
+	uint64_t drain_ns;               /* the port's session policy, as in session.h */
+	size_t sessions;                 /* of the source, that go on without a grant, too */
+	struct wall_time sessions_until; /* the last of them; ns 0: no end is set */
 	const char *
 		unverified; /* an interface that is not verified, so that the verdict does not hold there; NULL: none */
 	const char *unverified_why;

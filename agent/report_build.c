@@ -4,10 +4,12 @@
  */
 #include "report_build.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 
 #include "clock.h"
+#include "flows.h"
 #include "util.h"
 
 /* The map knows no more than that a feed named the port, too, for whichever protocol. */
@@ -18,6 +20,40 @@ static bool is_by_config(const struct conf *conf, const struct report_port *port
 			return true;
 	}
 	return !(protected & PROTECTED_LEARNED);
+}
+
+struct session_count {
+	struct report *report;
+	uint64_t now_boot_ns;
+};
+
+static enum flow_step count_session(void *ctx, const struct flow_key *key, struct gate_flow *flow)
+{
+	const struct session_count *count = ctx;
+
+	for (size_t i = 0; i < count->report->n_ports; i++) {
+		struct report_port *port = &count->report->ports[i];
+
+		if (port->port != ntohs(key->dport_be) || port->proto_bit != proto_to_bit(key->proto))
+			continue;
+		port->sessions +=
+			!(flow->state & FLOW_CLOSING) && flow_goes_on(key, flow, port->drain_ns, count->now_boot_ns);
+		break;
+	}
+	return FLOW_LEAVE;
+}
+
+static int fill_sessions(struct datapath *dp, struct report *report)
+{
+	struct session_count count = {.report = report, .now_boot_ns = clock_now().boot.ns};
+
+	for (size_t i = 0; i < report->n_ports; i++) {
+		struct report_port *port = &report->ports[i];
+		const struct flow_key to = {.dport_be = htons(port->port), .proto = proto_number(port->proto_bit)};
+
+		port->drain_ns = flow_drain_ns(&datapath_gate_ops, dp, &to);
+	}
+	return datapath_gate_ops.each_flow(dp, count_session, &count);
 }
 
 static int fill_ports(struct datapath *dp, const struct conf *conf, struct report *report)
@@ -54,7 +90,8 @@ int report_fill_maps(struct datapath *dp, const struct conf *conf, struct report
 	report->mode = arming_in_force(&state, now.boot);
 	if (state.mode == JITGATE_AUDIT && report->mode != state.mode)
 		report->trial_until = clock_to_wall(now, (struct boot_time){.ns = state.confirm_until_boot_ns});
-	return fill_ports(dp, conf, report);
+	r = fill_ports(dp, conf, report);
+	return r < 0 ? r : fill_sessions(dp, report);
 }
 
 void report_fill_interface(struct datapath *dp, const struct netif *netif, struct report_interface *out)

@@ -149,6 +149,8 @@ static void print_unverified(const char *interface, const char *why, struct text
 
 void report_list_text(const struct report *report, struct text *out)
 {
+	uint64_t sessions = 0;
+
 	if (report->mode == JITGATE_AUDIT)
 		text_printf(out, "AUDIT: nothing is dropped, with or without a grant\n");
 	if (!report->agent_running)
@@ -164,9 +166,35 @@ void report_list_text(const struct report *report, struct text *out)
 		show_count(out, report->n_allow, "source");
 		text_printf(out, " always allowed (`allow`, and the Azure platform's own)\n");
 	}
+	for (size_t i = 0; i < report->n_ports; i++)
+		sessions += report->ports[i].sessions;
+	if (sessions) {
+		show_count(out, sessions, "session");
+		text_printf(out, " known that may go on after its grant, see `jitgate status`\n");
+	}
 }
 
 /* ---------------------------------------------------------------- explain */
+
+static void print_sessions(const struct report_explain *explain, struct text *out)
+{
+	_cleanup_text_ struct text words = {0};
+	char policy[SESSION_TEXT_MAX];
+
+	if (explain->drain_ns == SESSION_CUT)
+		return;
+	session_format(explain->drain_ns, policy);
+	text_printf(&words, "sessions of this port: %s; ", policy);
+	show_count(&words, explain->sessions, "session");
+	text_printf(&words, " of this source known");
+	if (explain->sessions && !explain->sessions_until.ns) {
+		text_printf(&words, " that may go on without a grant for as long as it lives");
+	} else if (explain->sessions) {
+		text_printf(&words, " that may go on without a grant until ");
+		show_time(&words, explain->sessions_until, explain->now);
+	}
+	show_paragraph(out, &words, 2, 4);
+}
 
 static void print_remedy(const struct report_explain *explain, struct text *out)
 {
@@ -222,6 +250,7 @@ void report_explain_text(const struct report_explain *explain, struct text *out)
 			    reason_passes(explain->would_be) ? "PASS" : "DROP", reason_name(explain->would_be));
 	if (explain->has_grant)
 		print_behind(explain, out);
+	print_sessions(explain, out);
 	if (reason == REASON_UNPROTECTED)
 		text_printf(out, "  open to everybody: neither `protect` nor a policy names the port\n");
 	else if (!reason_passes(explain->would_be))

@@ -193,6 +193,16 @@ static void put_port_traffic(struct text *out, const char *name, bool counted, u
 	text_printf(out, "}");
 }
 
+/* The policy, and how many are known that go on by it. */
+static void put_session(struct text *out, uint64_t drain_ns, size_t sessions)
+{
+	char policy[SESSION_TEXT_MAX];
+
+	session_format(drain_ns, policy);
+	put_string(out, "session", policy);
+	put_number(out, "sessions", sessions);
+}
+
 static void put_port(struct text *out, const struct report_port *port)
 {
 	char proto[PROTOS_TEXT_MAX];
@@ -202,6 +212,7 @@ static void put_port(struct text *out, const struct report_port *port)
 	put_number(out, "port", port->port);
 	put_string(out, "proto", protos_format(port->proto_bit, proto));
 	put_string(out, "source", port->by_config ? "config" : "feed");
+	put_session(out, port->drain_ns, port->sessions);
 	put_port_traffic(out, "granted", port->counted, port->counters.granted_packets, port->counters.granted_bytes);
 	put_port_traffic(out, "ungranted", port->counted, port->counters.ungranted_packets,
 			 port->counters.ungranted_bytes);
@@ -260,6 +271,10 @@ void report_status_json(const struct report *report, struct text *out)
 	put_arming(out, report);
 	put_interfaces(out, report);
 	put_feed(out, report);
+	if (report->agent_running)
+		put_bool(out, "clock_set", report->clock_floor.ns == 0);
+	else
+		put_null(out, "clock_set");
 	put_bool(out, "only_protect", report->only_protect);
 	put_counters(out, report);
 	put_ports(out, report);
@@ -269,6 +284,12 @@ void report_status_json(const struct report *report, struct text *out)
 	else
 		put_null(out, "by_hand");
 	put_number(out, "allowed", report->n_allow);
+	if (report->end_sockets)
+		put_string(out, "end_sockets", report->end_sockets);
+	else
+		put_null(out, "end_sockets");
+	if (report->end_sockets_why && *report->end_sockets_why)
+		put_string(out, "end_sockets_why", report->end_sockets_why);
 	text_printf(out, "}\n");
 }
 
@@ -331,6 +352,8 @@ void report_explain_json(const struct report_explain *explain, struct text *out)
 		put_string(out, "not_enforced_on", explain->unverified);
 	else
 		put_null(out, "not_enforced_on");
+	put_session(out, explain->drain_ns, explain->sessions);
+	put_time(out, "sessions_until", explain->sessions ? explain->sessions_until : (struct wall_time){0});
 	if (explain->has_grant) {
 		put_name(out, "grant");
 		put_grant(out, &explain->grant, explain->now, true);

@@ -19,17 +19,21 @@ struct sandbox_user {
  */
 int sandbox_find_user(const char *user, struct sandbox_user *ret_user);
 
-/*
- * Become `user`, without supplementary groups, with an empty bounding set, with no capability, or only CAP_BPF when
- * keep_bpf. Sets no_new_privs, and leaves no core dump. As an ordinary user already: only these two. 0 or -errno.
- */
-int sandbox_become(const struct sandbox_user *user, bool keep_bpf);
+#define SANDBOX_KEEP_BPF 0x1U
+#define SANDBOX_KEEP_NET_ADMIN 0x2U
 
 /*
- * Give CAP_BPF up if `probe` (0: works) works without it; while it is asked, the capability is only put aside. Returns
- * 0: given up, 1: needed and kept, or -errno.
+ * Become `user`, without supplementary groups, with an empty bounding set, with no capability but those of `keep`
+ * (SANDBOX_KEEP_*). Sets no_new_privs, and leaves no core dump. As an ordinary user already: only these two. 0 or
+ * -errno.
  */
-int sandbox_try_without_bpf(int (*probe)(void *ctx), void *ctx);
+int sandbox_become(const struct sandbox_user *user, unsigned int keep);
+
+/*
+ * Give CAP_BPF up if `probe` (0: works) works without it; while it is asked, the capability is only put aside; of the
+ * others it has those of `keep` still. Returns 0: given up, 1: needed and kept, or -errno.
+ */
+int sandbox_try_without_bpf(int (*probe)(void *ctx), void *ctx, unsigned int keep);
 
 enum sandbox_profile { SANDBOX_JITGATED, SANDBOX_AZURE };
 

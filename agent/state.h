@@ -9,6 +9,10 @@
 
 #include "grant.h"
 
+/*
+ * Raised with every change of the bytes. From the first release on state_decode reads the version before, too: after
+ * an upgrade and a reboot nothing else knows the ports and grants. Of a version that it does not know nothing is taken.
+ */
 #define STATE_FILE_VERSION 3
 #define STATE_FILE_NAME "snapshot"
 

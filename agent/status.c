@@ -131,6 +131,7 @@ static void fill_feed(struct daemon *d, struct clock_pair now, struct report *re
 	report->clock_known = e->current.clock_known;
 	report->clock_offset_s = e->current.clock_offset_s;
 	report->refused_by_feed = &e->current.refused;
+	report->clock_floor = e->clock_floor.wall;
 	report->only_protect = !e->answered && !e->restored;
 	if (e->answered && now.boot.ns < e->fresh_until.ns)
 		report->feed_state = REPORT_FEED_FRESH;
@@ -146,6 +147,8 @@ static int build_report(struct daemon *d, struct report *report, const char **re
 
 	*report = (struct report){
 		.now = now.wall, .version = JITGATE_VERSION, .agent_running = true, .n_allow = d->conf.n_allow};
+	report->end_sockets = d->conf.end_sockets == CONF_END_OFF ? "off" : end_means_text(end_sockets_means(d->ender));
+	report->end_sockets_why = d->no_ending.text;
 	fill_feed(d, now, report);
 	report->conf_mode = d->conf.mode;
 	report->arming = d->enforcer.arming;
@@ -186,16 +189,22 @@ static void answer_explain(struct daemon *d, const struct control_request *reque
 	struct enforcer_verdict verdict =
 		enforcer_explain(&d->enforcer, &request->source, request->port, request->protos);
 	struct clock_pair now = clock_now();
-	struct report_explain explain = {.now = now.wall,
-					 .source = request->source,
-					 .port = request->port,
-					 .proto_bit = request->protos,
-					 .reason = verdict.reason,
-					 .would_be = verdict.would_be,
-					 .has_grant = verdict.has_entry,
-					 .unverified = unverified ? unverified->name : NULL,
-					 .unverified_why = unverified ? unverified->why : NULL};
+	struct report_explain explain = {
+		.now = now.wall,
+		.source = request->source,
+		.port = request->port,
+		.proto_bit = request->protos,
+		.reason = verdict.reason,
+		.would_be = verdict.would_be,
+		.has_grant = verdict.has_entry,
+		.drain_ns = verdict.drain_ns,
+		.sessions = verdict.sessions,
+		.sessions_until = clock_to_wall(now, (struct boot_time){.ns = verdict.sessions_until_boot_ns}),
+		.unverified = unverified ? unverified->name : NULL,
+		.unverified_why = unverified ? unverified->why : NULL};
 
+	if (verdict.sessions_until_boot_ns != JITGATE_NO_DEADLINE)
+		explain.sessions_until = clock_to_wall(now, (struct boot_time){.ns = verdict.sessions_until_boot_ns});
 	explain.grant = (struct report_grant){.source = request->source,
 					      .port = request->port,
 					      .protos = request->protos,

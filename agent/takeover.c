@@ -61,14 +61,15 @@ struct adoption {
 	const struct gate_ops *gate;
 	void *gate_ctx;
 	struct clock_pair now;
+	bool anew;                  /* the maps were empty: every saved grant counts */
+	bool at_start;              /* what an operator opened counts where the maps hold it, later in any case */
 	struct entry_set installed; /* sorted */
 	uint8_t *explained;         /* by index in `installed` */
 };
 
 /*
  * Whether the maps hold every entry that this grant stands for, to its end at least. Protocols of which the port is
- * not protected have no entry; after a reboot no port is, so that every saved grant counts. An entry may end later than
- * the grant: a wider one covers it.
+ * not protected have no entry. An entry may end later than the grant: a wider one covers it.
  */
 static bool is_held(struct adoption *a, const struct grant *grant)
 {
@@ -101,7 +102,7 @@ static void keep_held(struct adoption *a, struct grant_set *set)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < set->n; i++) {
-		if (!is_held(a, &set->grants[i]))
+		if (!a->anew && !is_held(a, &set->grants[i]))
 			continue;
 		mark_explained(a, &set->grants[i]);
 		set->grants[kept++] = set->grants[i];
@@ -117,7 +118,8 @@ static void keep_opened(struct adoption *a, struct grant_set *opened)
 	for (size_t i = 0; i < opened->n; i++) {
 		bool live = opened_is_live(&opened->grants[i], a->now.wall);
 
-		if (opened->grants[i].until.ns <= a->now.wall.ns || (live && !is_held(a, &opened->grants[i])))
+		if (a->at_start &&
+		    (opened->grants[i].until.ns <= a->now.wall.ns || (live && !is_held(a, &opened->grants[i]))))
 			continue;
 		if (live)
 			mark_explained(a, &opened->grants[i]);
@@ -166,28 +168,66 @@ static void end_adoption(struct adoption *a)
 	free(a->explained);
 }
 
-int takeover_build(const struct gate_ops *gate, void *gate_ctx, const struct guard *guard, struct clock_pair now,
-		   struct snapshot *saved, struct grant_set *opened, struct snapshot *ret_current,
-		   struct learned *ret_learned, enum takeover_note *ret_note)
-{
-	CLEANUP(end_adoption) struct adoption a = {.gate = gate, .gate_ctx = gate_ctx, .now = now};
-	_cleanup_snapshot_ struct snapshot current = {0};
-	int r = learn_ports(gate, gate_ctx, now.boot, saved, ret_learned);
+/* ------------------------------------------------------------ the clock */
 
-	*ret_note = TAKEOVER_PLAIN;
-	if (saved && now.wall.ns < saved->taken.ns - TAKEOVER_CLOCK_SLACK_NS)
-		*ret_note = TAKEOVER_CLOCK_BEHIND;
-	if (saved && *ret_note == TAKEOVER_PLAIN) {
+struct wall_time takeover_clock_floor(struct wall_time now, struct wall_time taken)
+{
+	struct wall_time floor = {.ns = TAKEOVER_CLOCK_FLOOR_NS};
+
+	if (taken.ns - TAKEOVER_CLOCK_SLACK_NS > floor.ns)
+		floor.ns = taken.ns - TAKEOVER_CLOCK_SLACK_NS;
+	return now.ns < floor.ns ? floor : (struct wall_time){0};
+}
+
+/* ------------------------------------------------------------ both */
+
+static bool is_empty(const struct gate_ops *gate, void *gate_ctx)
+{
+	for (uint32_t port = 1; port < 65536; port++) {
+		if (gate->get_protected(gate_ctx, (uint16_t)port))
+			return false;
+	}
+	return true;
+}
+
+static int judge(struct adoption *a, const struct guard *guard, struct snapshot *saved, struct grant_set *opened,
+		 struct snapshot *ret)
+{
+	_cleanup_snapshot_ struct snapshot current = {0};
+	int r;
+
+	if (saved && !takeover_clock_floor(a->now.wall, saved->taken).ns) {
 		current.taken = saved->taken;
 		current.grants = saved->grants;
 		saved->grants = (struct grant_set){0};
 	}
-	if (r == 0)
-		r = take_grants(&a, &current.grants, opened);
+	r = take_grants(a, &current.grants, opened);
 	if (r < 0)
 		return r;
-	grant_list_sort(&current.grants, guard, now.wall);
-	*ret_current = current;
+	grant_list_sort(&current.grants, guard, a->now.wall);
+	*ret = current;
 	current = (struct snapshot){0};
 	return 0;
+}
+
+int takeover_judge(const struct gate_ops *gate, void *gate_ctx, const struct guard *guard, struct clock_pair now,
+		   struct snapshot *saved, struct grant_set *opened, bool anew, struct snapshot *ret)
+{
+	CLEANUP(end_adoption) struct adoption a = {.gate = gate, .gate_ctx = gate_ctx, .now = now, .anew = anew};
+
+	return judge(&a, guard, saved, opened, ret);
+}
+
+int takeover_build(const struct gate_ops *gate, void *gate_ctx, const struct guard *guard, struct clock_pair now,
+		   struct snapshot *saved, struct grant_set *opened, struct takeover *ret)
+{
+	CLEANUP(end_adoption)
+	struct adoption a = {.gate = gate, .gate_ctx = gate_ctx, .now = now, .at_start = true};
+	int r = learn_ports(gate, gate_ctx, now.boot, saved, &ret->learned);
+
+	if (r < 0)
+		return r;
+	a.anew = ret->anew = is_empty(gate, gate_ctx);
+	ret->clock_floor = takeover_clock_floor(now.wall, saved ? saved->taken : (struct wall_time){0});
+	return judge(&a, guard, saved, opened, &ret->current);
 }

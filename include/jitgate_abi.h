@@ -18,6 +18,27 @@
 
 #define JITGATE_ABI_VERSION 1
 
+/*
+ * What an upgrade rests on, so whoever raises JITGATE_ABI_VERSION keeps to it:
+ *
+ * - The pins `root`, `slots_v1`, `gate` and `link_*` are the same in all versions. What is attached is `root`, which
+ *   calls slot 0 of slots_v1; only that slot changes hands. slots_v1 keeps its name and layout whatever the version.
+ * - All other maps have the new version in their names, all of them, also those that are as before: so one look at the
+ *   filter in the slot tells which version is in force.
+ * - jitgated makes maps of its own version beside the old ones, carries over what these hold (agent/carry.c), applies
+ *   config and state file as at every start, puts its filter into the slot, and then removes the old pins. Fields are
+ *   carried by name: a field that means something else gets another name, and one of another size, a new field of a
+ *   key, and whatever else does not follow from the names, gets its code in carry.c.
+ * - layout_v* holds the BTF of the maps of its version, in which the names are looked up.
+ * - A word of protected_v* is carried as it is, but for the class: its bits keep their place. Classes and sessions_v*
+ * are made anew from the config.
+ * - The state file has a version of its own (agent/state.h). A version reads its own and the one before it: after a
+ *   reboot there are no maps, and the file is all there is.
+ * - The names of maps that are given up stay known (datapath.c), so that --detach and the next start remove their pins.
+ */
+#define JITGATE_SLOTS_PIN "slots_v1"
+#define JITGATE_LAYOUT_PIN "layout_v1" /* the BTF of all maps of its version, an array of one */
+
 /* Limits. */
 #define JITGATE_VLAN_TAGS_MAX 4     /* tags looked through; one more: too_deep */
 #define JITGATE_EXT_HDRS_MAX 8      /* IPv6 extension headers; one more: too_deep */

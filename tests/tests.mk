@@ -4,7 +4,9 @@
 c_files := $(wildcard agent/*.[ch] bpf/*.[ch] include/*.h tests/*.h tests/*/*.[ch])
 
 # (label, programs, environment). What is done against Azure's stand-in mostly waits: beside each other.
-entries = $(foreach t,$(2),'$(1)/$(basename $(notdir $(t)))$(if $(filter azure_%,$(notdir $(t))), &): $(strip $(3) $(t))')
+# Upgrades restart jitgated many times under a flood, and build variants of it.
+entries = $(foreach t,$(2),'$(1)/$(basename $(notdir $(t)))$(if $(filter azure_%,$(notdir $(t))), &)$(if \
+	$(filter upgrade%,$(notdir $(t))), @900): $(strip $(3) $(t))')
 # The same, each beside the others and with so many seconds: (label, programs, environment, seconds).
 entries_beside = $(foreach t,$(2),'$(1)/$(basename $(notdir $(t))) @$(4) &: $(strip $(3) $(t))')
 
@@ -52,22 +54,22 @@ levels := check unit packet sim emulator e2e crash referee kernel
 run = CC='$(CC)' CLANG='$(CLANG)' BPFTOOL='$(BPFTOOL)' JITGATE_CORE='$(core)' JITGATE_VERSION='$(VERSION)' tests/run
 
 # What has to be built in build/release for a level, and in build/san (make calls itself, once, for that tree).
-needs_check := all $(B)/unit/test_files $(B)/traffic.skel.h
+needs_check := all variants $(B)/unit/test_files $(B)/traffic.skel.h
 needs_packet := $(B)/packet_test $(B)/trie_test
 needs_emulator := all emulator
-needs_e2e := all emulator probe
+needs_e2e := all emulator probe variants
 needs_sim := $(B)/pace_sim
 needs_referee := all emulator probe referee
 needs_kernel := all emulator probe $(B)/packet_test $(B)/trie_test
 needs_crash := steps-tree
 san_needs_unit := unit-tests fuzz-programs
 san_needs_sim := build/san/sim_test
-san_needs_e2e := all emulator probe
+san_needs_e2e := all emulator probe variants
 
 asked := $(if $(filter test,$(MAKECMDGOALS)),$(levels),$(patsubst test-%,%,$(filter test-%,$(MAKECMDGOALS))))
 san_goals := $(sort $(foreach l,$(asked),$(san_needs_$(l))))
 
-.PHONY: test check $(levels:%=test-%) san-tree steps-tree unit-tests emulator probe demo format
+.PHONY: test check $(levels:%=test-%) san-tree steps-tree unit-tests emulator probe variants demo format
 san-tree: have-test
 	$(if $(san_goals),@$(MAKE) --no-print-directory SAN=address$(comma)undefined $(san_goals))
 
@@ -77,6 +79,7 @@ steps-tree: have-test
 
 emulator: $(B)/emulator
 probe: $(B)/probe $(B)/neighbour.bpf.o
+variants: $(B)/jitgated-old-kernel $(B)/jitgate-azure-attack
 unit-tests: $(unit_tests:%=$(B)/unit/%)
 
 test: have-kernel $(sort $(foreach l,$(levels),$(needs_$(l)))) san-tree ## run all tests, and end with how many passed
@@ -107,6 +110,23 @@ demo: have-test all emulator probe ## show the whole of it on real packets (root
 
 format: ## clang-format all C files
 	clang-format -i $(c_files)
+
+# jitgated as it is on a kernel that cannot end sockets by BPF: its program asks for a function that there is not.
+$(B)/old_kernel/end_sockets.bpf.c: bpf/end_sockets.bpf.c
+	@mkdir -p $(@D)
+	$(Q)sed 's/bpf_sock_destroy/bpf_sock_destroy_of_no_kernel/' $< >$@
+$(B)/old_kernel/end_sockets.bpf.o: $(B)/old_kernel/end_sockets.bpf.c
+	$(call say,BPF,$@)$(CLANG) $(bpf_cflags) -c $< -o $@
+$(B)/old_kernel/end_sockets.o: agent/end_sockets.c $(B)/old_kernel/end_sockets.skel.h $(B)/end_sockets.o
+	$(call say,CC,$@)$(CC) -I$(B)/old_kernel $(all_cflags) -c $< -o $@
+$(B)/jitgated-old-kernel: $(filter-out $(B)/end_sockets.o,$(jitgated_src:%=$(B)/%.o)) $(B)/old_kernel/end_sockets.o $(B)/libcore.a
+	$(call say,LINK,$@)$(CC) $(all_cflags) $(all_ldflags) $^ $(call pkg_libs,$(jitgated_pkg)) -o $@
+
+# jitgate-azure in hostile hands.
+$(B)/jitgate-azure-attack: $(jitgate-azure_src:%=$(B)/%.o) $(B)/tests/attack/attack.o $(B)/libcore.a
+	$(call say,LINK,$@)$(CC) $(all_cflags) $(all_ldflags) \
+		-Wl,--wrap=feed_client_init,--wrap=sandbox_become,--wrap=sandbox_seccomp \
+		$^ $(call pkg_libs,$(jitgate-azure_pkg)) -o $@
 
 # The enforcer with everything around it faked.
 sim_src := $(patsubst tests/sim/%.c,%,$(wildcard tests/sim/*.c))

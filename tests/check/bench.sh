@@ -96,6 +96,14 @@ nanoseconds_are_over_the_empty_program() {
     summary_says '[.targets[2:8][] | .reached] == [true, false, true, true, true, true]'
 }
 
+root_beside_the_filter() {
+  begin_lines
+  rate bare_drop 1 4 && rate native 1 3.9 && ns granted 16 56
+  echo '{"run": "granted", "program": "gate", "family": "v4", "grants": 16, "ns": 54, "empty_ns": 7}' >>"$lines"
+  summary_says true && jq -r --arg form details -f tests/bench/report.jq "$scratch/summary" |
+    grep -qxF '| granted, IPv4 | 47 | 50 | 3 | ×1.04 |'
+}
+
 report_and_chart() {
   begin_lines
   rate bare_drop 1 4 && rate native 1 3.9 && ns denied 16 42
@@ -119,5 +127,6 @@ check "with half of the rounds in error the run is not sound" half_in_error_is_u
 check "nor when a contestant cannot be set up" not_set_up_is_unsound
 check "a rate of which two rounds are a quarter off is noisy" disturbed_is_noisy
 check "nanoseconds are those over an empty program" nanoseconds_are_over_the_empty_program
+check "what the root program costs is told beside the filter alone" root_beside_the_filter
 check "table and chart can be made of it" report_and_chart
 end_checks

@@ -23,8 +23,8 @@ cJSON_                              azure_json json_member
 cfg_                                conf_read
 curl_                               azure_http
 azure_token_header                  azure_http
-bpf_|libbpf_|btf__|ring_buffer__    datapath attach attach_tc tcx clsact links heal detach verify gate_maps gate_flows gate_counters gate_tags trial
-mnl_                                netif sockdiag clsact
+bpf_|libbpf_|btf__|ring_buffer__    datapath pins carry activate attach attach_tc tcx clsact links heal detach verify gate_maps gate_flows gate_counters gate_tags trial end_sockets
+mnl_                                netif sockdiag sock_diag clsact
 seccomp_|capng_                     sandbox
 EOF
 }
@@ -38,7 +38,7 @@ jitgate        libcurl|libcjson
 EOF
 }
 
-# Once for all: "NAME SYMBOL" of what each object needs of others (__memcpy_chk counts as memcpy), and what CORE defines.
+# Once for all: "NAME SYMBOL" of what each object needs of others (__memcpy_chk counts as memcpy, the linker's own table as nothing), and what CORE defines.
 read_objects() {
   local file name objects_there=() core_there=()
   for file in agent/*.c; do
@@ -48,7 +48,8 @@ read_objects() {
   for name in $core; do
     [[ -e $objects/$name.o ]] && core_there+=("$objects/$name.o")
   done
-  nm -A -u "${objects_there[@]}" | sed -E 's|^.*/([^/]*)\.o: *[a-zA-Z] |\1 |; s/@.*//; s/ __(.*)_chk$/ \1/' >"$scratch/imports"
+  nm -A -u "${objects_there[@]}" | sed -E '/ _GLOBAL_OFFSET_TABLE_$/d; s|^.*/([^/]*)\.o: *[a-zA-Z] |\1 |; s/@.*//; s/ __(.*)_chk$/ \1/' \
+    >"$scratch/imports"
   nm -A -g --defined-only "${core_there[@]}" | awk '{ print $NF }' >"$scratch/defined"
   [[ -s $scratch/imports && -s $scratch/defined ]]
 }

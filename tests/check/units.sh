@@ -171,7 +171,53 @@ bad_config_is_not_retried() {
     same "failed 78 0" "$(property jitgated ActiveState) $(property jitgated ExecMainStatus) $(property jitgated NRestarts)"
 }
 
+# jitgate-azure in hostile hands (tests/attack), with all that its unit says; and as a plain service of root's.
+add_attacks() {
+  local units=$scratch/files/usr/lib/systemd/system program=/usr/sbin/jitgate-azure-attack
+  local output='StandardOutput=truncate:/run/attack.out' environment='EnvironmentFile=/run/attack.env'
+  install -m 0755 build/release/jitgate-azure-attack "$scratch/files$program" || return 1
+  sed "s|^ExecStart=.*/jitgate-azure |ExecStart=$program |; s|^Type=.*|Type=oneshot\n$output\n$environment|; /^Restart=/d
+    /^After=/d; /^Wants=/d" "$units/jitgate-azure.service" >"$units/jitgate-attack.service" &&
+    printf '%s\n' '[Unit]' StartLimitIntervalSec=0 '[Service]' Type=oneshot "$output" "$environment" \
+      "ExecStart=$program -c /etc/jitgate/jitgate.conf" >"$units/jitgate-attack-free.service" &&
+    grep -q "^ExecStart=$program" "$units/jitgate-attack.service"
+}
+
+# attack UNIT WITHOUT WORDS: prints "succeeded", "refused ERRNO", "killed", or what else came of it.
+attack() {
+  printf 'JITGATE_ATTACK="%s"\nJITGATE_ATTACK_WITHOUT=%s\n' "$3" "$2" | inside sh -c 'cat >/run/attack.env; : >/run/attack.out'
+  inside systemctl start "$1" 2>/dev/null
+  if [[ $(property "$1" Result) == core-dump || "$(property "$1" Result) $(property "$1" ExecMainStatus)" == "signal 31" ]]; then
+    echo killed
+  else
+    inside grep -oE '(succeeded|refused E[A-Z]+)$' /run/attack.out || echo "nothing said: $(property "$1" Result)"
+  fi
+}
+
+# Each succeeds for root, and not in the unit; nor is it the program's own list of system calls alone that is in the way.
+attacks_fail() {
+  local words bad=0 pid free full unit grants
+  pid=$(property jitgated MainPID)
+  grants=$(inside bpftool -j map show pinned /sys/fs/bpf/jitgate/grants_v1 | jq .id)
+  for words in 'read /etc/shadow' 'list /var/lib/jitgate' 'list /sys/fs/bpf/jitgate' 'write /var/lib/jitgate/new' \
+    'write /etc/jitgate/jitgate.conf' 'write /run/jitgate/new' 'write /run/new' 'write /usr/new' \
+    'obj_get /sys/fs/bpf/jitgate/grants_v1' 'obj_get /sys/fs/bpf/jitgate/gate' "map_by_id $grants" prog_load \
+    "kill $pid" "ptrace $pid" "mem $pid" 'kill 1' 'control /run/jitgate/control.sock' packet raw link_down \
+    setuid capset unshare 'mount /mnt' 'unlink /run/jitgate/victim' 'chmod /run/jitgate/victim'; do
+    inside sh -c ': >/run/jitgate/victim; rm -f /run/jitgate/new /var/lib/jitgate/new /run/new /usr/new; ip link set lo up'
+    free=$(attack jitgate-attack-free sandbox "$words")
+    inside sh -c ': >/run/jitgate/victim; umount /mnt 2>/dev/null; rm -f /var/lib/jitgate/new /usr/new; ip link set lo up'
+    full=$(attack jitgate-attack '' "$words")
+    unit=$(attack jitgate-attack seccomp "$words")
+    echo "$words: for root $free; in the unit $full; without the own list $unit"
+    [[ $free == succeeded && $full =~ ^(killed|refused) && $unit =~ ^refused ]] || bad=1
+  done
+  inside rm -f /run/jitgate/victim
+  return "$bad"
+}
+
 check "make install" make --no-print-directory DESTDIR="$scratch/files" prefix=/usr install
+check "the attacks are added" add_attacks
 start
 check "both units start, and say that they are ready" both_run
 check "jitgated is ready before the network is set up" before_the_network
@@ -183,6 +229,7 @@ check "the feed connects" feed_connects
 check "sockets and state folder belong to whom they should" owners_are_right
 check "the sysctl could be written" sysctl_is_set
 check "reload" reload_works
+check "taken over, jitgate-azure can do nothing" attacks_fail
 check "stop leaves enforcement in place" stop_leaves_enforcement
 check "start takes it over" start_takes_over
 check "killed, it is started again" kill_restarts

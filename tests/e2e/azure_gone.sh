@@ -7,12 +7,14 @@
 . "$(dirname "${BASH_SOURCE[0]}")/azure.bash"
 begin azure_gone
 
-# session_cut NAME WHAT: a session ends for want of packets, and not because it was told to.
+# session_cut NAME WHAT: a session ends because jitgate ended the server's side of it, or, on a kernel that cannot, for want
+# of packets; and not because anybody else closed it.
 session_cut() {
   check "$2" wait_for 25 dead "$1"
   end_hold "$1" held
-  is "$2: by silence" stall "${held[end]-}"
+  is "$2: by jitgate" "$(way_to_end)" "${held[end]-}"
 }
+way_to_end() { if [[ $(jg status --json | jq -r .end_sockets) == none ]]; then echo stall; else echo reset; fi; }
 grant_count() { jg status --json | jq .grants; }
 said_of() { log_since jitgated "$gate_mark" | grep -E "^jitgated: $1 .*source=$2/?[0-9]* port=$3/" >/dev/null; }
 

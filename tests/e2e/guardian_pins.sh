@@ -11,7 +11,7 @@ owner() { stat -c '%u %a' "$1"; }
 all_verified() { jg status --json | jq -c '[.interfaces[].verified] | unique'; }
 # refused NAME REGEX: jitgated does not start, says why in one line, and what was enforced goes on.
 refused() {
-  said=$(in_srv setpriv --bounding-set=$unit_caps timeout 10 "$build/jitgated" -c "$tmp/jitgate.conf" 2>&1)
+  said=$(in_srv timeout 10 setpriv --bounding-set=$unit_caps "$build/jitgated" -c "$tmp/jitgate.conf" 2>&1)
   is "$1: jitgated does not start" 1 $?
   like "$1: and says why" "$2" "$said"
   check "$1: what is enforced goes on" silent_for $nbr4 22
@@ -25,7 +25,8 @@ is "pins that root made stay root's" "0" "$(stat -c %u "$pin/grants_v1")"
 remember
 
 # 1. Every pin but the link's, one after another. Each is put back, and the next start takes the same maps over.
-for name in grants_v1 sources_v1 protected_v1 ports_v1 stats_v1 usage_v1 events_v1 budget_v1 state_v1 slots_v1; do
+for name in grants_v1 sources_v1 protected_v1 ports_v1 stats_v1 usage_v1 events_v1 budget_v1 state_v1 slots_v1 flows_v1 \
+  sessions_v1 layout_v1; do
   rm "$pin/$name"
   check "$name is put back within a second" wait_for 1 test -e "$pin/$name"
 done
@@ -44,6 +45,24 @@ start_guardian
 check "after that, too, a start succeeds, and the grant goes on" tcp_from $cli4 22 3s
 check "while others stay out" silent_for $nbr4 22
 is "and all is verified" "[true]" "$(all_verified)"
+
+# A start that fails leaves the filter in force pinned, whoever had pinned it, and makes no layout of the user's its own.
+rm "$pin/gate" "$pin/layout_v1"
+check "gate is put back once more" wait_for 1 test -e "$pin/gate"
+check "and so is the layout" wait_for 1 test -e "$pin/layout_v1"
+filter=$(bpftool -j prog show pinned "$pin/gate" | jq .id)
+is "by the user" "64000 64000" "$(stat -c %u "$pin/gate" "$pin/layout_v1" | paste -sd ' ')"
+kill9 jitgated
+conf[max_grants]=1 conf[allow]='{"203.0.113.1", "203.0.113.2"}'
+write_conf
+refused "a start whose maps are too small" 'need more entries than max_grants = 1'
+is "the filter in force is pinned, as root's" "$filter 0" \
+  "$(bpftool -j prog show pinned "$pin/gate" | jq .id) $(stat -c %u "$pin/gate")"
+check "the user's layout is not" test ! -e "$pin/layout_v1"
+unset "conf[max_grants]" "conf[allow]"
+start_guardian
+is "the next start pins its own" 0 "$(stat -c %u "$pin/layout_v1")"
+check "the grant goes on" tcp_from $cli4 22 3s
 
 # 2. A pin that is replaced by something else.
 bpftool map create "$tmp/bpf/blank" type array key 4 value 131072 entries 1 name data_protected flags 0x400

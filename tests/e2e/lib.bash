@@ -327,7 +327,7 @@ write_conf() {
 
 start_jitgated() {
   write_conf
-  start_ready jitgated "$ns_srv" "$build/jitgated" -c "$tmp/jitgate.conf"
+  start_ready jitgated "$ns_srv" "${jitgated_program:-$build/jitgated}" -c "$tmp/jitgate.conf"
 }
 must_start_jitgated() { start_jitgated || die "jitgated does not get ready" "$(tail -n 5 "$tmp/jitgated.log")"; }
 

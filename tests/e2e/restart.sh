@@ -99,9 +99,10 @@ stop jitgated
 must_start_jitgated
 stop jitgated
 bpftool map create "$pin/grants_v2" type array key 4 value 4 entries 1 name grants_v2
-try_jitgated
-is "pins of another version are not taken over" 1 $?
-like "and are named, with the way out" 'grants_v2 was pinned by another version .*--detach' "$said"
+must_start_jitgated
+check "what a start of another version left beside the filter in force is removed" test ! -e "$pin/grants_v2"
+stop jitgated
+bpftool map create "$pin/grants_v2" type array key 4 value 4 entries 1 name grants_v2
 detach() { in_srv "$build/jitgated" -c "$tmp/jitgate.conf" --detach >>"$tmp/detach.log" 2>&1; }
 check "--detach succeeds" detach
 check "it opens everything" tcp_from $nbr4 22

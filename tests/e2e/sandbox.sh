@@ -43,6 +43,24 @@ fails "the feed's user cannot read the pins" as_feed ls "$pin"
 fails "the feed's user cannot use the control socket" asks_control as_feed
 check "root can" asks_control env
 
+# Names: a thread of libcurl's looks them up, in the file and by DNS, where nobody answers. The list of calls allows it.
+printf '%s\n' "127.0.0.1 arm.example.test" >"$tmp/hosts"
+printf '%s\n' 'nameserver 127.0.0.1' 'options timeout:1 attempts:1' >"$tmp/resolv.conf"
+by_name() { # NAME
+  conf_azure[arm_endpoint]="\"https://$1:${arm##*:}\""
+  write_conf
+  # shellcheck disable=SC2016 # for the inner shell
+  said=$(in_srv unshare -m bash -c 'mount --bind "$0/hosts" "$(readlink -f /etc/hosts)" &&
+    mount --bind "$0/resolv.conf" "$(readlink -f /etc/resolv.conf)" && exec "$@"' "$tmp" \
+    timeout 30 "$build/jitgate-azure" -c "$tmp/jitgate.conf" --once 2>&1)
+}
+by_name arm.example.test
+is "a name in the file is found" 1 "$?"
+like "up to its certificate, which is for another" '[Cc]ertificate|SSL' "$said"
+by_name none.example.test
+is "a name that nobody knows ends nothing" 1 "$?"
+like "and is said" 'Could not resolve host: none.example.test' "$said"
+
 links() { ldd "$build/$1" | awk '{ print $1 }' | grep -E "$2"; }
 fails "jitgated is linked with neither curl nor cjson nor TLS" links jitgated 'curl|cjson|ssl|gnutls|crypto'
 fails "jitgate-azure is not linked with libbpf" links jitgate-azure bpf

@@ -10,8 +10,8 @@ begin session
 second=1000000000
 conf[protect]='{"22/any", "2022/tcp", "3022/tcp"}'
 conf[session]='"drain=3s"'
-conf[port "2022/tcp" { session]='"keep" }'
-conf[port "3022/tcp" { session]='"cut" }'
+conf['port "2022/tcp" { session']='"keep" }'
+conf['port "3022/tcp" { session']='"cut" }'
 serve 22/tcp 22/udp 2022/tcp 3022/tcp
 must_start_jitgated
 check "closed before any grant" silent_for $cli4 22
@@ -97,8 +97,15 @@ feed_sync port=2022/tcp grant=$cli4,2022/tcp,1500ms
 start_hold kept $cli4 2022 60s 400ms
 check "keep: closed after the deadline" closes_for $cli4 2022 5
 check "keep: the session goes on" alive kept
-within "keep: its flow is known" 1 "$(flows_to 2022)" 16
-conf[port "2022/tcp" { session]='"cut" }'
+within "keep: its flow is known" 1 "$(flows_to 2022)" 1000
+like "keep: explain says that it is closed, and what goes on" 'keep; [1-9][0-9]* session' \
+  "$(jg explain $cli4 2022)"
+like "keep: and says nothing of another's" 'keep; 0 sessions of this source' "$(jg explain $nbr4 2022)"
+is "keep: status tells the policies" 'cut keep drain=3s' \
+  "$(jg status --json | jq -r '[.ports[] | select(.proto == "tcp")] | sort_by(.port) | reverse | map(.session) | join(" ")')"
+within "keep: status counts the session" 1 \
+  "$(jg status --json | jq '.ports[] | select(.port == 2022 and .proto == "tcp") | .sessions')" 4
+conf['port "2022/tcp" { session']='"cut" }'
 write_conf
 before=$(boot_now)
 reload_jitgated
@@ -108,7 +115,7 @@ end_hold kept held
 within "keep to cut: the session is over at once" -100 $(((held[last_boot_ns] - before) / 1000000)) \
   $(((after - before) / 1000000 + 20))
 check "keep to cut: and forgotten" wait_for 5 no_flows_to 2022
-conf[port "2022/tcp" { session]='"keep" }'
+conf['port "2022/tcp" { session']='"keep" }'
 write_conf
 reload_jitgated
 check "cut to keep: nothing comes back" silent_for $cli4 2022

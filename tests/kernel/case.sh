@@ -8,16 +8,19 @@
 . "$(dirname "${BASH_SOURCE[0]}")/../e2e/lib.bash"
 begin kernel
 
-cap_bpf=0000008000000000 no_cap=0000000000000000
 life_s=0 # of a grant: several times what this machine needs for the steps meanwhile
 
 status_of() { awk -v key="$1:" '$1 == key { print $2 }' "/proc/${pids[jitgated]}/status"; }
 kernel_since() { [[ $(printf '%s\n' "$1" "$(uname -r)" | sort -V | head -n 1) == "$1" ]]; }
 
-# From 5.19 on whoever holds a map by descriptor may write it.
+# From 5.19 on whoever holds a map by descriptor may write it, from 6.5 on a program may end sockets.
 allowed_power() {
-  if kernel_since 5.19; then echo $no_cap; else echo $cap_bpf; fi
+  local caps=0
+  kernel_since 5.19 || caps=$((caps | 1 << 39)) # CAP_BPF
+  kernel_since 6.5 || caps=$((caps | 1 << 12))  # CAP_NET_ADMIN
+  printf '%016x' $caps
 }
+ending_means() { if kernel_since 6.5; then echo bpf; else echo netlink; fi; }
 
 yes_no() { if "$@" >/dev/null 2>&1; then echo yes; else echo no; fi; }
 
@@ -31,7 +34,8 @@ is_ring_buffer() { [[ $(bpftool -j map show pinned "$pin/events_v1" | jq -r .typ
 feature() { note "feature $1=$2"; }
 tell_features() {
   feature "native veth XDP" "$(yes_no test "$(jq -r '.interfaces[0].xdp_mode' <<<"$1")" = native)"
-  feature "maps without capability" "$(yes_no test "$(status_of CapEff)" = $no_cap)"
+  feature "maps without capability" "$(yes_no test $((0x$(status_of CapEff) >> 39 & 1)) = 0)"
+  feature "ends sockets by" "$(jq -r .end_sockets <<<"$1")"
   feature boottime "$(yes_no calls_boottime)"
   feature "link update" "$(yes_no link_updates)"
   feature "ring buffer" "$(yes_no is_ring_buffer)"
@@ -39,7 +43,10 @@ tell_features() {
   feature "jitgated resident" "$(status_of VmRSS) kB"
 }
 
+two_sessions() { (($(grep -c ^session "$tmp/shells.log") == 2)); }
+
 # 1. A feed of the test's own.
+conf[end_sockets]='"on"'
 serve 22/tcp 80/tcp
 check "open without jitgate" opens_for $cli4 22 10s
 tick
@@ -53,6 +60,8 @@ is "the interface is verified" true "$(jq -r '.interfaces[0].verified' <<<"$stat
 is "veth has native XDP" native "$(jq -r '.interfaces[0].xdp_mode' <<<"$status")"
 is "jitgated is no longer root" 64000 "$(status_of Uid)"
 is "jitgated has no more capabilities than this kernel asks for" "$(allowed_power)" "$(status_of CapEff)"
+
+is "sockets are ended by the means of this kernel" "$(ending_means)" "$(jq -r .end_sockets <<<"$status")"
 
 check "closed without a grant, IPv4" silent_for $cli4 22 1s
 check "closed without a grant, IPv6" silent_for $cli6 22 1s
@@ -70,6 +79,21 @@ within "packets passed before the deadline" 1 "${seen[before_passed]}" 60000
 is "no packet after the deadline passes" 0 "${seen[after_passed]}"
 within "packets were sent after it" 1 "${seen[after_lost]}" 60000
 check "the other grant lives on" tcp_from $cli6 22 3s
+
+# The server's process of a session ends with the grant, another's does not.
+start shells "$ns_srv" "$build/probe" shell :: 443
+check "a snapshot with another port is taken" feed_sync port=22/tcp port=443/tcp grant=$cli4,443/tcp,${life_s}s \
+  grant=$nbr4,443/tcp,600s grant=$cli6,22/tcp,600s
+start_hold ended $cli4 443 600s 60s || die "no session"
+start_hold other $nbr4 443 600s 60s || die "no other session"
+check "two processes have sessions" wait_for 5 two_sessions
+check "one ends with its grant" wait_for $((life_s + 7)) grep -q 'from=::ffff:'$cli4' .*end=ECONNABORTED' "$tmp/shells.log"
+end_hold ended seen
+is "its client hears of it" reset "${seen[end]-}"
+check "the other lives on" alive other
+fails "its process too" grep -q '^over from=::ffff:'$nbr4 "$tmp/shells.log"
+stop other
+stop shells
 
 # 2. By the user that jitgated has become: what is taken off is attached again, and an interface that comes is guarded.
 program_on() { in_srv ip -j link show "$1" | jq -r '.[0].xdp.prog.id // empty'; }

@@ -12,7 +12,7 @@ export LC_ALL=C
 PATH=$PATH:/usr/sbin:/sbin
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-modules=(veth bridge sch_ingress cls_bpf)
+modules=(veth bridge tcp_diag sch_ingress cls_bpf)
 tested=(packet_test trie_test jitgated jitgate jitgate-azure emulator probe)
 tools=(bash env awk basename bpftool cat chmod comm curl cut date dirname grep head id insmod ip jq kill ln ls mkdir mktemp mount
   mountpoint mv nsenter paste ping ps readlink rm sed seq setpriv sleep sort stat sysctl tail tc timeout touch tr true umount uname

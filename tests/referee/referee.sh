@@ -108,6 +108,26 @@ play() { # MODE MTU
   table "$1 mode, MTU $2, seed $seed" {off,on}-"$1"-{plain,conntrack}.tally >>"$tmp/table"
 }
 
+# Once more, with ports that keep sessions: those of granted sources are learned, and nobody else gets in by them.
+check_kept() { # MODE
+  local tally=kept-$1 what="$1 mode, sessions kept"
+  conf[session]='"keep"'
+  write_conf
+  reload_jitgated
+  use_receiver plain
+  forget_fragments
+  referee hunt "$tally" "$first" "$(((frames + 4) / 5))" "$kept"
+  is "$what: none of $(total "$tally" frames) frames arrives at a closed port" 0 "$(total "$tally" leaks)"
+  ((frames >= 10000)) || return 0
+  within "$what: while sessions are known" 1 \
+    "$(bpftool -j map dump pinned "$pin/flows_v1" | jq length)" "$frames"
+  feed_sync port=22/any
+  forget_fragments
+  referee hunt "$tally-alone" "$first" "$(((frames + 4) / 5))" "$kept"
+  is "$what: nor when no source is granted any more" 0 "$(total "$tally-alone" leaks)"
+  unset 'conf[session]'
+}
+
 begin referee
 [[ -x $build/referee ]] || { echo "Bail out! $build/referee is missing: make it first"; exit 1; }
 mkdir -p "$kept"
@@ -125,6 +145,7 @@ play native 3400
 [[ -n ${TRAIN-} ]] || check_mutants
 gate_off
 play generic 9000
+check_kept generic
 gate_off
 frames=$(((frames + 3) / 4))
 play tc 3400

@@ -115,8 +115,14 @@ static int world_save_armed(void *ctx, bool armed)
 	return world->save_error;
 }
 
-static const struct enforcer_hooks world_hooks = {world_now, world_log,         world_save,
-						  world_ask, world_save_opened, world_save_armed};
+static const struct enforcer_hooks world_hooks = {
+	.now = world_now,
+	.log = world_log,
+	.save = world_save,
+	.ask = world_ask,
+	.save_opened = world_save_opened,
+	.save_armed = world_save_armed,
+};
 
 static struct port_rule protect_22 = {.port = 22, .protos = PROTO_BIT_TCP};
 
@@ -1418,7 +1424,145 @@ static void a_clock_behind_the_state_brings_no_grant_back_and_keeps_ports_closed
 	reboot();
 	assert_false(passes("10.0.0.1", 22));
 	assert_false(passes("10.0.0.1", 3389));
-	assert_true(logged("<3>the wall clock is behind"));
+	assert_true(logged("<3>THE CLOCK IS NOT SET: it shows 2027-01-15T07:00:00Z, and the state was saved after"));
+	assert_true(logged("1 saved grants wait"));
+	assert_int_not_equal(w.e.clock_floor.wall.ns, 0);
+}
+
+/* A port that was learned, a grant for ten minutes, one for one minute; saved, and the machine goes down. */
+static void save_two_grants(void)
+{
+	struct snapshot s = {0};
+
+	w.keep_saved = true;
+	enforcer_start(&w.e, NULL);
+	add_port(&s, 3389);
+	add_grant(&s, "10.0.0.1", 22, 10 * MINUTE);
+	add_grant(&s, "10.0.0.2", 22, MINUTE);
+	feed(&s);
+}
+
+/* What a start with the right clock would have done is done when it becomes right, and not before. */
+static void a_clock_that_is_set_brings_back_what_has_not_ended(void **state)
+{
+	(void)state;
+	save_two_grants();
+	w.clock.wall.ns = 5 * NS_PER_S; /* 1970 */
+	reboot();
+	assert_false(passes("10.0.0.1", 22));
+	assert_false(passes("10.0.0.9", 3389));
+	assert_true(logged("<3>THE CLOCK IS NOT SET: it shows 1970-01-01T00:00:05Z"));
+	advance_alone(3 * MINUTE);
+	step_clock(START_WALL - HOUR - w.clock.wall.ns); /* not yet */
+	assert_false(passes("10.0.0.1", 22));
+	assert_int_not_equal(w.e.clock_floor.wall.ns, 0);
+	forget_log();
+	step_clock(START_WALL + 4 * MINUTE - w.clock.wall.ns);
+	assert_true(passes("10.0.0.1", 22));
+	assert_false(passes("10.0.0.2", 22));
+	assert_false(passes("10.0.0.9", 3389));
+	assert_int_equal(w.e.clock_floor.wall.ns, 0);
+	assert_true(logged("<5>the clock is set; 2 grants are judged by it"));
+	assert_true(logged("requestor=\"alice\""));
+	advance(6 * MINUTE - 1);
+	assert_true(passes("10.0.0.1", 22));
+	advance(1);
+	assert_false(passes("10.0.0.1", 22));
+}
+
+/* That a wrong clock goes on does not make it right: it was behind when it started, nobody knows by how much. */
+static void time_that_passes_sets_no_clock(void **state)
+{
+	(void)state;
+	save_two_grants();
+	w.clock.wall.ns -= 2 * MINUTE;
+	reboot();
+	advance(5 * MINUTE);
+	step_clock(NS_PER_S);
+	assert_false(passes("10.0.0.1", 22));
+	step_clock(2 * MINUTE);
+	assert_true(passes("10.0.0.1", 22));
+}
+
+static void an_answer_ends_the_wait_for_the_clock(void **state)
+{
+	struct snapshot s = {0};
+
+	(void)state;
+	save_two_grants();
+	w.clock.wall.ns = 5 * NS_PER_S;
+	reboot();
+	add_grant(&s, "10.0.0.3", 22, START_WALL + 8 * MINUTE - w.clock.wall.ns);
+	feed(&s);                                         /* the first one was revoked */
+	assert_false(passes("10.0.0.3", 22));             /* too long, by this clock */
+	assert_int_not_equal(w.e.clock_floor.wall.ns, 0); /* it is no less wrong */
+	step_clock(START_WALL + 4 * MINUTE - w.clock.wall.ns);
+	assert_true(passes("10.0.0.3", 22));
+	assert_false(passes("10.0.0.1", 22));
+	assert_int_equal(w.e.clock_floor.wall.ns, 0);
+}
+
+/* Then the one before was wrong. */
+static void an_answer_believes_a_clock_that_is_behind_the_state(void **state)
+{
+	struct snapshot s = {0};
+
+	(void)state;
+	save_two_grants();
+	w.clock.wall.ns -= 24 * HOUR;
+	reboot();
+	add_grant(&s, "10.0.0.3", 22, HOUR);
+	feed(&s);
+	assert_true(passes("10.0.0.3", 22));
+	assert_false(passes("10.0.0.1", 22));
+	assert_int_equal(w.e.clock_floor.wall.ns, 0);
+}
+
+/* The maps of a running filter know the ends without any wall clock. */
+static void a_restart_with_a_wrong_clock_keeps_what_the_filter_holds(void **state)
+{
+	(void)state;
+	save_two_grants();
+	w.clock.wall.ns = 5 * NS_PER_S;
+	restart_with_state();
+	assert_true(passes("10.0.0.1", 22));
+	advance_alone(2 * MINUTE);
+	assert_false(passes("10.0.0.2", 22));
+	step_clock(START_WALL - HOUR - w.clock.wall.ns); /* in two steps */
+	assert_true(passes("10.0.0.1", 22));
+	step_clock(START_WALL + 2 * MINUTE - w.clock.wall.ns);
+	assert_true(passes("10.0.0.1", 22));
+	assert_false(passes("10.0.0.2", 22));
+	assert_string_equal(grant_set_text(&w.e.current.grants, w.e.current.grants.grants[0].requestor), "alice");
+	advance(8 * MINUTE - 10 * NS_PER_MS);
+	assert_true(passes("10.0.0.1", 22));
+	advance(20 * NS_PER_MS);
+	assert_false(passes("10.0.0.1", 22));
+}
+
+/* Without a state file what the maps hold is saved, so that a reboot finds it, and as nothing fresh. */
+static void what_only_the_maps_knew_is_saved(void **state)
+{
+	(void)state;
+	save_two_grants();
+	snapshot_free(&w.saved);
+	w.saves = 0;
+	restart(NULL);
+	enforcer_keep(&w.e);
+	assert_int_equal(w.saves, 1);
+	assert_int_equal(w.saved.fresh_for_s, 1); /* 0 could not be read again */
+	assert_int_equal(w.saved.grants.n, 2);
+	reboot();
+	assert_true(passes("10.0.0.1", 22));
+	assert_false(passes("10.0.0.9", 3389));
+}
+
+static void nothing_known_is_not_saved(void **state)
+{
+	(void)state;
+	enforcer_start(&w.e, NULL);
+	enforcer_keep(&w.e);
+	assert_int_equal(w.saves, 0);
 }
 
 static void saved_grants_that_do_not_fit_leave_the_ports_closed(void **state)
@@ -2106,6 +2250,43 @@ static void what_is_opened_by_hand_waits_while_the_clock_is_behind(void **state)
 	assert_false(passes("10.0.0.1", 22));
 }
 
+/* It waits, closed, for the clock, as what is saved does; and it is there when that is set. */
+static void what_is_opened_by_hand_is_there_when_a_clock_that_was_never_set_is_set(void **state)
+{
+	(void)state;
+	enforcer_start(&w.e, NULL);
+	assert_int_equal(open_for("10.0.0.1", 22, 3600, false), 0);
+	w.clock.wall.ns = 5 * NS_PER_S;
+	reboot();
+	assert_int_not_equal(w.e.clock_floor.wall.ns, 0);
+	assert_false(passes("10.0.0.1", 22));
+	step_clock(START_WALL + 10 * MINUTE - w.clock.wall.ns);
+	assert_int_equal(w.e.clock_floor.wall.ns, 0);
+	assert_true(passes("10.0.0.1", 22));
+	advance(50 * MINUTE - 1);
+	assert_true(passes("10.0.0.1", 22));
+	advance(1);
+	assert_false(passes("10.0.0.1", 22));
+}
+
+/* While the clock was wrong, the running filter's entry was anybody's. When it is set it is the operator's again. */
+static void what_is_opened_by_hand_is_closed_by_hand_after_a_restart_with_a_wrong_clock(void **state)
+{
+	(void)state;
+	enforcer_start(&w.e, NULL);
+	assert_int_equal(open_for("10.0.0.1", 22, 3600, false), 0);
+	w.clock.wall.ns = 5 * NS_PER_S;
+	restart(NULL);
+	assert_true(passes("10.0.0.1", 22));
+	assert_int_equal(w.e.current.grants.n, 1);
+	step_clock(START_WALL + MINUTE - w.clock.wall.ns);
+	assert_true(passes("10.0.0.1", 22));
+	assert_int_equal(w.e.current.grants.n, 0);
+	assert_int_equal(w.e.opened.n, 1);
+	assert_int_equal(close_for("10.0.0.1", 22), 0);
+	assert_false(passes("10.0.0.1", 22));
+}
+
 static void no_more_than_64_are_opened_by_hand(void **state)
 {
 	char from[32];
@@ -2292,6 +2473,13 @@ int main(void)
 		world_test(a_port_taken_out_of_protect_is_open_after_a_restart),
 		world_test(a_source_taken_out_of_allow_is_out_after_a_restart),
 		world_test(a_clock_behind_the_state_brings_no_grant_back_and_keeps_ports_closed),
+		world_test(a_clock_that_is_set_brings_back_what_has_not_ended),
+		world_test(time_that_passes_sets_no_clock),
+		world_test(an_answer_ends_the_wait_for_the_clock),
+		world_test(an_answer_believes_a_clock_that_is_behind_the_state),
+		world_test(a_restart_with_a_wrong_clock_keeps_what_the_filter_holds),
+		world_test(what_only_the_maps_knew_is_saved),
+		world_test(nothing_known_is_not_saved),
 		world_test(saved_grants_that_do_not_fit_leave_the_ports_closed),
 		world_test(ended_entries_make_room_for_live_grants),
 		world_test(no_step_of_a_change_opens_or_closes_what_stays),
@@ -2341,6 +2529,8 @@ int main(void)
 		world_test(opening_does_not_wait_for_a_disk),
 		world_test(a_clock_that_is_set_neither_lengthens_nor_ends_what_is_opened_by_hand),
 		world_test(what_is_opened_by_hand_waits_while_the_clock_is_behind),
+		world_test(what_is_opened_by_hand_is_there_when_a_clock_that_was_never_set_is_set),
+		world_test(what_is_opened_by_hand_is_closed_by_hand_after_a_restart_with_a_wrong_clock),
 		world_test(no_more_than_64_are_opened_by_hand),
 		world_test(what_does_not_fit_a_smaller_table_does_not_stop_a_start),
 		world_test(a_table_that_is_full_refuses_an_opening_whole),

@@ -49,10 +49,12 @@ int probe_serve(int argc, char **argv);
 int probe_connect(int argc, char **argv);
 int probe_open_wait(int argc, char **argv);
 int probe_hold(int argc, char **argv);
+int probe_shell(int argc, char **argv);
 int probe_udp_ask(int argc, char **argv);
 int probe_stream(int argc, char **argv);
 int probe_stream_check(int argc, char **argv);
 int probe_dhcp(int argc, char **argv);
+int probe_flood(int argc, char **argv);
 int probe_frames(int argc, char **argv);
 int probe_feed(int argc, char **argv);
 int probe_feed_time(int argc, char **argv);
@@ -64,6 +66,7 @@ int probe_unix_listen(int argc, char **argv);
 int probe_proxy(int argc, char **argv);
 int probe_http_file(int argc, char **argv);
 int probe_link_update(int argc, char **argv);
+int probe_state_shift(int argc, char **argv);
 int probe_tcx_first(int argc, char **argv);
 
 #endif

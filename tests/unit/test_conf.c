@@ -65,6 +65,7 @@ static void expect_defaults(const struct conf *conf)
 	assert_int_equal(conf->n_interfaces, 0);
 	assert_int_equal(conf->mode, JITGATE_ENFORCE);
 	assert_int_equal(conf->xdp_mode, CONF_XDP_AUTO);
+	assert_int_equal(conf->end_sockets, CONF_END_AUTO);
 	assert_int_equal(conf->conflict, CONF_CONFLICT_FAIL);
 	assert_int_equal(conf->n_protect, 0);
 	assert_int_equal(conf->n_allow, 2);
@@ -160,8 +161,8 @@ static void every_key_is_taken_over(void **state)
 	_cleanup_conf_ struct conf conf = parse_ok(
 		"interfaces = {\"eth0\", bond0.100}\nmode = \"audit\"\nxdp_mode = generic conflict = tc\n"
 		"protect = {\"22/tcp\", '3389/any', 8080}\nallow = {\"10.0.1.77/26\", \"2001:db8::/32\"}\n"
-		"session = \"cut\" max_grants = 131072\nuser = \"1001\"\npin_dir = \"/p\"\nrun_dir = \"/r\"\n"
-		"state_dir = \"/s\"\n"
+		"session = \"cut\" end_sockets = off max_grants = 131072\nuser = \"1001\"\n"
+		"pin_dir = \"/p\"\nrun_dir = \"/r\"\nstate_dir = \"/s\"\n"
 		"guard { longest = \"90m\" widest_ipv4 = 24 widest_ipv6 = 128 sources = {\"192.0.2.0/24\"} }\n"
 		"azure { cloud = \"usgov\" identity = \"client_id=0f\" poll_idle = 1d poll_live = 5s\n"
 		"  audience = \"https://management.core.usgovcloudapi.net/\" policies = {\"/subscriptions/s\"}\n"
@@ -181,6 +182,7 @@ static void every_key_is_taken_over(void **state)
 	assert_int_equal(conf.protect[2].protos, PROTO_BIT_TCP);
 	assert_int_equal(conf.n_allow, 4);
 	assert_int_equal(conf.allow[0].addr[3], 64); /* host bits are cleared */
+	assert_int_equal(conf.end_sockets, CONF_END_OFF);
 	assert_int_equal(conf.max_grants, 131072);
 	assert_int_equal(conf.guard.longest_s, 5400);
 	assert_int_equal(conf.guard.widest_ipv4, 24);
@@ -462,6 +464,7 @@ static void words_are_those_of_the_manual(void **state)
 	expect_refused("xdp_mode = offload", 1, "must be auto, native or generic");
 	expect_refused("azure { cloud = germany }", 1, "must be auto, public, usgov or china");
 	expect_refused("session = \"cutt\"", 1, "session: \"cutt\" must be cut, keep, or drain=");
+	expect_refused("end_sockets = \"yes\"", 1, "must be auto, on or off");
 }
 
 static uint64_t policy(const struct conf *conf, uint16_t port, int proto_index)

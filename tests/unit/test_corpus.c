@@ -48,6 +48,33 @@ static void the_corpus_ends(void **state)
 	assert_in_range(n_cases, 5000, CASES_MAX - 1);
 }
 
+/* What is tried before a start: little, but of each verdict, and in everything that can stand in front of the ports. */
+static void the_brief_part_has_every_verdict_framing_and_header(void **state)
+{
+	bool reasons[_REASON_MAX] = {0}, tags[5] = {0}, kinds[_CORPUS_KIND_MAX] = {0};
+	size_t n = 0;
+
+	(void)state;
+	for (size_t i = 0; i < n_cases; i++) {
+		size_t vlans = 0;
+
+		if (!corpus_is_brief(&cases[i]))
+			continue;
+		for (size_t j = 0; j < FRAME_LAYERS_MAX; j++)
+			vlans += cases[i].rule.frame[j].kind == LAYER_VLAN;
+		reasons[cases[i].rule.reason] = kinds[cases[i].kind] = true;
+		if (vlans < ARRAY_SIZE(tags))
+			tags[vlans] = true;
+		n++;
+	}
+	assert_in_range(n, 1000, 2500);
+	for (size_t i = 0; i < _REASON_MAX; i++)
+		assert_true(reasons[i] == (i != REASON_AUDIT && i != REASON_ESTABLISHED));
+	for (size_t i = 0; i < _CORPUS_KIND_MAX; i++)
+		assert_true(kinds[i] == (i != CORPUS_CUT));
+	assert_true(tags[0] && tags[1] && tags[2] && tags[4]);
+}
+
 static int compare_names(const void *a, const void *b)
 {
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -206,6 +233,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_corpus_ends),
+		cmocka_unit_test(the_brief_part_has_every_verdict_framing_and_header),
 		cmocka_unit_test(each_case_has_a_name_of_its_own),
 		cmocka_unit_test(each_case_makes_a_frame_with_any_ports),
 		cmocka_unit_test(verdict_and_reason_agree),

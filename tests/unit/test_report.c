@@ -123,9 +123,9 @@ static void status_of_a_healthy_gate(void **state)
 		"INTERFACE  INDEX  XDP     PROGRAM  VERIFIED\n"
 		"eth0           2  native       41  yes\n"
 		"\n"
-		"PORT      CLOSED BY  GRANTED            DROPPED\n"
-		"22/tcp    config        1204  130.2 kB       33  2.2 kB\n"
-		"3389/udp  feed             0       0 B        0     0 B\n"
+		"PORT      CLOSED BY  SESSION  GRANTED            DROPPED\n"
+		"22/tcp    config     cut         1204  130.2 kB       33  2.2 kB\n"
+		"3389/udp  feed       cut            0       0 B        0     0 B\n"
 		"\n"
 		"1 grant, the next one ends 18:12:00Z (in 42 min); 3 sources always allowed\n"
 		"feed azure: connected, last good answer 17:29:40Z (20 s ago)\n"
@@ -133,6 +133,42 @@ static void status_of_a_healthy_gate(void **state)
 		"REASON    VERDICT  PACKETS     BYTES  MEANING\n"
 		"granted   pass        1204  130.2 kB  a live grant covers the source\n"
 		"no_grant  drop          33    2.2 kB  no grant covers the source\n");
+}
+
+static void sessions_that_go_on_are_counted_and_explained(void **state)
+{
+	_cleanup_text_ struct text list = {0}, json = {0}, explained = {0}, kept = {0};
+	struct sample s;
+	struct report_explain explain = {.port = 22,
+					 .proto_bit = PROTO_BIT_TCP,
+					 .reason = REASON_EXPIRED,
+					 .would_be = REASON_EXPIRED,
+					 .drain_ns = 1800 * (uint64_t)NS_PER_S,
+					 .sessions = 2};
+
+	(void)state;
+	fill_sample(&s);
+	s.ports[0].drain_ns = SESSION_KEEP;
+	s.ports[0].sessions = 3;
+	assert_says(&s.report, "22/tcp    config     keep (3)");
+	report_list_text(&s.report, &list);
+	assert_non_null(strstr(list.data, "\n3 sessions known that may go on after its grant"));
+	report_status_json(&s.report, &json);
+	assert_non_null(strstr(json.data, "\"session\":\"keep\",\"sessions\":3"));
+	assert_non_null(strstr(json.data, "\"session\":\"cut\",\"sessions\":0"));
+
+	explain.now = s.report.now;
+	explain.source = s.grants[0].source;
+	explain.sessions_until.ns = s.report.now.ns + 60 * NS_PER_S;
+	report_explain_text(&explain, &explained);
+	assert_non_null(strstr(explained.data,
+			       "\n  sessions of this port: drain=30m; 2 sessions of this source known that may go on "
+			       "without a grant\n    until 17:31:00Z (in 1 min)\n"));
+	explain.drain_ns = SESSION_KEEP;
+	explain.sessions_until.ns = 0;
+	report_explain_text(&explain, &kept);
+	assert_non_null(strstr(kept.data, "sessions of this port: keep; 2 sessions of this source known"));
+	assert_non_null(strstr(kept.data, "as it lives\n"));
 }
 
 static void status_says_why_an_interface_is_at_tc(void **state)
@@ -533,6 +569,57 @@ static void list_json_has_the_fields_of_the_contract(void **state)
 	cJSON_Delete(json);
 }
 
+/* One blank for each run of blanks and ends of lines. */
+static void unwrap(struct text *text)
+{
+	size_t to = 0;
+
+	for (size_t at = 0; at < text->len; at++) {
+		char c = text->data[at] == '\n' ? ' ' : text->data[at];
+
+		if (c != ' ' || !to || text->data[to - 1] != ' ')
+			text->data[to++] = c;
+	}
+	text->data[to] = '\0';
+	text->len = to;
+}
+
+static void status_says_what_a_grants_end_leaves_over(void **state)
+{
+	static const struct {
+		const char *means, *why, *text;
+	} cases[] = {{NULL, NULL, NULL},
+		     {"bpf", "", "sockets end with their grant, by bpf"},
+		     {"netlink", "", "sockets end with their grant, by netlink"},
+		     {"off", "", "sockets outlive their grant, cut off (end_sockets is off)"},
+		     {"none", "too old", "sockets outlive their grant, cut off: too old"}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_text_ struct text text = {0}, json_text = {0};
+		struct sample s;
+		cJSON *json;
+
+		fill_sample(&s);
+		s.report.end_sockets = cases[i].means;
+		s.report.end_sockets_why = cases[i].why;
+		report_status_text(&s.report, &text);
+		report_status_json(&s.report, &json_text);
+		unwrap(&text);
+		json = parse(&json_text);
+		assert_string_at(json, "end_sockets", cases[i].means);
+		if (cases[i].text)
+			assert_non_null(strstr(text.data, cases[i].text));
+		else
+			assert_null(strstr(text.data, "sockets"));
+		if (cases[i].why && *cases[i].why)
+			assert_string_at(json, "end_sockets_why", cases[i].why);
+		else
+			assert_null(cJSON_GetObjectItemCaseSensitive(json, "end_sockets_why"));
+		cJSON_Delete(json);
+	}
+}
+
 static void status_json_has_the_fields_of_the_contract(void **state)
 {
 	_cleanup_text_ struct text t = {0};
@@ -603,7 +690,7 @@ static void a_port_without_counters_of_its_own_shows_none(void **state)
 	(void)state;
 	fill_sample(&s);
 	s.ports[1].counted = false;
-	assert_says(&s.report, "3389/udp  feed             -                  -\n");
+	assert_says(&s.report, "3389/udp  feed       cut            -                  -\n");
 	report_status_json(&s.report, &json_text);
 	json = cJSON_Parse(json_text.data);
 	item = cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(json, "ports"), 1);
@@ -797,12 +884,13 @@ static void fill_random(struct random_report *r)
 	r->report.ports = r->ports;
 	r->report.n_ports = random_below(ARRAY_SIZE(r->ports) + 1);
 	for (size_t i = 0; i < ARRAY_SIZE(r->ports); i++)
-		r->ports[i] =
-			(struct report_port){(uint16_t)random_below(65536),
-					     PROTO_BIT_UDPLITE,
-					     random_below(2),
-					     random_below(2),
-					     {random_number(), random_number(), random_number(), random_number()}};
+		r->ports[i] = (struct report_port){(uint16_t)random_below(65536),
+						   PROTO_BIT_UDPLITE,
+						   random_below(2),
+						   random_below(2),
+						   {random_number(), random_number(), random_number(), random_number()},
+						   random_number(),
+						   random_number()};
 	r->report.grants = r->grants;
 	r->report.n_grants = random_below(ARRAY_SIZE(r->grants) + 1);
 	for (size_t i = 0; i < ARRAY_SIZE(r->grants); i++)
@@ -979,6 +1067,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(status_of_a_healthy_gate),
+		cmocka_unit_test(sessions_that_go_on_are_counted_and_explained),
 		cmocka_unit_test(status_says_why_an_interface_is_at_tc),
 		cmocka_unit_test(list_says_source_port_deadline_who_and_why),
 		cmocka_unit_test(empty_list_says_so),
@@ -999,6 +1088,7 @@ int main(void)
 		cmocka_unit_test(explain_names_verdict_reason_entry_and_remedy),
 		cmocka_unit_test(explain_in_audit_mode_says_what_enforcing_would_do),
 		cmocka_unit_test(list_json_has_the_fields_of_the_contract),
+		cmocka_unit_test(status_says_what_a_grants_end_leaves_over),
 		cmocka_unit_test(status_json_has_the_fields_of_the_contract),
 		cmocka_unit_test(a_port_without_counters_of_its_own_shows_none),
 		cmocka_unit_test(json_of_nothing_is_still_json),

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * CORE. See ended.h and open_socket.h.
+ */
+#include "ended.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "audit.h"
+
+/* Room for one more, in an array that doubles. */
+static int grow(void **v, size_t n, size_t *cap, size_t size)
+{
+	size_t wanted = *cap ? *cap * 2 : 16;
+	void *grown;
+
+	if (n < *cap)
+		return 0;
+	grown = reallocarray(*v, wanted, size);
+	if (!grown)
+		return -ENOMEM;
+	*v = grown;
+	*cap = wanted;
+	return 0;
+}
+
+int open_sockets_add(struct open_sockets *sockets, const struct open_socket *socket)
+{
+	void *v = sockets->v;
+	int r = grow(&v, sockets->n, &sockets->cap, sizeof(*sockets->v));
+
+	sockets->v = v;
+	if (r == 0)
+		sockets->v[sockets->n++] = *socket;
+	return r;
+}
+
+void open_sockets_free(struct open_sockets *sockets)
+{
+	free(sockets->v);
+	*sockets = (struct open_sockets){0};
+}
+
+static int add(struct ended_list *list, const struct ended_grant *ended)
+{
+	void *v = list->v;
+	int r = grow(&v, list->n, &list->cap, sizeof(*list->v));
+
+	list->v = v;
+	if (r == 0)
+		list->v[list->n++] = *ended;
+	return r;
+}
+
+int ended_add(struct ended_list *list, const struct grant *grant, const char *requestor)
+{
+	struct ended_grant ended = {.source = grant->source, .port = grant->port, .protos = grant->protos};
+
+	ended.id = audit_grant_id(grant);
+	snprintf(ended.requestor, sizeof(ended.requestor), "%s", requestor);
+	return add(list, &ended);
+}
+
+int ended_add_allowed(struct ended_list *list, const struct cidr *source)
+{
+	struct grant grant = {.source = *source, .protos = PROTO_BITS_ALL};
+
+	return ended_add(list, &grant, "allow");
+}
+
+void ended_free(struct ended_list *list)
+{
+	free(list->v);
+	*list = (struct ended_list){0};
+}
+
+struct ended_grant *ended_find(struct ended_list *list, const struct open_socket *socket)
+{
+	for (size_t i = list->n; i-- > 0;) {
+		struct ended_grant *ended = &list->v[i];
+
+		if ((!ended->port || ended->port == socket->port) && ended->protos & PROTO_BIT_TCP &&
+		    cidr_covers(&ended->source, &socket->peer))
+			return ended;
+	}
+	return NULL;
+}
+
+int ended_next_port(const struct ended_list *list, int port)
+{
+	int next = -1;
+
+	for (size_t i = 0; i < list->n; i++) {
+		int this = list->v[i].port;
+
+		if (this > port && (next < 0 || this < next))
+			next = this;
+	}
+	return next;
+}
+
+/* Whether it stays. */
+static bool count_look(struct ended_grant *ended, bool failed)
+{
+	bool seen = ended->seen;
+
+	ended->seen = false;
+	if (failed)
+		return ++ended->failures < ENDED_TRIES_MAX;
+	return seen && ++ended->looks < ENDED_LOOKS;
+}
+
+size_t ended_looked(struct ended_list *list, uint16_t port, bool failed)
+{
+	size_t kept = 0, dropped;
+
+	for (size_t i = 0; i < list->n; i++) {
+		if (list->v[i].port != port || count_look(&list->v[i], failed))
+			list->v[kept++] = list->v[i];
+	}
+	dropped = list->n - kept;
+	list->n = kept;
+	return failed ? dropped : 0;
+}

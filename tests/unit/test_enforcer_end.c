@@ -1,0 +1,562 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/* Which sockets are ended, and when: an enforcer with a data path, a clock and sockets of the test's own. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "enforcer.h"
+#include "fake_gate.h"
+#include "util.h"
+
+#define MINUTE (60 * NS_PER_S)
+#define HOUR (60 * MINUTE)
+#define SOCKETS_MAX 128
+#define ELSEWHERE 7 /* of a socket that is bound there: an interface that is not guarded */
+
+struct world {
+	struct fake_gate gate;
+	struct conf conf;
+	struct clock_pair clock;
+	struct enforcer e;
+	struct open_socket sockets[SOCKETS_MAX];
+	bool is_open[SOCKETS_MAX];
+	size_t n;
+	unsigned int lists, ends;
+	int list_error, guard_error, end_error, result;
+	char log[32768];
+};
+
+static struct world w;
+
+static struct clock_pair world_now(void *ctx)
+{
+	(void)ctx;
+	return w.clock;
+}
+
+static void world_log(void *ctx, enum log_level level, const char *line)
+{
+	size_t used = strlen(w.log);
+
+	(void)ctx;
+	snprintf(w.log + used, sizeof(w.log) - used, "<%d>%s\n", level, line);
+}
+
+static int world_save(void *ctx, const struct snapshot *snapshot)
+{
+	(void)ctx;
+	(void)snapshot;
+	return 0;
+}
+
+static void world_ask(void *ctx, const struct knock *knock)
+{
+	(void)ctx;
+	(void)knock;
+}
+
+static int world_list(void *ctx, uint16_t port, struct open_sockets *ret)
+{
+	(void)ctx;
+	w.lists++;
+	for (size_t i = 0; i < w.n; i++) {
+		if (w.is_open[i] && (!port || w.sockets[i].port == port))
+			assert_int_equal(open_sockets_add(ret, &w.sockets[i]), 0);
+	}
+	return w.list_error;
+}
+
+static int world_is_guarded(void *ctx, const struct open_socket *socket)
+{
+	(void)ctx;
+	return w.guard_error ? w.guard_error : socket->bound_ifindex != ELSEWHERE;
+}
+
+static int world_end(void *ctx, struct open_sockets *sockets)
+{
+	(void)ctx;
+	w.ends++;
+	for (size_t i = 0; i < sockets->n && !w.end_error; i++) {
+		sockets->v[i].result = w.result;
+		if (w.result == 0)
+			w.is_open[sockets->v[i].cookie] = false;
+	}
+	return w.end_error;
+}
+
+static const struct enforcer_hooks hooks = {
+	.now = world_now,
+	.log = world_log,
+	.save = world_save,
+	.ask = world_ask,
+	.list_sockets = world_list,
+	.is_guarded = world_is_guarded,
+	.end_sockets = world_end,
+};
+
+static struct port_rule protect_22 = {.port = 22, .protos = PROTO_BIT_TCP};
+
+static int fresh_world(void **state)
+{
+	(void)state;
+	memset(&w, 0, sizeof(w));
+	w.gate.capacity = 512;
+	w.clock = (struct clock_pair){.wall.ns = 1800000000 * NS_PER_S, .boot.ns = 1000 * NS_PER_S};
+	w.conf = (struct conf){
+		.protect = &protect_22, .n_protect = 1, .max_grants = 256, .guard = {.longest_s = 24 * 3600}};
+	enforcer_init(&w.e, &w.conf, &fake_gate_ops, &w.gate, &hooks, &w);
+	w.e.ends_sockets = true;
+	return 0;
+}
+
+static int end_world(void **state)
+{
+	(void)state;
+	enforcer_free(&w.e);
+	return 0;
+}
+
+static struct cidr source(const char *text)
+{
+	struct cidr c;
+
+	assert_int_equal(cidr_parse(text, strlen(text), &c, NULL), 0);
+	return c;
+}
+
+/* A session to a local port; the number to ask is_open with. */
+static size_t session(const char *from, uint16_t port)
+{
+	w.sockets[w.n] = (struct open_socket){
+		.peer = source(from), .port = port, .peer_port = (uint16_t)(50000 + w.n), .cookie = w.n};
+	w.is_open[w.n] = true;
+	return w.n++;
+}
+
+static void advance(int64_t ns)
+{
+	uint64_t end = w.clock.boot.ns + (uint64_t)ns;
+
+	while (enforcer_next(&w.e).ns <= end) {
+		uint64_t next = enforcer_next(&w.e).ns;
+		uint64_t step = next > w.clock.boot.ns ? next - w.clock.boot.ns : 0;
+
+		w.clock.boot.ns += step;
+		w.clock.wall.ns += (int64_t)step;
+		enforcer_tick(&w.e);
+	}
+	w.clock.wall.ns += (int64_t)(end - w.clock.boot.ns);
+	w.clock.boot.ns = end;
+}
+
+struct wish {
+	const char *from;
+	int64_t for_ns;
+	uint16_t port;
+};
+
+/* One answer of a feed, with these grants and no other. */
+static void feed(const struct wish *wishes, size_t n)
+{
+	struct snapshot s = {.taken = w.clock.wall, .fresh_for_s = 600};
+
+	for (size_t i = 0; i < n; i++) {
+		struct grant grant = {.source = source(wishes[i].from),
+				      .port = wishes[i].port,
+				      .protos = PROTO_BIT_TCP,
+				      .until.ns = w.clock.wall.ns + wishes[i].for_ns};
+
+		assert_int_equal(grant_set_add(&s.grants, &grant, "alice", "", "test"), 0);
+	}
+	assert_int_equal(enforcer_take_snapshot(&w.e, &s), 0);
+	snapshot_free(&s);
+}
+#define FEED(...) \
+	feed((const struct wish[]){__VA_ARGS__}, sizeof((const struct wish[]){__VA_ARGS__}) / sizeof(struct wish))
+
+static void start(void)
+{
+	assert_int_equal(enforcer_start(&w.e, NULL), 0);
+}
+
+static size_t count_lines(const char *begin)
+{
+	size_t n = 0;
+
+	for (const char *at = w.log; (at = strstr(at, begin)); at += strlen(begin))
+		n++;
+	return n;
+}
+
+/* ------------------------------------------------------------ what ends */
+
+static void a_session_ends_at_its_grants_deadline_and_not_before(void **state)
+{
+	size_t s;
+
+	(void)state;
+	start();
+	FEED({"10.0.0.1", HOUR, 22});
+	s = session("10.0.0.1", 22);
+	advance(HOUR - 1);
+	assert_true(w.is_open[s]);
+	assert_int_equal(w.lists, 0);
+	advance(1);
+	assert_false(w.is_open[s]);
+	assert_non_null(strstr(w.log, "<5>ended source=10.0.0.1 source_port=50000 port=22/tcp id="));
+	assert_non_null(strstr(w.log, " requestor=\"alice\"\n"));
+	assert_int_equal(count_lines("<5>ended "), 1);
+}
+
+static void one_of_an_ipv6_prefix_too(void **state)
+{
+	size_t in, out;
+
+	(void)state;
+	start();
+	FEED({"2001:db8::/64", HOUR, 22});
+	in = session("2001:db8::5", 22);
+	out = session("2001:db8:0:1::5", 22); /* was never let in by a grant: there before jitgate was */
+	advance(HOUR);
+	assert_false(w.is_open[in]);
+	assert_true(w.is_open[out]);
+}
+
+static void a_revoked_grants_sessions_end_with_the_answer(void **state)
+{
+	size_t gone, stays;
+
+	(void)state;
+	start();
+	FEED({"10.0.0.1", HOUR, 22}, {"10.0.0.2", HOUR, 22});
+	gone = session("10.0.0.1", 22);
+	stays = session("10.0.0.2", 22);
+	advance(MINUTE);
+	FEED({"10.0.0.2", HOUR, 22});
+	assert_false(w.is_open[gone]);
+	assert_true(w.is_open[stays]);
+}
+
+static void a_reload_that_refuses_a_grant_ends_its_sessions(void **state)
+{
+	struct cidr only = source("10.0.0.2");
+	struct conf narrow;
+	size_t gone, stays;
+
+	(void)state;
+	start();
+	FEED({"10.0.0.1", HOUR, 22}, {"10.0.0.2", HOUR, 22});
+	gone = session("10.0.0.1", 22);
+	stays = session("10.0.0.2", 22);
+	narrow = w.conf;
+	narrow.guard.sources = &only;
+	narrow.guard.n_sources = 1;
+	assert_int_equal(enforcer_reload(&w.e, &narrow), 0);
+	assert_false(w.is_open[gone]);
+	assert_true(w.is_open[stays]);
+}
+
+static void a_source_taken_out_of_allow_loses_its_sessions_at_every_protected_port(void **state)
+{
+	struct cidr allow[] = {source("10.0.0.0/24"), source("10.0.1.0/24")};
+	struct conf fewer;
+	size_t gone, elsewhere, other;
+
+	(void)state;
+	w.conf.allow = allow;
+	w.conf.n_allow = 2;
+	start();
+	gone = session("10.0.0.1", 22);
+	elsewhere = session("10.0.0.1", 80);
+	other = session("10.0.1.1", 22);
+	fewer = w.conf;
+	fewer.allow = &allow[1];
+	fewer.n_allow = 1;
+	assert_int_equal(enforcer_reload(&w.e, &fewer), 0);
+	assert_false(w.is_open[gone]);
+	assert_true(w.is_open[elsewhere]); /* not a protected port */
+	assert_true(w.is_open[other]);
+	assert_non_null(strstr(w.log, "requestor=\"allow\""));
+}
+
+static void what_ended_while_the_daemon_was_dead_ends_when_it_is_back(void **state)
+{
+	size_t s;
+
+	(void)state;
+	start();
+	FEED({"10.0.0.1", HOUR, 22});
+	s = session("10.0.0.1", 22);
+	enforcer_free(&w.e);
+	w.clock.boot.ns += 2 * HOUR;
+	w.clock.wall.ns += 2 * HOUR;
+	assert_true(w.is_open[s]);
+	enforcer_init(&w.e, &w.conf, &fake_gate_ops, &w.gate, &hooks, &w);
+	w.e.ends_sockets = true;
+	start();
+	assert_int_equal(w.ends, 0); /* nothing is attached yet */
+	advance(1);
+	assert_false(w.is_open[s]);
+}
+
+static void a_packet_still_under_way_at_the_end_is_no_way_in(void **state)
+{
+	size_t late;
+
+	(void)state;
+	start();
+	FEED({"10.0.0.1", HOUR, 22});
+	late = session("10.0.0.1", 22);
+	w.sockets[late].half_open = true;
+	advance(HOUR);
+	assert_int_equal(w.ends, 0);
+	w.sockets[late].half_open = false; /* its last packet of the handshake was let in just before the end */
+	advance(ENDED_AGAIN_NS);
+	assert_false(w.is_open[late]);
+	assert_int_equal(w.e.ended.n, 0);
+}
+
+static void where_nothing_is_there_nothing_wakes_up_again(void **state)
+{
+	(void)state;
+	start();
+	FEED({"10.0.0.1", HOUR, 22});
+	session("10.0.0.2", 22);
+	advance(HOUR);
+	assert_int_equal(w.lists, 1);
+	assert_int_equal(w.e.ended.n, 0);
+}
+
+/* ------------------------------------------------------------ what lives */
+
+static void what_may_still_talk_lives(void **state)
+{
+	size_t renewed, covered, other_port, other_source, own;
+
+	(void)state;
+	start();
+	FEED({"10.0.0.1", MINUTE, 22}, {"10.0.0.2", MINUTE, 22}, {"10.0.0.0/31", HOUR, 22}, {"10.0.0.3", HOUR, 22});
+	covered = session("10.0.0.1", 22);
+	renewed = session("10.0.0.2", 22);
+	other_source = session("10.0.0.3", 22);
+	other_port = session("10.0.0.2", 23);
+	own = session("10.0.0.2", 49152); /* the machine's own connection to that peer's port 22 */
+	advance(MINUTE - 1);
+	FEED({"10.0.0.1", 1, 22}, {"10.0.0.2", HOUR, 22}, {"10.0.0.0/31", HOUR, 22}, {"10.0.0.3", HOUR, 22});
+	advance(10 * MINUTE);
+	assert_true(w.lists > 0); /* it was looked for them */
+	assert_int_equal(w.ends, 0);
+	assert_true(w.is_open[covered] && w.is_open[renewed] && w.is_open[other_source] && w.is_open[other_port] &&
+		    w.is_open[own]);
+}
+
+static void a_grant_of_another_port_or_protocol_ends_nothing_here(void **state)
+{
+	struct snapshot s = {.taken = w.clock.wall, .fresh_for_s = 600};
+	struct grant grant = {.source = source("10.0.0.1"), .port = 22, .protos = PROTO_BIT_UDP};
+	size_t before;
+
+	(void)state;
+	start();
+	before = session("10.0.0.1", 22); /* older than the protection: no grant of it has ended */
+	grant.until.ns = w.clock.wall.ns + MINUTE;
+	assert_int_equal(grant_set_add(&s.grants, &grant, "alice", "", "test"), 0);
+	assert_int_equal(enforcer_take_snapshot(&w.e, &s), 0);
+	snapshot_free(&s);
+	advance(HOUR);
+	assert_int_equal(w.lists, 0);
+	FEED({"10.0.0.1", MINUTE, 23});
+	advance(HOUR);
+	assert_int_equal(w.lists, 1);
+	assert_true(w.is_open[before]);
+}
+
+static void a_socket_is_of_the_grant_with_its_source_port_and_protocol(void **state)
+{
+	const struct open_socket of_22 = {.peer = source("10.0.0.1"), .port = 22};
+	struct grant grant = {.source = source("10.0.0.0/24"), .port = 22, .protos = PROTO_BIT_UDP};
+	struct ended_list list = {0};
+	const struct cidr allowed = source("10.0.0.0/8");
+
+	(void)state;
+	assert_int_equal(ended_add(&list, &grant, "udp"), 0);
+	assert_null(ended_find(&list, &of_22));
+	grant.port = 23;
+	grant.protos = PROTO_BIT_TCP;
+	assert_int_equal(ended_add(&list, &grant, "another port"), 0);
+	assert_null(ended_find(&list, &of_22));
+	grant.port = 22;
+	assert_int_equal(ended_add(&list, &grant, "this"), 0);
+	assert_string_equal(ended_find(&list, &of_22)->requestor, "this");
+	assert_int_equal(ended_add_allowed(&list, &allowed), 0);
+	assert_string_equal(ended_find(&list, &of_22)->requestor, "allow");
+	assert_int_equal(ended_next_port(&list, -1), 0);
+	assert_int_equal(ended_next_port(&list, 0), 22);
+	assert_int_equal(ended_next_port(&list, 22), 23);
+	assert_int_equal(ended_next_port(&list, 23), -1);
+	ended_free(&list);
+}
+
+static void whoever_comes_another_way_lives(void **state)
+{
+	size_t s;
+
+	(void)state;
+	start();
+	FEED({"10.0.0.0/24", HOUR, 22});
+	s = session("10.0.0.1", 22);
+	w.sockets[s].bound_ifindex = ELSEWHERE;
+	advance(HOUR + MINUTE);
+	assert_true(w.is_open[s]);
+}
+
+static void nothing_ends_in_audit_mode(void **state)
+{
+	size_t s;
+
+	(void)state;
+	w.conf.mode = JITGATE_AUDIT;
+	start();
+	FEED({"10.0.0.1", HOUR, 22});
+	s = session("10.0.0.1", 22);
+	advance(HOUR + MINUTE);
+	assert_true(w.is_open[s]);
+}
+
+static void nothing_is_looked_at_when_it_is_off(void **state)
+{
+	size_t s;
+
+	(void)state;
+	w.e.ends_sockets = false;
+	start();
+	FEED({"10.0.0.1", HOUR, 22});
+	s = session("10.0.0.1", 22);
+	advance(HOUR + MINUTE);
+	assert_true(w.is_open[s]);
+	assert_int_equal(w.lists, 0);
+}
+
+/* ------------------------------------------------------------ what fails */
+
+static void expect_another_try(int *error, int value)
+{
+	size_t s;
+
+	start();
+	FEED({"10.0.0.1", HOUR, 22});
+	s = session("10.0.0.1", 22);
+	*error = value;
+	advance(HOUR + NS_PER_S / 2);
+	assert_true(w.is_open[s]);
+	assert_int_equal(count_lines("cannot end the sockets of a grant that ended"), 1);
+	assert_int_equal(count_lines("<5>ended "), 0);
+	*error = 0;
+	advance(NS_PER_S);
+	assert_false(w.is_open[s]);
+	assert_int_equal(count_lines("<5>ended "), 1);
+}
+
+static void a_list_that_cannot_be_read_is_read_again(void **state)
+{
+	(void)state;
+	expect_another_try(&w.list_error, -ENOMEM);
+}
+
+static void a_way_that_cannot_be_asked_is_asked_again(void **state)
+{
+	(void)state;
+	expect_another_try(&w.guard_error, -EMFILE);
+}
+
+static void an_end_that_fails_is_tried_again(void **state)
+{
+	(void)state;
+	expect_another_try(&w.end_error, -EPERM);
+}
+
+static void a_socket_that_cannot_be_ended_is_tried_again(void **state)
+{
+	(void)state;
+	expect_another_try(&w.result, -EBUSY);
+}
+
+static void what_fails_for_good_is_given_up_loudly_and_enforcement_goes_on(void **state)
+{
+	struct cidr from = source("10.0.0.1");
+
+	(void)state;
+	start();
+	FEED({"10.0.0.1", HOUR, 22});
+	session("10.0.0.1", 22);
+	w.end_error = -EPERM;
+	advance(HOUR + MINUTE);
+	assert_int_equal(w.ends, ENDED_TRIES_MAX);
+	assert_int_equal(count_lines("<3>cannot end the sockets of 1 grants"), 1);
+	assert_int_equal(count_lines("<4>cannot end"), 1);
+	assert_false(fake_passes(&w.gate, &from, 22, 6, w.clock.boot.ns));
+}
+
+static void who_went_by_itself_is_no_failure_and_no_line(void **state)
+{
+	(void)state;
+	start();
+	FEED({"10.0.0.1", HOUR, 22});
+	session("10.0.0.1", 22);
+	w.result = -ENOENT;
+	advance(HOUR + MINUTE);
+	assert_int_equal(count_lines("ended source"), 0);
+	assert_int_equal(count_lines("cannot end"), 0);
+}
+
+static void many_sessions_are_a_bounded_number_of_lines(void **state)
+{
+	(void)state;
+	start();
+	FEED({"10.0.0.0/24", HOUR, 22});
+	for (int i = 0; i < 100; i++)
+		session("10.0.0.1", 22);
+	advance(HOUR);
+	assert_int_equal(count_lines("<5>ended source="), ENFORCER_ENDED_LINES);
+	assert_non_null(strstr(w.log, "<5>50 more sockets were ended"));
+	for (int i = 0; i < 100; i++)
+		assert_false(w.is_open[i]);
+}
+
+#define world_test(f) cmocka_unit_test_setup_teardown(f, fresh_world, end_world)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		world_test(a_session_ends_at_its_grants_deadline_and_not_before),
+		world_test(one_of_an_ipv6_prefix_too),
+		world_test(a_revoked_grants_sessions_end_with_the_answer),
+		world_test(a_reload_that_refuses_a_grant_ends_its_sessions),
+		world_test(a_source_taken_out_of_allow_loses_its_sessions_at_every_protected_port),
+		world_test(what_ended_while_the_daemon_was_dead_ends_when_it_is_back),
+		world_test(a_packet_still_under_way_at_the_end_is_no_way_in),
+		world_test(where_nothing_is_there_nothing_wakes_up_again),
+		world_test(what_may_still_talk_lives),
+		world_test(a_grant_of_another_port_or_protocol_ends_nothing_here),
+		world_test(a_socket_is_of_the_grant_with_its_source_port_and_protocol),
+		world_test(whoever_comes_another_way_lives),
+		world_test(nothing_ends_in_audit_mode),
+		world_test(nothing_is_looked_at_when_it_is_off),
+		world_test(a_list_that_cannot_be_read_is_read_again),
+		world_test(a_way_that_cannot_be_asked_is_asked_again),
+		world_test(an_end_that_fails_is_tried_again),
+		world_test(a_socket_that_cannot_be_ended_is_tried_again),
+		world_test(what_fails_for_good_is_given_up_loudly_and_enforcement_goes_on),
+		world_test(who_went_by_itself_is_no_failure_and_no_line),
+		world_test(many_sessions_are_a_bounded_number_of_lines),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
