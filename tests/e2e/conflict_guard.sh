@@ -83,6 +83,9 @@ for name in link_$srv_if root_tc gate_tc slots_tc_v1; do
   check "$name is put back within a second" wait_for 1 test -e "$pin/$name"
 done
 is "it is the same link" "$before" "$(link_id $srv_if)"
+kill9 jitgated
+start_guardian
+check "a start takes over what was put back" in_mode $srv_if tc
 end_stream ungranted seen
 is "no packet passed meanwhile" 0 "${seen[passed]}"
 within "while so many were sent" 100 "${seen[sent]}" 60000
