@@ -23,11 +23,11 @@ static int pin_anew(const struct datapath *dp, int fd, const char *name)
 	return bpf_obj_pin(fd, path) < 0 ? -errno : 0;
 }
 
-static int fill_slot(const struct datapath *dp, int filter_fd)
+static int fill_slot(int slots_fd, int filter_fd)
 {
 	const __u32 slot = 0;
 
-	return bpf_map_update_elem(dp->fds.slots, &slot, &filter_fd, BPF_ANY) < 0 ? -errno : 0;
+	return bpf_map_update_elem(slots_fd, &slot, &filter_fd, BPF_ANY) < 0 ? -errno : 0;
 }
 
 static void remove_pin(const struct datapath *dp, const char *name)
@@ -79,7 +79,7 @@ static int switch_filter(struct datapath *dp, struct failure *failure)
 		r = pin_anew(dp, gate_fd, "gate_new");
 	if (r < 0)
 		return failure_set(failure, r, "cannot pin %s/gate_new: %s", dp->pin_dir, strerror(-r));
-	r = fill_slot(dp, gate_fd);
+	r = fill_slot(dp->fds.slots, gate_fd);
 	if (r < 0)
 		return failure_set(failure, r, "cannot put the filter into its slot: %s", strerror(-r));
 	r = rename_gate(dp);
@@ -87,6 +87,50 @@ static int switch_filter(struct datapath *dp, struct failure *failure)
 		return failure_set(failure, r, "cannot replace %s/gate: %s", dp->pin_dir, strerror(-r));
 	dp->gate_id = datapath_program_id(gate_fd);
 	return 0;
+}
+
+/* What is in the slot of the tc hook, if it is what is pinned as `gate_tc`; -1: nothing, or another. */
+static int open_filter_of_tc(const struct datapath *dp)
+{
+	char path[DATAPATH_PATH_MAX];
+	_cleanup_close_ int fd = -1;
+	const __u32 slot = 0;
+	__u32 id = 0;
+
+	if (datapath_pin_path(dp->pin_dir, "gate_tc", path) < 0 ||
+	    bpf_map_lookup_elem(dp->fds.slots_tc, &slot, &id) < 0)
+		return -1;
+	fd = bpf_obj_get(path);
+	return fd >= 0 && datapath_program_id(fd) == id ? TAKE_FD(fd) : -1;
+}
+
+/* What is attached at the tc hook already calls the new filter from here on; it gets the new root program later. */
+static int switch_filter_of_tc(struct datapath *dp, struct failure *failure)
+{
+	int gate_fd = bpf_program__fd(dp->skel->progs.gate_tc), root_fd = bpf_program__fd(dp->skel->progs.root_tc);
+	int r;
+
+	dp->old_filter_tc_fd = open_filter_of_tc(dp);
+	r = datapath_replace_pin(dp, gate_fd, "gate_tc", &dp->gate_tc_pin);
+	if (r == 0)
+		r = fill_slot(dp->fds.slots_tc, gate_fd);
+	if (r == 0)
+		r = datapath_replace_pin(dp, root_fd, "root_tc", &dp->root_tc_pin);
+	if (r < 0)
+		return failure_set(failure, r, "cannot put the filter of the tc hook into its place in %s: %s",
+				   dp->pin_dir, strerror(-r));
+	dp->gate_tc_id = datapath_program_id(gate_fd);
+	dp->root_tc_id = datapath_program_id(root_fd);
+	return 0;
+}
+
+/* Both root programs of the tc hook, before and now, call the same slots, so it does not matter which is attached. */
+static void revert_filter_of_tc(struct datapath *dp)
+{
+	if (dp->old_filter_tc_fd < 0 || fill_slot(dp->fds.slots_tc, dp->old_filter_tc_fd) < 0)
+		return;
+	(void)datapath_replace_pin(dp, dp->old_filter_tc_fd, "gate_tc", &dp->gate_tc_pin);
+	dp->gate_tc_id = datapath_program_id(dp->old_filter_tc_fd);
 }
 
 /* Beside an older version's maps, pins of ours are what a start that was killed left, with the maps of that start. */
@@ -106,7 +150,7 @@ int datapath_activate(struct datapath *dp, struct failure *failure)
 	if (r == 0)
 		r = switch_filter(dp, failure);
 	if (r == 0 && dp->tc_allowed)
-		r = datapath_tc_activate(dp, failure);
+		r = switch_filter_of_tc(dp, failure);
 	if (r < 0)
 		datapath_revert(dp);
 	return r;
@@ -115,8 +159,9 @@ int datapath_activate(struct datapath *dp, struct failure *failure)
 /* When the old filter cannot be put back, the new one stays with its maps: an empty slot would let everything pass. */
 void datapath_revert(struct datapath *dp)
 {
-	if (dp->old_filter_fd < 0 || fill_slot(dp, dp->old_filter_fd) < 0)
+	if (dp->old_filter_fd < 0 || fill_slot(dp->fds.slots, dp->old_filter_fd) < 0)
 		return;
+	revert_filter_of_tc(dp);
 	if (pinned_id(dp, "gate") != datapath_program_id(dp->old_filter_fd))
 		(void)datapath_replace_pin(dp, dp->old_filter_fd, "gate", &dp->gate_pin);
 	remove_pin(dp, "gate_new");
@@ -127,7 +172,8 @@ void datapath_revert(struct datapath *dp)
 int datapath_commit(struct datapath *dp)
 {
 	close_fd(&dp->old_filter_fd);
-	dp->old_filter_fd = -1;
+	close_fd(&dp->old_filter_tc_fd);
+	dp->old_filter_fd = dp->old_filter_tc_fd = -1;
 	dp->made_pins = 0;
 	return datapath_remove_other_versions(dp->pin_dir, JITGATE_ABI_VERSION);
 }

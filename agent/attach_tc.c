@@ -27,24 +27,6 @@
 #define OWN_PREFIX "clsact_own_"
 #define REVISIONS_MAX 1024 /* that are tried for a hook whose revision is not known */
 
-int datapath_tc_activate(struct datapath *dp, struct failure *failure)
-{
-	int gate_fd = bpf_program__fd(dp->skel->progs.gate_tc), root_fd = bpf_program__fd(dp->skel->progs.root_tc);
-	const __u32 slot = 0;
-	int r = datapath_replace_pin(dp, gate_fd, "gate_tc", &dp->gate_tc_pin);
-
-	if (r == 0 && bpf_map_update_elem(dp->fds.slots_tc, &slot, &gate_fd, BPF_ANY) < 0)
-		r = -errno;
-	if (r == 0)
-		r = datapath_replace_pin(dp, root_fd, "root_tc", &dp->root_tc_pin);
-	if (r < 0)
-		return failure_set(failure, r, "cannot put the filter of the tc hook into its place in %s: %s",
-				   dp->pin_dir, strerror(-r));
-	dp->gate_tc_id = datapath_program_id(gate_fd);
-	dp->root_tc_id = datapath_program_id(root_fd);
-	return 0;
-}
-
 /* ------------------------------------------------------------ pins: links */
 
 bool datapath_is_tc_link(const char *path)
@@ -164,7 +146,7 @@ int datapath_detach_filter(const char *pin_dir, uint32_t ifindex)
 
 /* ------------------------------------------------------------ attaching */
 
-static struct datapath_tc *find_attached(const struct datapath *dp, uint32_t ifindex)
+struct datapath_tc *datapath_tc_attached(const struct datapath *dp, uint32_t ifindex)
 {
 	for (size_t i = 0; i < dp->n_tc; i++) {
 		if (dp->tc[i].ifindex == ifindex)
@@ -173,9 +155,16 @@ static struct datapath_tc *find_attached(const struct datapath *dp, uint32_t ifi
 	return NULL;
 }
 
+bool datapath_tc_is_filter(const struct datapath *dp, uint32_t ifindex)
+{
+	const struct datapath_tc *at = datapath_tc_attached(dp, ifindex);
+
+	return at && at->is_filter;
+}
+
 static int note_attached(struct datapath *dp, const struct datapath_tc *at)
 {
-	struct datapath_tc *known = find_attached(dp, at->ifindex), *grown;
+	struct datapath_tc *known = datapath_tc_attached(dp, at->ifindex), *grown;
 
 	if (known) {
 		*known = *at;
@@ -195,7 +184,7 @@ static int note_attached(struct datapath *dp, const struct datapath_tc *at)
  */
 static int keep_tc_link(struct datapath *dp, int fd, struct datapath_tc *at)
 {
-	const struct datapath_tc *known = find_attached(dp, at->ifindex);
+	const struct datapath_tc *known = datapath_tc_attached(dp, at->ifindex);
 	uint32_t ifindex, program;
 	int r = tcx_first(at->ifindex, &at->program_id, &at->revision);
 
@@ -213,7 +202,7 @@ static int keep_tc_link(struct datapath *dp, int fd, struct datapath_tc *at)
 /* In front of all, for that revision alone which the hook has: so it is known to be first, and which one comes next. */
 static int create_at_revision(const struct datapath *dp, struct datapath_tc *at)
 {
-	const struct datapath_tc *known = find_attached(dp, at->ifindex);
+	const struct datapath_tc *known = datapath_tc_attached(dp, at->ifindex);
 	int root_fd = bpf_program__fd(dp->skel->progs.root_tc), fd = -ESTALE;
 	/* The hook counts on, or, when it was empty meanwhile, from 1 again. */
 	const uint64_t from[] = {known && known->revision ? known->revision : 1, 1};
@@ -347,11 +336,11 @@ static int attach_filter(struct datapath *dp, const struct netif *netif)
 /* A filter that is in its place stays; to put one there takes root. */
 static int keep_filter(const struct datapath *dp, const struct netif *netif)
 {
-	const struct datapath_tc *known = find_attached(dp, netif->ifindex);
+	const struct datapath_tc *known = datapath_tc_attached(dp, netif->ifindex);
 	uint32_t first = 0;
 	int r = known && known->is_filter ? clsact_first(netif->ifindex, &first) : 0;
 
-	return r < 0 || first == dp->root_tc_id ? r : -EPERM;
+	return r < 0 || first == dp->root_tc_id ? r : -EBUSY;
 }
 
 int datapath_tc_attach(struct datapath *dp, const struct netif *netif, const char *path, struct failure *failure)
@@ -362,11 +351,11 @@ int datapath_tc_attach(struct datapath *dp, const struct netif *netif, const cha
 		r = dp->handed_over ? keep_filter(dp, netif) : attach_filter(dp, netif);
 	if (r == 0)
 		return 0;
-	if (r == -EPERM && dp->handed_over)
+	if (r == -EBUSY && dp->handed_over)
 		return failure_set(failure, r,
-				   "%s: XDP program %u holds the XDP hook, and before Linux 6.6 only root attaches "
-				   "something at the tc ingress hook: restart jitgated",
-				   netif->name, netif->xdp_program);
+				   "XDP program %u holds its XDP hook, and before Linux 6.6 only root attaches at the "
+				   "tc ingress hook: restart jitgated",
+				   netif->xdp_program);
 	return failure_set(failure, r,
 			   "%s: XDP program %u holds the XDP hook, and at the tc ingress hook it cannot be attached: "
 			   "%s%s; see `tc filter show dev %s ingress`",
@@ -392,7 +381,7 @@ void datapath_tc_detach_new(struct datapath *dp)
 
 int datapath_tc_let_go(struct datapath *dp, uint32_t ifindex)
 {
-	struct datapath_tc *at = find_attached(dp, ifindex);
+	struct datapath_tc *at = datapath_tc_attached(dp, ifindex);
 	char path[DATAPATH_PATH_MAX];
 	uint32_t first = 0;
 	int r = 0;
@@ -426,7 +415,7 @@ static void release_link(void *ctx, const char *path, uint32_t ifindex)
 {
 	struct release *release = ctx;
 
-	if (find_attached(release->dp, ifindex) || !datapath_is_tc_link(path) || unlink(path) < 0)
+	if (datapath_tc_attached(release->dp, ifindex) || !datapath_is_tc_link(path) || unlink(path) < 0)
 		return;
 	release->detached += ifindex && !is_kept(release, ifindex);
 }
@@ -435,7 +424,7 @@ static void release_filter(void *ctx, uint32_t ifindex)
 {
 	struct release *release = ctx;
 
-	if (find_attached(release->dp, ifindex) || datapath_detach_filter(release->dp->pin_dir, ifindex) <= 0)
+	if (datapath_tc_attached(release->dp, ifindex) || datapath_detach_filter(release->dp->pin_dir, ifindex) <= 0)
 		return;
 	release->detached += !is_kept(release, ifindex);
 }
@@ -475,81 +464,11 @@ int datapath_detach_filters(const char *pin_dir, size_t *ret_n)
 	return r < 0 ? r : all.error;
 }
 
-/* ------------------------------------------------------------ verifying */
-
-/* By the pins: for a reader, who attached nothing. */
-static bool is_recorded(const struct datapath *dp, uint32_t ifindex)
+bool datapath_tc_is_recorded(const struct datapath *dp, uint32_t ifindex)
 {
 	char path[DATAPATH_PATH_MAX];
 
 	if (find_tc_link(dp->pin_dir, ifindex, NULL, path))
 		return true;
 	return filter_path(dp->pin_dir, FILTER_PREFIX, ifindex, path) == 0 && access(path, F_OK) == 0;
-}
-
-/*
- * Without the right to ask which program comes first, and the daemon has none: the link says that ours is there, and
- * the hook that nothing has changed since it was asked with that right. -ESTALE: something has.
- */
-static int first_as_before(struct datapath *dp, const struct datapath_tc *at, uint32_t *ret_id)
-{
-	const struct held_link *link = datapath_held_link(dp, at->ifindex);
-	uint32_t ifindex, program;
-	int r;
-
-	if (!link || !tcx_link(link->fd, &ifindex, &program) || !ifindex) {
-		*ret_id = 0;
-		return 0;
-	}
-	if (program != dp->root_tc_id) {
-		*ret_id = program;
-		return 0;
-	}
-	if (!at->revision)
-		return -ESTALE;
-	r = tcx_is_unchanged(bpf_program__fd(dp->skel->progs.root_tc), at->ifindex, at->revision);
-	if (r <= 0)
-		return r < 0 ? r : -ESTALE;
-	*ret_id = at->program_id;
-	return 0;
-}
-
-static int first_program(struct datapath *dp, uint32_t ifindex, uint32_t *ret_id)
-{
-	const struct datapath_tc *at = find_attached(dp, ifindex);
-	uint64_t revision;
-	int r = at && at->is_filter ? -EOPNOTSUPP : tcx_first(ifindex, ret_id, &revision);
-
-	if (r == -EOPNOTSUPP)
-		return clsact_first(ifindex, ret_id);
-	return r == -EPERM && at ? first_as_before(dp, at, ret_id) : r;
-}
-
-bool datapath_tc_verify(struct datapath *dp, struct netif *netif, char why[REPORT_WHY_MAX])
-{
-	uint32_t first = 0;
-	int r;
-
-	if (dp->skel ? !find_attached(dp, netif->ifindex) : !is_recorded(dp, netif->ifindex))
-		return false;
-	r = first_program(dp, netif->ifindex, &first);
-	netif->xdp_holder = netif->xdp_program;
-	netif->xdp_program = first;
-	netif->xdp_mode = NETIF_XDP_TC;
-	if (r == -ESTALE)
-		snprintf(why, REPORT_WHY_MAX,
-			 "programs came to or left its tc hook; restart jitgated " DATAPATH_FIRST_AGAIN);
-	else if (r < 0)
-		snprintf(why, REPORT_WHY_MAX, "the kernel does not say what is at its tc hook: %s", strerror(-r));
-	else if (!first)
-		snprintf(why, REPORT_WHY_MAX, "the program is gone from its tc hook; restart jitgated");
-	else if (!dp->root_tc_id)
-		snprintf(why, REPORT_WHY_MAX, "the pin root_tc is missing; restart jitgated");
-	else if (first != dp->root_tc_id)
-		snprintf(why, REPORT_WHY_MAX, "another program (id %u) is first at its tc hook; restart jitgated",
-			 first);
-	else if (dp->stray_of_root_tc)
-		snprintf(why, REPORT_WHY_MAX, "its program does not call the pinned %s; restart jitgated",
-			 dp->stray_of_root_tc);
-	return true;
 }

@@ -149,7 +149,7 @@ static int take_back(int fd, const char *pin_dir, uid_t user, struct failure *fa
 
 bool datapath_pin_is_stable(const char *name)
 {
-	return strcmp(name, JITGATE_SLOTS_PIN) == 0;
+	return strcmp(name, JITGATE_SLOTS_PIN) == 0 || strcmp(name, JITGATE_SLOTS_TC_PIN) == 0;
 }
 
 /* The number behind "STEM_v", when `ours` is such a name, too, and nothing else follows; else 0. */
@@ -405,7 +405,7 @@ static int new_datapath(const char *pin_dir, struct datapath **ret, struct failu
 	if (!dp)
 		return failure_set(failure, -ENOMEM, "out of memory");
 	dp->dir_fd = dp->root_fd = dp->root_pin = dp->gate_pin = dp->root_tc_pin = dp->gate_tc_pin = -1;
-	dp->old_filter_fd = dp->layout_fd = dp->layout_pin = -1;
+	dp->old_filter_fd = dp->old_filter_tc_fd = dp->layout_fd = dp->layout_pin = -1;
 	mark_unopened(&dp->fds);
 	mark_unopened(&dp->pins);
 	dp->pin_dir = strdup(pin_dir);
@@ -539,6 +539,7 @@ void datapath_free(struct datapath **dp_ptr)
 	close_fd(&dp->layout_fd);
 	close_fd(&dp->layout_pin);
 	close_fd(&dp->old_filter_fd);
+	close_fd(&dp->old_filter_tc_fd);
 	close_fd(&dp->root_tc_pin);
 	close_fd(&dp->gate_tc_pin);
 	while (dp->n_links)

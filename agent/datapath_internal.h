@@ -69,6 +69,7 @@ struct datapath {
 	/* For an owner, until datapath_commit: how the start was met, so that it can be undone. */
 	unsigned long from;     /* the older version whose maps are in force; 0: none */
 	int old_filter_fd;      /* that was in force; -1: none */
+	int old_filter_tc_fd;   /* the same at the tc hook */
 	uint32_t made_pins;     /* by index of the table: pinned by this process */
 	int root_fd;            /* what is attached; -1: not settled yet */
 	int layout_fd;          /* layout_v1, which no program works on; -1: not pinned yet */
@@ -96,8 +97,7 @@ int datapath_each_link(const char *pin_dir, void (*visit)(void *ctx, const char 
 int datapath_make_room(const struct datapath *dp, const char *path);
 int datapath_move_pin(const struct datapath *dp, const char *from, const char *to, struct failure *failure);
 
-/* attach_tc.c: the filter into the slot of the tc hook's root program; attach that; let go of it. */
-int datapath_tc_activate(struct datapath *dp, struct failure *failure);
+/* attach_tc.c: attach the tc hook's root program; let go of it. */
 int datapath_tc_attach(struct datapath *dp, const struct netif *netif, const char *path, struct failure *failure);
 void datapath_tc_detach_new(struct datapath *dp);
 /* At runtime, of one interface: the link ends. -EPERM: it is a filter, which only root takes off. */
@@ -109,6 +109,12 @@ size_t datapath_tc_release(const struct datapath *dp, const struct netif *keep, 
  * the one that holds the XDP hook beside it, and `why` says what is wrong with it, if anything.
  */
 bool datapath_tc_verify(struct datapath *dp, struct netif *netif, char why[REPORT_WHY_MAX]);
+
+/* Whether this process put a filter there, for want of links. */
+bool datapath_tc_is_filter(const struct datapath *dp, uint32_t ifindex);
+/* What this process put there; NULL: nothing. And by the pins, for a reader, who attached nothing. */
+struct datapath_tc *datapath_tc_attached(const struct datapath *dp, uint32_t ifindex);
+bool datapath_tc_is_recorded(const struct datapath *dp, uint32_t ifindex);
 
 /* Whether a pinned link is one of the tc hook. */
 bool datapath_is_tc_link(const char *path);

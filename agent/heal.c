@@ -26,10 +26,31 @@ static bool is_link(const char *name)
 	return strncmp(name, DATAPATH_LINK_PREFIX, strlen(DATAPATH_LINK_PREFIX)) == 0;
 }
 
+/*
+ * The root program of the tc hook, whoever pinned it: root loaded it, as the kernel says. Each start puts in another,
+ * but until then it shows which slots it calls: what is attached would let everything pass when their pin went.
+ */
+static bool is_root_of_tc(const char *pin_dir, int *ret_fd)
+{
+	char path[DATAPATH_PATH_MAX];
+	_cleanup_close_ int fd = -1;
+	struct bpf_prog_info info = {0};
+	__u32 len = sizeof(info);
+
+	if (datapath_pin_path(pin_dir, "root_tc", path) < 0)
+		return false;
+	fd = bpf_obj_get(path);
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) < 0 || info.type != BPF_PROG_TYPE_SCHED_CLS ||
+	    info.created_by_uid != 0)
+		return false;
+	*ret_fd = TAKE_FD(fd);
+	return true;
+}
+
 /* A program that root itself pinned works on this map, so it is the one that was loaded for it. */
 static bool is_vouched_for(int dir_fd, const char *pin_dir, int map_fd)
 {
-	static const char *const programs[] = {"root", "gate", "root_tc"};
+	static const char *const programs[] = {"root", "gate"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
 		char path[DATAPATH_PATH_MAX];
@@ -52,7 +73,7 @@ static bool is_layout(const char *name)
 }
 
 /* The filter in force, which the user put back: root loaded it, as the kernel says, and it is what the slot holds. */
-static bool is_filter_in_force(const char *pin_dir, int fd)
+static bool is_filter_in_force(const char *pin_dir, const char *slots, uint32_t type, int fd)
 {
 	char path[DATAPATH_PATH_MAX];
 	_cleanup_close_ int slots_fd = -1;
@@ -60,17 +81,47 @@ static bool is_filter_in_force(const char *pin_dir, int fd)
 	__u32 len = sizeof(info), id = 0;
 	const __u32 slot = 0;
 
-	if (fd < 0 || datapath_pin_path(pin_dir, JITGATE_SLOTS_PIN, path) < 0 ||
-	    bpf_obj_get_info_by_fd(fd, &info, &len) < 0)
+	if (fd < 0 || datapath_pin_path(pin_dir, slots, path) < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) < 0)
 		return false;
 	slots_fd = bpf_obj_get(path);
-	return slots_fd >= 0 && bpf_map_lookup_elem(slots_fd, &slot, &id) == 0 && info.id == id &&
-	       info.type == BPF_PROG_TYPE_XDP && info.created_by_uid == 0;
+	return slots_fd >= 0 && bpf_map_lookup_elem(slots_fd, &slot, &id) == 0 && info.id == id && info.type == type &&
+	       info.created_by_uid == 0;
 }
 
-static bool is_new_anyway(const char *name)
+static void note_tc_link(void *ctx, const char *path, uint32_t ifindex)
 {
-	return strcmp(name, "slots_tc_v1") == 0;
+	bool *any = ctx;
+
+	*any |= ifindex && datapath_is_tc_link(path);
+}
+
+/* Whether the slots of the tc hook can go, and be made anew: nothing calls them. */
+static bool is_unused(const char *pin_dir, const char *name)
+{
+	bool any = false;
+
+	return strcmp(name, JITGATE_SLOTS_TC_PIN) == 0 && datapath_each_link(pin_dir, note_tc_link, &any) == 0 && !any;
+}
+
+static bool is_map_of_ours(int dir_fd, const char *pin_dir, const char *name, int fd)
+{
+	_cleanup_close_ int root_tc_fd = -1;
+
+	if (fd < 0)
+		return false;
+	if (strcmp(name, JITGATE_SLOTS_TC_PIN) == 0 && is_root_of_tc(pin_dir, &root_tc_fd) &&
+	    datapath_program_uses(root_tc_fd, fd))
+		return true;
+	return is_vouched_for(dir_fd, pin_dir, fd);
+}
+
+static bool is_program_in_force(const char *pin_dir, const char *name, int fd)
+{
+	_cleanup_close_ int root_tc_fd = -1;
+
+	return is_filter_in_force(pin_dir, JITGATE_SLOTS_PIN, BPF_PROG_TYPE_XDP, fd) ||
+	       is_filter_in_force(pin_dir, JITGATE_SLOTS_TC_PIN, BPF_PROG_TYPE_SCHED_CLS, fd) ||
+	       (strcmp(name, "root_tc") == 0 && is_root_of_tc(pin_dir, &root_tc_fd));
 }
 
 static int check_pin(int dir_fd, const char *pin_dir, const char *name, uid_t user, struct failure *failure)
@@ -78,7 +129,7 @@ static int check_pin(int dir_fd, const char *pin_dir, const char *name, uid_t us
 	char path[DATAPATH_PATH_MAX];
 	_cleanup_close_ int fd = -1;
 	struct stat st;
-	bool is_map;
+	bool is_map, is_good;
 
 	if (datapath_pin_path(pin_dir, name, path) < 0)
 		return failure_set(failure, -ENAMETOOLONG, "pin_dir %s is too long", pin_dir);
@@ -97,17 +148,18 @@ static int check_pin(int dir_fd, const char *pin_dir, const char *name, uid_t us
 					      : "no pin",
 			st.st_uid);
 	/* The user put it back when somebody had removed it. Neither a program nor the layout is taken over from a pin
-	 * of the user's: this start makes its own, and the slots of the tc hook, too. But the filter in force stays
-	 * pinned until another one is. */
+	 * of the user's: this start makes its own. But the filter in force stays pinned until another one is, and so
+	 * does the root program of the tc hook. */
 	fd = bpf_obj_get(path);
-	is_map = datapath_pin_version(name) && !is_layout(name) && !is_new_anyway(name);
-	if (is_map && (fd < 0 || !is_vouched_for(dir_fd, pin_dir, fd)))
+	is_map = datapath_pin_version(name) && !is_layout(name);
+	is_good = is_map ? is_map_of_ours(dir_fd, pin_dir, name, fd) : is_program_in_force(pin_dir, name, fd);
+	if (is_map && !is_good && !is_unused(pin_dir, name))
 		return failure_set(
 			failure, -EPERM,
 			"%s was pinned by uid %u, and no program of root's works on it, so it is not taken over; "
 			"take enforcement off: jitgated --detach",
 			path, st.st_uid);
-	if (!is_map && !is_filter_in_force(pin_dir, fd))
+	if (!is_good)
 		return unlinkat(dir_fd, name, 0) < 0
 			       ? failure_set(failure, -errno, "cannot remove %s: %s", path, strerror(errno))
 			       : 0;

@@ -161,13 +161,16 @@ static void judge_link(const struct datapath *dp, uint32_t ifindex, char why[REP
 		snprintf(why, REPORT_WHY_MAX, "the pin of its link was removed");
 }
 
-/* A jitgated that runs sets it right itself, but for its place at the tc hook. */
-static void drop_hint(char why[REPORT_WHY_MAX])
+/* A jitgated that runs sets it right itself, but for what takes root: its place at the tc hook, and a filter there. */
+static void drop_hint(const struct datapath *dp, const struct netif *netif, char why[REPORT_WHY_MAX])
 {
 	char *hint = strstr(why, RESTART_HINT);
 
-	if (hint && !strstr(hint, DATAPATH_FIRST_AGAIN))
-		*hint = '\0';
+	if (!hint || strstr(hint, DATAPATH_FIRST_AGAIN))
+		return;
+	if (datapath_tc_is_filter(dp, netif->ifindex) && netif->xdp_program != dp->root_tc_id)
+		return;
+	*hint = '\0';
 }
 
 bool datapath_verify(struct datapath *dp, uint32_t ifindex, struct netif *ret_netif, char why[REPORT_WHY_MAX])
@@ -191,7 +194,7 @@ bool datapath_verify(struct datapath *dp, uint32_t ifindex, struct netif *ret_ne
 	if (!why[0])
 		judge_link(dp, ifindex, why);
 	if (dp->handed_over)
-		drop_hint(why);
+		drop_hint(dp, &netif, why);
 	*ret_netif = netif;
 	return !why[0];
 }

@@ -37,7 +37,8 @@
  * - The names of maps that are given up stay known (datapath.c), so that --detach and the next start remove their pins.
  */
 #define JITGATE_SLOTS_PIN "slots_v1"
-#define JITGATE_LAYOUT_PIN "layout_v1" /* the BTF of all maps of its version, an array of one */
+#define JITGATE_SLOTS_TC_PIN "slots_tc_v1" /* the same of the tc hook */
+#define JITGATE_LAYOUT_PIN "layout_v1"     /* the BTF of all maps of its version, an array of one */
 
 /* Limits. */
 #define JITGATE_VLAN_TAGS_MAX 4     /* tags looked through; one more: too_deep */

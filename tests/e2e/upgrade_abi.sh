@@ -133,7 +133,7 @@ try_jitgated
 is "a wrong filter on a first start: exit code" 1 $?
 like "it says that nothing is filtered" 'no filter was in force before, and none is now: ALL PORTS ARE OPEN' "$said"
 check "no pin is left" test ! -e "$tmp/bpf/other"
-ip -n "$ns_srv" link del jgbare
+ip -n "$ns_srv" link del jgfirst
 conf[pin_dir]="\"$pin\"" conf[interfaces]="{\"$srv_if\"}"
 write_conf
 use_own
