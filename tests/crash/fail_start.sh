@@ -32,9 +32,10 @@ traced_start || die "it does not start under strace"
 kill9 jitgated
 count_calls 0
 for way in "${ways[@]}"; do
-  first=$(calls_before "${way%:*}") all=$(calls_in_all "${way%:*}")
-  stride=$(((all - first + calls_max - 1) / calls_max))
-  for ((n = first + 1; n <= all; n += stride > 0 ? stride : 1)); do
+  mapfile -t numbers < <(calls_of "${way%:*}")
+  stride=$(((${#numbers[@]} + calls_max - 1) / calls_max))
+  for ((i = 0; i < ${#numbers[@]}; i += stride > 0 ? stride : 1)); do
+    n=${numbers[i]}
     fail_start "$way" "$n" && crashes=$((crashes + 1))
     heal "$way $n" "$always" "$either" || die "$way $n: cannot be healed" "${wrong[*]}"
     kill9 jitgated

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #
 # Does `jitgate selftest` notice? A packet program with one line wrong is built into a jitgated and a jitgate of its
-# own, in a copy of the tree: the bad jitgate meets the corpus, and the bad jitgated refuses to start. Then the good
-# jitgate meets a daemon with another program that passes.
+# own, in a copy of the tree: the bad jitgate meets the corpus, the bad daemon does not start, and the good jitgate meets
+# the daemon of another version.
 # shellcheck source-path=SCRIPTDIR source=lib.bash
 . "$(dirname "${BASH_SOURCE[0]}")/lib.bash"
 begin mutant
@@ -57,25 +57,26 @@ is "the mutant, JSON: nothing but UDP-Lite" "" \
 
 good=$build
 build=$copy/build/$variant
-try_jitgated
-is "the mutant's own jitgated does not put it in force" 1 $?
-like "and says why" 'SELF-TEST FAILED: the new filter judges [0-9]+ of [0-9]+ frames wrong' "$said"
-
-# Another program that judges alike, with one instruction more, is put in force.
-cp "$tests/../bpf/gate_parse.h" "$copy/bpf/gate_parse.h"
-sed -i 's/^\tint reason;$/&\n\n\tif (!bytes)\n\t\treturn XDP_DROP;/' "$copy/bpf/gate.bpf.c"
-fails "one line is added: an empty frame is dropped" cmp "$copy/bpf/gate.bpf.c" "$tests/../bpf/gate.bpf.c"
-check "that one is built" make_mutant
 cp "$good/probe" "$build/"
+write_conf
+try_jitgated
+is "the mutant is not put in force: exit code" 1 $?
+like "it says why" 'SELF-TEST FAILED: the new filter judges [0-9]+ of [0-9]+ frames wrong' "$said"
+
+# Another version, which judges as it must.
+cp "$tests/../bpf/gate_parse.h" "$copy/bpf/"
+sed -i 's/^#define JITGATE_FLOW_SEEN_STEP_NS 1/#define JITGATE_FLOW_SEEN_STEP_NS 2/' "$copy/include/jitgate_abi.h"
+fails "another version: one line is changed" cmp "$copy/include/jitgate_abi.h" "$tests/../include/jitgate_abi.h"
+check "it is built" make_mutant
 must_start_jitgated
 build=$good
 jg_of "$good"
-is "the other in force: exit code" 1 $rc
-like "the other in force: said first" "^$frames frames, no surprise; but that is NOT the program in force" "$said"
-mutant_tag=$(bpftool -j prog show pinned "$pin/gate" | jq -r .tag)
-like "the other in force: its tag, ours, and what to do" \
-  "$srv_if: runs filter $mutant_tag and root [0-9a-f]{16}, this binary holds [0-9a-f]{16} .*restart jitgated" "$said"
-fails "the two tags are two" grep -q "this binary holds $mutant_tag" <<<"$said"
+is "another version in force: exit code" 1 $rc
+like "another version in force: said first" "^$frames frames, no surprise; but that is NOT the program in force" "$said"
+other_tag=$(bpftool -j prog show pinned "$pin/gate" | jq -r .tag)
+like "another version in force: its tag, ours, and what to do" \
+  "$srv_if: runs filter $other_tag and root [0-9a-f]{16}, this binary holds [0-9a-f]{16} .*restart jitgated" "$said"
+fails "the two tags are two" grep -q "this binary holds $other_tag" <<<"$said"
 stop jitgated
 must_start_jitgated
 jg_of "$good"

@@ -166,6 +166,7 @@ leftover state_v2
 use next
 mark=$(mark_log jitgated)
 must_start_jitgated
+upgraded=$("$build/probe" clock | grep -o 'boot_ns=[0-9]*' | cut -d= -f2)
 like "it says that it upgraded" 'upgraded from ABI 1 to 2' "$(log_since jitgated "$mark")"
 like "and that the state file is of another version" 'state file .*written by another version' "$(log_since jitgated "$mark")"
 is "the interface runs the same root program" "$attached" "$(xdp_id)"
@@ -204,6 +205,7 @@ done
 is "the session goes on" stopped "${held[end]}"
 end_hold drained held
 is "so does the one that is drained" stopped "${held[end]}"
+check "with bytes after the upgrade" test "${held[last_boot_ns]}" -gt "$upgraded"
 unset "conf[session]"
 
 # The state file is one of its own by now: after a reboot all is there.
