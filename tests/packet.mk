@@ -2,7 +2,7 @@
 # The packet tests: the corpus, run through the packet program.
 
 packet_src := trial trial_case
-packet_pkg := libbpf
+packet_pkg := libbpf zlib
 
 packet_tests := packet_test packet_session tap
 $(B)/packet_test: $(packet_tests:%=$(B)/tests/packet/%.o) $(packet_src:%=$(B)/%.o) $(B)/libcore.a

@@ -53,16 +53,16 @@ check "and so is the layout" wait_for 1 test -e "$pin/layout_v1"
 filter=$(bpftool -j prog show pinned "$pin/gate" | jq .id)
 is "by the user" "64000 64000" "$(stat -c %u "$pin/gate" "$pin/layout_v1" | paste -sd ' ')"
 kill9 jitgated
-protect=${conf[protect]-}
-conf[protect]='{}' # what the feed says is not known before the state is read
-conf[max_grants]=16 conf[allow]="{$(printf '"203.0.113.%d", ' {1..33..2} | sed 's/, $//')}"
+ip -n "$ns_srv" link add jgbusy type veth peer name jgbusyp
+in_srv bpftool net attach xdp pinned "$pin/root" dev jgbusy
+conf[interfaces]="{\"$srv_if\", \"jgbusy\"}"
 write_conf
-refused "a start whose maps are too small" 'need more entries than max_grants = 16'
+refused "an interface that is taken" 'jgbusy already runs another'
 is "the filter in force is pinned, as root's" "$filter 0" \
   "$(bpftool -j prog show pinned "$pin/gate" | jq .id) $(stat -c %u "$pin/gate")"
 check "the user's layout is not" test ! -e "$pin/layout_v1"
-unset "conf[max_grants]" "conf[allow]" "conf[protect]"
-[[ -z $protect ]] || conf[protect]=$protect
+ip -n "$ns_srv" link del jgbusy
+conf[interfaces]="{\"$srv_if\"}"
 start_guardian
 is "the next start pins its own" 0 "$(stat -c %u "$pin/layout_v1")"
 check "the grant goes on" tcp_from $cli4 22 3s

@@ -11,7 +11,7 @@ begin reboot
 state=$tmp/state/snapshot
 power_off() {
   kill9 jitgated
-  umount "$tmp/bpf" && mount -t bpf bpf "$tmp/bpf" || die "the bpffs cannot be made anew"
+  { umount "$tmp/bpf" && mount -t bpf bpf "$tmp/bpf"; } || die "the bpffs cannot be made anew"
   wait_for 5 is_off || die "the program is still attached"
 }
 is_off() { [[ -z $(xdp_id) ]]; }
@@ -90,6 +90,7 @@ useless() { # NAME WHAT THE LOG SAYS
   boot
   like "$1: the log names the file" "$2" "$(said_since)"
   check "$1: the port in protect is closed, also for who had a grant" silent_for $cli4 22
+  # shellcheck disable=SC2016 # back quotes are the text's
   like "$1: status says that only those are closed" 'ONLY `protect` PORTS ARE CLOSED' "$(first_line)"
   feed_sync port=22/tcp port=3389/tcp grant=$cli4,22/tcp,20m
   check "$1: an answer opens the grant" tcp_from $cli4 22
@@ -104,6 +105,7 @@ with_state rm "$state"
 boot
 fails "a missing state file is no error" grep -q 'state file' <<<"$(said_since)"
 check "missing: the port in protect is closed, also for who had a grant" silent_for $cli4 22
+# shellcheck disable=SC2016 # back quotes are the text's
 like "missing: status says that only those are closed" 'ONLY `protect` PORTS ARE CLOSED' "$(first_line)"
 feed_sync port=22/tcp port=3389/tcp grant=$cli4,22/tcp,20m
 with_state flip 100

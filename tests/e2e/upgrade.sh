@@ -35,6 +35,7 @@ denied() {
 }
 denied_more() { (($(denied) - before > $1)); }
 # The flood's checksums are wrong: what reaches UDP is counted there.
+# shellcheck disable=SC2016 # awk's own
 udp_errors() { in_srv awk '/^Udp: [0-9]/ { print $4 }' /proc/net/snmp; }
 arrived() { (($(udp_errors) - mark > $1)); }
 in_slot() { bpftool -j map lookup pinned "$pin/slots_v1" key 0 0 0 0 | jq '(.formatted // .).value' 2>/dev/null; }
@@ -114,7 +115,7 @@ is_blocked() { grep -q pipe_write "/proc/${pids[jitgated]}/wchan"; }
 start_blocked() {
   local full
   rm -f "$tmp/full"
-  mkfifo "$tmp/full" && exec {full}<>"$tmp/full" || die "cannot make a pipe"
+  { mkfifo "$tmp/full" && exec {full}<>"$tmp/full"; } || die "cannot make a pipe"
   dd if=/dev/zero bs=4096 count=16 status=none >&"$full"
   if (($1)); then
     dd bs=4096 count=1 status=none <&"$full" >/dev/null

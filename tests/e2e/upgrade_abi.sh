@@ -89,6 +89,7 @@ write_conf
 use wrong
 try_jitgated
 is "a filter that judges wrong: exit code" 1 $?
+# shellcheck disable=SC2016 # back quotes are the text's
 like "it says what was judged wrong, that nothing was changed, and how to go on" \
   'SELF-TEST FAILED: the new filter judges [0-9]+ of [0-9]+ frames wrong, the first: .*UDP-Lite.*nothing was changed.*`jitgate selftest`' \
   "$said"
@@ -132,12 +133,24 @@ try_jitgated
 is "a wrong filter on a first start: exit code" 1 $?
 like "it says that nothing is filtered" 'no filter was in force before, and none is now: ALL PORTS ARE OPEN' "$said"
 check "no pin is left" test ! -e "$tmp/bpf/other"
+ip -n "$ns_srv" link del jgfirst
 conf[pin_dir]="\"$pin\"" conf[interfaces]="{\"$srv_if\"}"
 write_conf
 use_own
 
-# 2. The next ABI takes over, under traffic.
+# 2. The next ABI takes over, under traffic, with a session that is drained: its grant was revoked before.
+flow_end() { # VERSION PORT
+  bpftool -j map dump pinned "$pin/flows_v$1" | jq --argjson port "$2" '[.[] | .formatted // . |
+    select(.key.dport_be == ($port % 256 * 256 + ($port / 256 | floor)))] | map(.value.end_boot_ns) | first'
+}
+conf[session]='"drain=10m"'
 must_start_jitgated
+feed_sync port=22/tcp port=3389/tcp grant=$cli4,22/tcp,20m grant=$cli6,22/tcp,20m grant=$cli4,3389/tcp,20m
+start_hold drained $cli4 3389 120s 3s
+feed_sync port=22/tcp port=3389/tcp grant=$cli4,22/tcp,20m grant=$cli6,22/tcp,20m
+check "who was revoked begins nothing new" closes_for $cli4 3389 5
+check "and its session goes on" alive drained
+drained_end=$(flow_end 1 3389)
 attached=$(xdp_id) filter=$(in_slot)
 start_stream granted $cli4 22/tcp 120s
 start_stream granted6 $cli6 22/tcp 120s
@@ -163,6 +176,8 @@ is "both grants are there" 2 "$(jg status --json | jq .grants)"
 bpf_map=$(bpftool -j map dump pinned "$pin/grants_v2" | jq '[.[] | (.formatted // .).value] | map(select(.expires_boot_ns < 18446744073709551615))')
 is "in the new layout" '[0,0]' "$(jq -c 'map(.added)' <<<"$bpf_map")"
 within "with the end that they had" -1000000 "$(($(jq 'map(.expires_boot_ns) | max' <<<"$bpf_map") - deadline))" 1000000
+is "the drained session has the end that it had" "$drained_end" "$(flow_end 2 3389)"
+check "who was revoked begins nothing new" silent_for $cli4 3389
 check "the learned port is still one" test "$(jg status --json | jq '[.ports[] | select(.port == 3389)] | length')" == 1
 check "the granted packets of before are counted on" test "$(reason_count granted)" -gt 0
 
@@ -187,6 +202,9 @@ for name in ungranted learned; do
   within "$name: so many were sent" 200 "${seen[sent]}" 120000
 done
 is "the session goes on" stopped "${held[end]}"
+end_hold drained held
+is "so does the one that is drained" stopped "${held[end]}"
+unset "conf[session]"
 
 # The state file is one of its own by now: after a reboot all is there.
 stop jitgated
@@ -209,7 +227,26 @@ in_srv "$build/jitgated" -c "$tmp/jitgate.conf" --detach >/dev/null 2>&1
 must_start_jitgated
 check "after --detach it starts" silent_for $nbr4 22
 
-# 4. Killed at some moment of the upgrade: what is in force is one of the two, whole, and its version starts.
+# 4. What is enforced on trial goes on so, to the same end.
+trial() { jg status --json | jq -c '[.mode, .arming.trial_until]'; }
+conf[mode]='"audit"' conf[protect]='{"22/tcp"}'
+stop jitgated
+must_start_jitgated
+check "audit mode lets everybody in" tcp_from $nbr4 22
+check "armed on trial" jg arm --force --confirm 10m
+check "closed" silent_for $nbr4 22
+before=$(trial)
+like "it is on trial" '^."enforce","20' "$before"
+kill9 jitgated
+use next
+mark=$(mark_log jitgated)
+must_start_jitgated
+like "the next ABI takes over" 'upgraded from ABI 1 to 2' "$(log_since jitgated "$mark")"
+check "it is closed" silent_for $nbr4 22
+is "on trial as before" "$before" "$(trial)"
+unset "conf[mode]"
+
+# 5. Killed at some moment of the upgrade: what is in force is one of the two, whole, and its version starts.
 detach() { in_srv "$tmp/next/build/$variant/jitgated" -c "$tmp/jitgate.conf" --detach; }
 begin_anew() {
   stop jitgated
