@@ -83,7 +83,7 @@ static int add_sockets(const char *proc, pid_t pid, struct caller *caller)
 
 static int add_ssh(struct caller *caller, const char *text)
 {
-	struct session_ssh *grown;
+	struct connection_ssh *grown;
 
 	if (strlen(text) >= sizeof(grown->text))
 		return 0;

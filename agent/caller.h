@@ -8,7 +8,7 @@
 
 #include <sys/types.h>
 
-#include "sessions.h"
+#include "connections.h"
 
 #define CALLER_ANCESTORS_MAX 64
 
@@ -16,7 +16,7 @@
 struct caller {
 	uint64_t *inodes;
 	size_t n_inodes;
-	struct session_ssh *ssh;
+	struct connection_ssh *ssh;
 	size_t n_ssh;
 };
 

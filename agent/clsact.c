@@ -7,29 +7,22 @@
 
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <libmnl/libmnl.h>
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "netlink.h"
 #include "util.h"
 
 #define OUR_HANDLE 0x6a67U /* "jg" */
 #define OUR_PRIORITY 1U    /* the first that there is */
-#define DUMP_BYTES 32768
 
 struct filters {
 	size_t n;
 	uint32_t first_program; /* 0: it is not a program */
 };
-
-static void close_mnl(struct mnl_socket **socket)
-{
-	if (*socket)
-		mnl_socket_close(*socket);
-}
 
 static uint32_t read_program(const struct nlmsghdr *message)
 {
@@ -75,34 +68,18 @@ static int take_filter(const struct nlmsghdr *message, void *ctx)
 
 static int list_filters(uint32_t ifindex, uint32_t parent, struct filters *ret)
 {
-	CLEANUP(close_mnl) struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-	_cleanup_free_ char *buffer = malloc(DUMP_BYTES);
-	struct nlmsghdr *question;
+	char buffer[256] = {0};
+	struct nlmsghdr *question = mnl_nlmsg_put_header(buffer);
 	struct tcmsg *tc;
-	int r = 1;
 
-	if (!socket || !buffer)
-		return socket ? -ENOMEM : -errno;
 	*ret = (struct filters){0};
-	question = mnl_nlmsg_put_header(buffer);
 	question->nlmsg_type = RTM_GETTFILTER;
 	question->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	question->nlmsg_seq = 1;
 	tc = mnl_nlmsg_put_extra_header(question, sizeof(*tc));
 	tc->tcm_family = AF_UNSPEC;
 	tc->tcm_ifindex = (int)ifindex;
 	tc->tcm_parent = parent;
-	if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0 ||
-	    mnl_socket_sendto(socket, question, question->nlmsg_len) < 0)
-		return -errno;
-	while (r > 0) {
-		ssize_t n = mnl_socket_recvfrom(socket, buffer, DUMP_BYTES);
-
-		if (n < 0)
-			return -errno;
-		r = mnl_cb_run(buffer, (size_t)n, 1, mnl_socket_get_portid(socket), take_filter, ret);
-	}
-	return r < 0 ? -errno : 0;
+	return netlink_ask(NETLINK_ROUTE, question, take_filter, ret);
 }
 
 int clsact_first(uint32_t ifindex, uint32_t *ret_program_id)

@@ -11,7 +11,7 @@
 int daemon_list_sockets(void *ctx, uint16_t port, struct open_sockets *ret)
 {
 	(void)ctx;
-	return sock_diag_list(port, ret);
+	return sock_diag_list(PROTO_BIT_TCP, port, ret);
 }
 
 static bool is_verified(struct daemon *d, uint32_t ifindex)

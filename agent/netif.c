@@ -1,36 +1,27 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * EDGE. rtnetlink through libmnl. One question, one socket: it is asked a few times a day.
+ * EDGE. rtnetlink; see netif.h.
  */
 #include "netif.h"
 
 #include <errno.h>
-#include <libmnl/libmnl.h>
 #include <linux/if.h>
 #include <linux/if_arp.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "ethtool.h"
+#include "netlink.h"
 #include "util.h"
 
-#define DUMP_BYTES 32768 /* what the kernel fills at most per message of a dump */
 #define DUMP_TRIES 10
 
 struct netif_array {
 	struct netif *v;
 	size_t n, cap;
-	int error;
 };
-
-static void close_mnl(struct mnl_socket **socket)
-{
-	if (*socket)
-		mnl_socket_close(*socket);
-}
 
 static void read_xdp(const struct nlattr *nested, struct netif *netif)
 {
@@ -130,7 +121,7 @@ static int take_link(const struct nlmsghdr *message, void *ctx)
 		struct netif *grown = reallocarray(array->v, cap, sizeof(*grown));
 
 		if (!grown) {
-			array->error = -ENOMEM;
+			errno = ENOMEM;
 			return MNL_CB_ERROR;
 		}
 		array->v = grown;
@@ -175,35 +166,6 @@ static int take_route(const struct nlmsghdr *message, void *ctx)
 	return MNL_CB_OK;
 }
 
-/* One question and its answers, each given to `take`. */
-static int ask_kernel(struct nlmsghdr *question, mnl_cb_t take, struct netif_array *array)
-{
-	CLEANUP(close_mnl) struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-	_cleanup_free_ char *buffer = malloc(DUMP_BYTES);
-	uint32_t sequence = (uint32_t)time(NULL);
-	int r = 1;
-
-	if (!socket || !buffer)
-		return socket ? -ENOMEM : -errno;
-	question->nlmsg_seq = sequence;
-	if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0 ||
-	    mnl_socket_sendto(socket, question, question->nlmsg_len) < 0)
-		return -errno;
-	while (r > 0) {
-		ssize_t n = mnl_socket_recvfrom(socket, buffer, DUMP_BYTES);
-
-		if (n < 0)
-			return -errno;
-		r = mnl_cb_run(buffer, (size_t)n, sequence, mnl_socket_get_portid(socket), take, array);
-		if (r < 0)
-			return array->error ? array->error : -errno;
-		/* The answer to a question for one link has no end marker. */
-		if (!(question->nlmsg_flags & NLM_F_DUMP))
-			break;
-	}
-	return 0;
-}
-
 /* About one interface, or with NLM_F_DUMP and index 0 about all. */
 static int ask_links(uint16_t flags, uint32_t ifindex, struct netif_array *array)
 {
@@ -216,7 +178,7 @@ static int ask_links(uint16_t flags, uint32_t ifindex, struct netif_array *array
 	info = mnl_nlmsg_put_extra_header(question, sizeof(*info));
 	info->ifi_family = AF_UNSPEC;
 	info->ifi_index = (int)ifindex;
-	return ask_kernel(question, take_link, array);
+	return netlink_ask(NETLINK_ROUTE, question, take_link, array);
 }
 
 static int list_routes(struct netif_array *array, uint8_t family)
@@ -229,7 +191,7 @@ static int list_routes(struct netif_array *array, uint8_t family)
 	question->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
 	route = mnl_nlmsg_put_extra_header(question, sizeof(*route));
 	route->rtm_family = family;
-	return ask_kernel(question, take_route, array);
+	return netlink_ask(NETLINK_ROUTE, question, take_route, array);
 }
 
 /* A driver is asked only where there is one. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * CORE. A TCP socket of this machine as user space sees it: one end of a session, and what becomes of it.
+ * CORE. A connected socket of this machine as user space sees it: one end of a session, and what becomes of it.
  */
 #ifndef OPEN_SOCKET_H
 #define OPEN_SOCKET_H
@@ -18,9 +18,11 @@
 struct open_socket {
 	struct cidr local, peer;  /* single addresses; IPv4 also when the socket is an IPv6 one */
 	uint16_t port, peer_port; /* host order; `port` is the local one */
+	uint8_t proto_bit;        /* PROTO_BIT_TCP or PROTO_BIT_UDP */
 	uint8_t family;           /* of the socket itself: JITGATE_IPV4 or JITGATE_IPV6 */
 	bool half_open;           /* the last packet of the handshake is still to come: no process has it */
 	uint32_t bound_ifindex;   /* 0: to none */
+	uint32_t inode;           /* of the descriptors that hold it */
 	uint64_t cookie;          /* the kernel's name for it, never used again */
 	uint32_t grant;           /* for who lists: which ended grant it was of */
 	int result;               /* of ending it: 0, -ENOENT (it had gone by itself), other -errno */

@@ -17,7 +17,7 @@
 #include "exit_codes.h"
 #include "number.h"
 #include "show.h"
-#include "sockdiag.h"
+#include "sock_diag.h"
 #include "util.h"
 
 #define ASK_TIMEOUT_MS 10000
@@ -113,12 +113,27 @@ static int parse_target(const struct operate_options *options, struct target *re
 
 /* ------------------------------------------------------------ arm */
 
+static int list_connections(struct connections *ret, struct failure *failure)
+{
+	_cleanup_open_sockets_ struct open_sockets sockets = {0};
+	int r = sock_diag_list(PROTO_BIT_TCP, 0, &sockets);
+
+	if (r == 0)
+		r = sock_diag_list(PROTO_BIT_UDP, 0, &sockets);
+	if (r == 0)
+		r = connections_add_sockets(ret, &sockets);
+	if (r == -ENOENT)
+		return failure_set(failure, r,
+				   "this kernel does not list connected sockets: modprobe tcp_diag udp_diag inet_diag");
+	return r < 0 ? failure_set(failure, r, "cannot list the connected sockets: %s", strerror(-r)) : 0;
+}
+
 /* Who is connected, by the kernel and by the maps that are in force; *ret_audit: nothing is dropped now. */
-static int find_sessions(const struct conf *conf, struct sessions *ret, bool *ret_audit, struct failure *failure)
+static int find_sessions(const struct conf *conf, struct connections *ret, bool *ret_audit, struct failure *failure)
 {
 	_cleanup_datapath_ struct datapath *dp = NULL;
 	_cleanup_caller_ struct caller caller = {0};
-	struct session_hints hints;
+	struct connection_hints hints;
 	struct failure why = {0};
 	struct gate_state state;
 	int r = datapath_open_readonly(conf->pin_dir, &dp, &why);
@@ -128,20 +143,20 @@ static int find_sessions(const struct conf *conf, struct sessions *ret, bool *re
 				   "%.400s: jitgated has nothing in force; start it: systemctl start jitgated",
 				   why.text);
 	if (r == 0)
-		r = sockdiag_list(ret, &why);
+		r = list_connections(ret, &why);
 	if (r < 0)
 		return fail(r, &why, failure);
 	r = caller_find("/proc", getpid(), &caller);
 	if (r < 0)
 		return failure_set(failure, r, "cannot find out whose session this is: %s", strerror(-r));
-	hints = (struct session_hints){caller.inodes, caller.n_inodes, caller.ssh, caller.n_ssh};
-	sessions_judge(ret, &datapath_gate_ops, dp, clock_now().boot, &hints);
+	hints = (struct connection_hints){caller.inodes, caller.n_inodes, caller.ssh, caller.n_ssh};
+	connections_judge(ret, &datapath_gate_ops, dp, clock_now().boot, &hints);
 	datapath_gate_ops.get_state(dp, &state);
 	*ret_audit = arming_in_force(&state, clock_now().boot) == JITGATE_AUDIT;
 	return 0;
 }
 
-static const struct session *first_own_cut(const struct sessions *sessions)
+static const struct connection *first_own_cut(const struct connections *sessions)
 {
 	for (size_t i = 0; i < sessions->n; i++) {
 		if (sessions->v[i].cut && sessions->v[i].own)
@@ -150,7 +165,7 @@ static const struct session *first_own_cut(const struct sessions *sessions)
 	return NULL;
 }
 
-static void refuse_arming(const struct session *own, struct failure *failure)
+static void refuse_arming(const struct connection *own, struct failure *failure)
 {
 	char peer[CIDR_TEXT_MAX], proto[PROTOS_TEXT_MAX];
 
@@ -163,13 +178,13 @@ static void refuse_arming(const struct session *own, struct failure *failure)
 		    peer, own->port, proto, own->port, proto, peer);
 }
 
-static void print_sessions(const struct sessions *sessions, struct text *out)
+static void print_sessions(const struct connections *sessions, struct text *out)
 {
 	_cleanup_text_ struct text words = {0};
-	size_t own, cut = sessions_count_cut(sessions, &own);
+	size_t own, cut = connections_count_cut(sessions, &own);
 
-	sessions_text(sessions, out);
-	if (cut && !sessions_has_own(sessions)) {
+	connections_text(sessions, out);
+	if (cut && !connections_has_own(sessions)) {
 		text_printf(&words,
 			    "which of them is yours, if any, cannot be told from here (a console? tmux?): if it is "
 			    "one that would be cut, it comes back when the trial is over");
@@ -179,14 +194,14 @@ static void print_sessions(const struct sessions *sessions, struct text *out)
 }
 
 /* {"sessions": [...], "answer": what jitgated says or null} */
-static int arm_json(const struct conf *conf, const char *question, bool refused, const struct sessions *sessions,
+static int arm_json(const struct conf *conf, const char *question, bool refused, const struct connections *sessions,
 		    struct text *out, struct failure *failure)
 {
 	_cleanup_text_ struct text answer = {0};
 	int code = refused ? EXIT_FAILED : ask(conf, question, &answer, failure);
 
 	text_printf(out, "{\"sessions\":");
-	sessions_json(sessions, out);
+	connections_json(sessions, out);
 	text_printf(out, ",\"answer\":");
 	if (answer.len)
 		text_append(out, answer.data, answer.len - 1); /* without its newline */
@@ -199,9 +214,9 @@ static int arm_json(const struct conf *conf, const char *question, bool refused,
 int operate_arm(const struct conf *conf, const struct operate_options *options, struct text *out,
 		struct failure *failure)
 {
-	_cleanup_sessions_ struct sessions sessions = {0};
+	_cleanup_connections_ struct connections sessions = {0};
 	uint32_t seconds = ARMING_DEFAULT_S;
-	const struct session *own;
+	const struct connection *own;
 	bool audit = false, refused;
 	char question[64];
 	int code = options->confirm ? parse_length("--confirm", options->confirm, ARMING_SHORTEST_S, ARMING_LONGEST_S,

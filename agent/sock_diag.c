@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * EDGE. See sock_diag.h. libmnl; a socket for each question, as in netif.c: it is asked when a grant ends.
+ * EDGE. See sock_diag.h.
  */
 #include "sock_diag.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <libmnl/libmnl.h>
 #include <linux/bpf.h>
 #include <linux/inet_diag.h>
 #include <linux/rtnetlink.h>
@@ -15,10 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "grant.h"
 #include "jitgate_abi.h"
+#include "netlink.h"
 #include "util.h"
-
-#define ANSWER_BYTES 32768 /* what the kernel fills at most per message of a dump */
 
 /* All in which a process may hold it and something may still come or go. */
 #define WHOLE_STATES                                                                                                \
@@ -26,40 +25,6 @@
 	 1U << BPF_TCP_LAST_ACK | 1U << BPF_TCP_CLOSING)
 
 static const uint8_t mapped_prefix[12] = {[10] = 0xff, [11] = 0xff};
-
-static void close_mnl(struct mnl_socket **socket)
-{
-	if (*socket)
-		mnl_socket_close(*socket);
-}
-
-/* One question; `take` gets what is answered. 0 or -errno. */
-static int ask(int bus, struct nlmsghdr *question, mnl_cb_t take, void *ctx)
-{
-	CLEANUP(close_mnl) struct mnl_socket *socket = mnl_socket_open2(bus, SOCK_CLOEXEC);
-	_cleanup_free_ char *buffer = malloc(ANSWER_BYTES);
-	int r = MNL_CB_OK;
-
-	if (!socket || !buffer)
-		return socket ? -ENOMEM : -errno;
-	question->nlmsg_seq = 1;
-	if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0 ||
-	    mnl_socket_sendto(socket, question, question->nlmsg_len) < 0)
-		return -errno;
-	while (r > MNL_CB_STOP) {
-		ssize_t n = mnl_socket_recvfrom(socket, buffer, ANSWER_BYTES);
-
-		if (n < 0)
-			return -errno;
-		r = mnl_cb_run(buffer, (size_t)n, 1, mnl_socket_get_portid(socket), take, ctx);
-		if (r < 0)
-			return -errno;
-		/* The answer about one route has no end marker. */
-		if (!(question->nlmsg_flags & (NLM_F_DUMP | NLM_F_ACK)))
-			break;
-	}
-	return 0;
-}
 
 /* ------------------------------------------------------------ list */
 
@@ -78,10 +43,16 @@ static struct cidr read_address(uint8_t family, const __be32 words[4])
 	return address;
 }
 
+struct listing {
+	uint8_t proto_bit;
+	struct open_sockets *sockets;
+};
+
 static int take_socket(const struct nlmsghdr *message, void *ctx)
 {
 	const struct inet_diag_msg *said = mnl_nlmsg_get_payload(message);
-	struct open_socket socket = {0};
+	const struct listing *listing = ctx;
+	struct open_socket socket = {.proto_bit = listing->proto_bit};
 
 	if (message->nlmsg_type != SOCK_DIAG_BY_FAMILY || mnl_nlmsg_get_payload_len(message) < sizeof(*said))
 		return MNL_CB_OK;
@@ -92,8 +63,9 @@ static int take_socket(const struct nlmsghdr *message, void *ctx)
 	socket.peer_port = ntohs(said->id.idiag_dport);
 	socket.half_open = said->idiag_state == BPF_TCP_SYN_RECV;
 	socket.bound_ifindex = said->id.idiag_if;
+	socket.inode = said->idiag_inode;
 	memcpy(&socket.cookie, said->id.idiag_cookie, sizeof(socket.cookie));
-	if (open_sockets_add(ctx, &socket) == 0)
+	if (open_sockets_add(listing->sockets, &socket) == 0)
 		return MNL_CB_OK;
 	errno = ENOMEM;
 	return MNL_CB_ERROR;
@@ -106,27 +78,28 @@ static struct inet_diag_req_v2 *put_request(struct nlmsghdr *question, uint16_t 
 	return mnl_nlmsg_put_extra_header(question, sizeof(struct inet_diag_req_v2));
 }
 
-static int list_family(uint8_t family, uint16_t port, struct open_sockets *ret)
+static int list_family(uint8_t family, uint16_t port, struct listing *listing)
 {
 	char buffer[256] = {0};
 	struct nlmsghdr *question = mnl_nlmsg_put_header(buffer);
 	struct inet_diag_req_v2 *request = put_request(question, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP);
 
 	request->sdiag_family = family;
-	request->sdiag_protocol = IPPROTO_TCP;
-	request->idiag_states = WHOLE_STATES | 1U << BPF_TCP_SYN_RECV;
+	request->sdiag_protocol = proto_number(listing->proto_bit);
+	request->idiag_states = WHOLE_STATES | 1U << BPF_TCP_SYN_RECV; /* UDP: ESTABLISHED is connected */
 	request->id.idiag_sport = htons(port);
-	return ask(NETLINK_SOCK_DIAG, question, take_socket, ret);
+	return netlink_ask(NETLINK_SOCK_DIAG, question, take_socket, listing);
 }
 
-int sock_diag_list(uint16_t port, struct open_sockets *ret)
+int sock_diag_list(uint8_t proto_bit, uint16_t port, struct open_sockets *ret)
 {
-	int r = list_family(AF_INET, port, ret);
+	struct listing listing = {.proto_bit = proto_bit, .sockets = ret};
+	int r = list_family(AF_INET, port, &listing);
 
-	/* Without IPv6 there is nobody to ask. */
-	if (r == 0)
-		r = list_family(AF_INET6, port, ret);
-	return r == -ENOENT || r == -EAFNOSUPPORT ? 0 : r;
+	if (r < 0)
+		return r;
+	r = list_family(AF_INET6, port, &listing);
+	return r == -ENOENT || r == -EAFNOSUPPORT ? 0 : r; /* without IPv6 there is nobody to ask */
 }
 
 /* ------------------------------------------------------------ destroy */
@@ -165,7 +138,7 @@ int sock_diag_destroy(const struct open_socket *socket)
 	write_address(socket, &socket->local, request->id.idiag_src);
 	write_address(socket, &socket->peer, request->id.idiag_dst);
 	memcpy(request->id.idiag_cookie, &socket->cookie, sizeof(socket->cookie));
-	return ask(NETLINK_SOCK_DIAG, question, take_nothing, NULL);
+	return netlink_ask(NETLINK_SOCK_DIAG, question, take_nothing, NULL);
 }
 
 /* ------------------------------------------------------------ the way back */
@@ -204,7 +177,7 @@ int sock_diag_way_back(const struct open_socket *socket, uint32_t *ret_ifindex)
 	mnl_attr_put(question, RTA_SRC, len, socket->local.addr);
 	if (socket->bound_ifindex)
 		mnl_attr_put_u32(question, RTA_OIF, socket->bound_ifindex);
-	r = ask(NETLINK_ROUTE, question, take_route, &ifindex);
+	r = netlink_ask(NETLINK_ROUTE, question, take_route, &ifindex);
 	/* What the kernel says of a destination that is unreachable, prohibited, or of a source that is not ours. */
 	if (r == -ENETUNREACH || r == -EHOSTUNREACH || r == -EACCES || r == -EINVAL)
 		return -ENOENT;

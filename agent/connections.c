@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * CORE. See sessions.h.
+ * CORE. See connections.h.
  */
-#include "sessions.h"
+#include "connections.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -13,9 +13,9 @@
 #include "show.h"
 #include "util.h"
 
-int sessions_add(struct sessions *sessions, const struct session *session)
+int connections_add(struct connections *sessions, const struct connection *session)
 {
-	struct session *grown;
+	struct connection *grown;
 
 	/* Doubled at each power of two. */
 	if ((sessions->n & (sessions->n - 1)) == 0) {
@@ -28,10 +28,29 @@ int sessions_add(struct sessions *sessions, const struct session *session)
 	return 0;
 }
 
-void sessions_free(struct sessions *sessions)
+int connections_add_sockets(struct connections *sessions, const struct open_sockets *sockets)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < sockets->n; i++) {
+		const struct open_socket *socket = &sockets->v[i];
+		const struct connection one = {.local = socket->local,
+					       .peer = socket->peer,
+					       .port = socket->port,
+					       .peer_port = socket->peer_port,
+					       .proto_bit = socket->proto_bit,
+					       .inode = socket->inode};
+
+		if (socket->peer_port && !socket->half_open)
+			r = connections_add(sessions, &one);
+	}
+	return r;
+}
+
+void connections_free(struct connections *sessions)
 {
 	free(sessions->v);
-	*sessions = (struct sessions){0};
+	*sessions = (struct connections){0};
 }
 
 /* ------------------------------------------------------------ the verdict */
@@ -42,10 +61,10 @@ static bool is_same(const struct cidr *a, const struct cidr *b)
 }
 
 /* Both ends are here: the other one is among the sockets, with its ends exchanged. */
-static bool is_inside(const struct sessions *sessions, const struct session *s)
+static bool is_inside(const struct connections *sessions, const struct connection *s)
 {
 	for (size_t i = 0; i < sessions->n; i++) {
-		const struct session *other = &sessions->v[i];
+		const struct connection *other = &sessions->v[i];
 
 		if (other->proto_bit == s->proto_bit && other->port == s->peer_port && other->peer_port == s->port &&
 		    is_same(&other->local, &s->peer) && is_same(&other->peer, &s->local))
@@ -54,12 +73,12 @@ static bool is_inside(const struct sessions *sessions, const struct session *s)
 	return false;
 }
 
-static bool is_protected(const struct session *s, const struct gate_ops *gate, void *gate_ctx)
+static bool is_protected(const struct connection *s, const struct gate_ops *gate, void *gate_ctx)
 {
 	return gate->get_protected(gate_ctx, s->port) & s->proto_bit;
 }
 
-static bool is_granted(const struct session *s, const struct gate_ops *gate, void *gate_ctx, struct boot_time now)
+static bool is_granted(const struct connection *s, const struct gate_ops *gate, void *gate_ctx, struct boot_time now)
 {
 	struct gate_key key = entry_key(&s->peer, s->port, proto_number(s->proto_bit));
 	struct gate_grant found;
@@ -78,7 +97,7 @@ static size_t word_at(const char **at, const char **ret_word)
 }
 
 /* "PEER PORT LOCAL PORT", as sshd writes it. A zone behind an address is not looked at. */
-static bool is_connection(const char *text, const struct session *s)
+static bool is_connection(const char *text, const struct connection *s)
 {
 	const char *word;
 	struct cidr peer;
@@ -96,7 +115,7 @@ static bool is_connection(const char *text, const struct session *s)
 	return number_parse(word, len, UINT16_MAX, &port) == 0 && peer_port == s->peer_port && port == s->port;
 }
 
-static bool is_own(const struct session *s, const struct session_hints *hints)
+static bool is_own(const struct connection *s, const struct connection_hints *hints)
 {
 	for (size_t i = 0; i < hints->n_inodes; i++) {
 		if (s->inode && hints->inodes[i] == s->inode)
@@ -109,8 +128,8 @@ static bool is_own(const struct session *s, const struct session_hints *hints)
 	return false;
 }
 
-void sessions_judge(struct sessions *sessions, const struct gate_ops *gate, void *gate_ctx, struct boot_time now,
-		    const struct session_hints *hints)
+void connections_judge(struct connections *sessions, const struct gate_ops *gate, void *gate_ctx, struct boot_time now,
+		       const struct connection_hints *hints)
 {
 	size_t kept = 0;
 
@@ -120,7 +139,7 @@ void sessions_judge(struct sessions *sessions, const struct gate_ops *gate, void
 			sessions->v[i].is_inside = is_inside(sessions, &sessions->v[i]);
 	}
 	for (size_t i = 0; i < sessions->n; i++) {
-		struct session s = sessions->v[i];
+		struct connection s = sessions->v[i];
 
 		if (!is_protected(&s, gate, gate_ctx))
 			continue;
@@ -131,7 +150,7 @@ void sessions_judge(struct sessions *sessions, const struct gate_ops *gate, void
 	sessions->n = kept;
 }
 
-size_t sessions_count_cut(const struct sessions *sessions, size_t *ret_own)
+size_t connections_count_cut(const struct connections *sessions, size_t *ret_own)
 {
 	size_t n = 0;
 
@@ -143,7 +162,7 @@ size_t sessions_count_cut(const struct sessions *sessions, size_t *ret_own)
 	return n;
 }
 
-bool sessions_has_own(const struct sessions *sessions)
+bool connections_has_own(const struct connections *sessions)
 {
 	for (size_t i = 0; i < sessions->n; i++) {
 		if (sessions->v[i].own)
@@ -154,7 +173,7 @@ bool sessions_has_own(const struct sessions *sessions)
 
 /* ------------------------------------------------------------ for people and programs */
 
-static void add_row(struct show_table *table, const struct session *s)
+static void add_row(struct show_table *table, const struct connection *s)
 {
 	char peer[CIDR_TEXT_MAX], proto[PROTOS_TEXT_MAX];
 
@@ -173,7 +192,7 @@ static void add_row(struct show_table *table, const struct session *s)
 	show_cell_end(table);
 }
 
-static void print_rows(const struct sessions *sessions, bool cut, struct show_table *table)
+static void print_rows(const struct connections *sessions, bool cut, struct show_table *table)
 {
 	for (size_t i = 0; i < sessions->n; i++) {
 		if (sessions->v[i].cut == cut)
@@ -181,7 +200,7 @@ static void print_rows(const struct sessions *sessions, bool cut, struct show_ta
 	}
 }
 
-void sessions_text(const struct sessions *sessions, struct text *out)
+void connections_text(const struct connections *sessions, struct text *out)
 {
 	static const struct show_column columns[] = {
 		{"CONNECTED FROM", false, 0}, {"PORT", true, 0}, {"TO", false, 0}, {"WHEN ENFORCING", false, 0}};
@@ -194,13 +213,13 @@ void sessions_text(const struct sessions *sessions, struct text *out)
 	show_table(&table, out, 0);
 }
 
-void sessions_json(const struct sessions *sessions, struct text *out)
+void connections_json(const struct connections *sessions, struct text *out)
 {
 	char peer[CIDR_TEXT_MAX], proto[PROTOS_TEXT_MAX];
 
 	text_printf(out, "[");
 	for (size_t i = 0; i < sessions->n; i++) {
-		const struct session *s = &sessions->v[i];
+		const struct connection *s = &sessions->v[i];
 
 		cidr_format(&s->peer, peer);
 		text_printf(

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "fake_gate.h"
-#include "sessions.h"
+#include "connections.h"
 #include "util.h"
 
 #define NOW 1000ULL
@@ -43,28 +43,28 @@ static int fresh_gate(void **state)
 	return 0;
 }
 
-static void connect_from(struct sessions *sessions, const char *peer, uint16_t port, uint64_t inode)
+static void connect_from(struct connections *sessions, const char *peer, uint16_t port, uint64_t inode)
 {
-	struct session session = {.local = cidr_of(strchr(peer, ':') ? "2001:db8::1" : "10.0.0.1"),
-				  .peer = cidr_of(peer),
-				  .port = port,
-				  .peer_port = 50000,
-				  .proto_bit = PROTO_BIT_TCP,
-				  .inode = inode};
+	struct connection session = {.local = cidr_of(strchr(peer, ':') ? "2001:db8::1" : "10.0.0.1"),
+				     .peer = cidr_of(peer),
+				     .port = port,
+				     .peer_port = 50000,
+				     .proto_bit = PROTO_BIT_TCP,
+				     .inode = inode};
 
-	assert_int_equal(sessions_add(sessions, &session), 0);
+	assert_int_equal(connections_add(sessions, &session), 0);
 }
 
-static void judge(struct sessions *sessions, const struct session_hints *hints)
+static void judge(struct connections *sessions, const struct connection_hints *hints)
 {
-	static const struct session_hints none;
+	static const struct connection_hints none;
 
-	sessions_judge(sessions, &fake_gate_ops, &gate, (struct boot_time){.ns = NOW}, hints ? hints : &none);
+	connections_judge(sessions, &fake_gate_ops, &gate, (struct boot_time){.ns = NOW}, hints ? hints : &none);
 }
 
 static void a_session_is_cut_unless_something_live_covers_it(void **state)
 {
-	_cleanup_sessions_ struct sessions sessions = {0};
+	_cleanup_connections_ struct connections sessions = {0};
 	size_t own;
 
 	(void)state;
@@ -83,14 +83,14 @@ static void a_session_is_cut_unless_something_live_covers_it(void **state)
 	assert_true(sessions.v[2].cut);
 	assert_false(sessions.v[3].cut);
 	assert_true(sessions.v[4].cut);
-	assert_int_equal(sessions_count_cut(&sessions, &own), 3);
+	assert_int_equal(connections_count_cut(&sessions, &own), 3);
 	assert_int_equal(own, 0);
-	assert_false(sessions_has_own(&sessions));
+	assert_false(connections_has_own(&sessions));
 }
 
 static void only_protected_ports_and_protocols_are_told(void **state)
 {
-	_cleanup_sessions_ struct sessions sessions = {0};
+	_cleanup_connections_ struct connections sessions = {0};
 
 	(void)state;
 	connect_from(&sessions, "203.0.113.7", 80, 1);
@@ -105,8 +105,8 @@ static void only_protected_ports_and_protocols_are_told(void **state)
 /* Its packets go over no interface that is filtered. The same ports elsewhere are another matter. */
 static void a_session_between_two_sockets_of_this_machine_stays(void **state)
 {
-	_cleanup_sessions_ struct sessions sessions = {0};
-	struct session other;
+	_cleanup_connections_ struct connections sessions = {0};
+	struct connection other;
 
 	(void)state;
 	connect_from(&sessions, "203.0.113.7", 22, 1);
@@ -116,7 +116,7 @@ static void a_session_between_two_sockets_of_this_machine_stays(void **state)
 	other.peer = sessions.v[1].local;
 	other.port = sessions.v[1].peer_port;
 	other.peer_port = 22;
-	assert_int_equal(sessions_add(&sessions, &other), 0);
+	assert_int_equal(connections_add(&sessions, &other), 0);
 	judge(&sessions, NULL);
 	assert_int_equal(sessions.n, 2);
 	assert_true(sessions.v[0].cut);
@@ -125,9 +125,9 @@ static void a_session_between_two_sockets_of_this_machine_stays(void **state)
 
 static void the_callers_own_is_known_by_the_socket_that_an_ancestor_holds(void **state)
 {
-	_cleanup_sessions_ struct sessions sessions = {0};
+	_cleanup_connections_ struct connections sessions = {0};
 	const uint64_t inodes[] = {0, 77, 42};
-	const struct session_hints hints = {.inodes = inodes, .n_inodes = ARRAY_SIZE(inodes)};
+	const struct connection_hints hints = {.inodes = inodes, .n_inodes = ARRAY_SIZE(inodes)};
 	size_t own;
 
 	(void)state;
@@ -141,15 +141,15 @@ static void the_callers_own_is_known_by_the_socket_that_an_ancestor_holds(void *
 	assert_true(sessions.v[1].own && sessions.v[1].cut);
 	assert_true(sessions.v[2].own && !sessions.v[2].cut);
 	assert_false(sessions.v[3].own);
-	assert_int_equal(sessions_count_cut(&sessions, &own), 3);
+	assert_int_equal(connections_count_cut(&sessions, &own), 3);
 	assert_int_equal(own, 1);
 }
 
 static bool is_known_by(const char *ssh, const char *peer)
 {
-	_cleanup_sessions_ struct sessions sessions = {0};
-	struct session_ssh told = {0};
-	const struct session_hints hints = {.ssh = &told, .n_ssh = 1};
+	_cleanup_connections_ struct connections sessions = {0};
+	struct connection_ssh told = {0};
+	const struct connection_hints hints = {.ssh = &told, .n_ssh = 1};
 
 	snprintf(told.text, sizeof(told.text), "%s", ssh);
 	connect_from(&sessions, peer, 22, 1);
@@ -183,23 +183,23 @@ static void or_by_what_sshd_told_it(void **state)
 
 static void those_that_would_be_cut_come_first_in_the_table(void **state)
 {
-	_cleanup_sessions_ struct sessions sessions = {0};
+	_cleanup_connections_ struct connections sessions = {0};
 	_cleanup_text_ struct text text = {0}, nobody = {0}, json = {0};
 	const uint64_t inode = 2;
-	const struct session_hints hints = {.inodes = &inode, .n_inodes = 1};
+	const struct connection_hints hints = {.inodes = &inode, .n_inodes = 1};
 
 	(void)state;
-	sessions_text(&sessions, &nobody);
+	connections_text(&sessions, &nobody);
 	assert_string_equal(nobody.data, "nobody is connected to a protected port\n");
 	grant("192.0.2.0/24", 22, NOW + 1);
 	connect_from(&sessions, "192.0.2.7", 22, 1);
 	connect_from(&sessions, "203.0.113.7", 22, 2);
 	judge(&sessions, &hints);
-	sessions_text(&sessions, &text);
+	connections_text(&sessions, &text);
 	assert_string_equal(text.data, "CONNECTED FROM   PORT  TO      WHEN ENFORCING\n"
 				       "203.0.113.7     50000  22/tcp  WOULD BE CUT, yours\n"
 				       "192.0.2.7       50000  22/tcp  stays\n");
-	sessions_json(&sessions, &json);
+	connections_json(&sessions, &json);
 	assert_string_equal(json.data,
 			    "[{\"source\":\"192.0.2.7\",\"source_port\":50000,\"port\":22,\"proto\":\"tcp\","
 			    "\"cut\":false,\"own\":false},"
