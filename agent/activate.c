@@ -178,12 +178,13 @@ int datapath_commit(struct datapath *dp)
 	return datapath_remove_other_versions(dp->pin_dir, JITGATE_ABI_VERSION);
 }
 
-int datapath_filter_tag(const struct datapath *dp, uint8_t ret[8])
+int datapath_filter_tag(const struct datapath *dp, bool tc, uint8_t ret[8])
 {
+	const struct bpf_program *filter = tc ? dp->skel->progs.gate_tc : dp->skel->progs.gate;
 	struct bpf_prog_info info = {0};
 	__u32 len = sizeof(info);
 
-	if (bpf_obj_get_info_by_fd(bpf_program__fd(dp->skel->progs.gate), &info, &len) < 0)
+	if (bpf_obj_get_info_by_fd(bpf_program__fd(filter), &info, &len) < 0)
 		return -errno;
 	memcpy(ret, info.tag, sizeof(info.tag));
 	return 0;

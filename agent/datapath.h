@@ -56,8 +56,9 @@ extern const struct gate_ops datapath_gate_ops; /* ctx: struct datapath * */
 /* The version whose maps were in force at datapath_open, and whose content ours took over; 0: no older one. */
 unsigned long datapath_carried_from(const struct datapath *dp);
 
-/* The kernel's digest of the filter that was loaded: equal for equal instructions. 0 or -errno. */
-int datapath_filter_tag(const struct datapath *dp, uint8_t ret[8]);
+/* The kernel's digest of the filter that was loaded, for one hook or the other: equal for equal instructions. 0 or
+ * -errno. */
+int datapath_filter_tag(const struct datapath *dp, bool tc, uint8_t ret[8]);
 
 /*
  * Pin the maps, put the loaded filter into the slot that the root program calls, and pin it as `gate`. Atomic for

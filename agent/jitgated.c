@@ -245,13 +245,16 @@ static int open_places(struct daemon *d, struct start *start, struct failure *fa
 /* What was loaded has to judge as the verdict table says, or it is never put in force. */
 static int try_filter(struct daemon *d, const struct start *start, struct failure *failure)
 {
-	uint8_t tag[8];
+	bool tc = d->conf.conflict == CONF_CONFLICT_TC;
+	uint8_t tag[8], tc_tag[8];
 	size_t frames = 0;
-	int r = datapath_filter_tag(d->dp, tag);
+	int r = datapath_filter_tag(d->dp, false, tag);
 
+	if (r == 0 && tc)
+		r = datapath_filter_tag(d->dp, true, tc_tag);
 	if (r < 0)
 		return failure_set(failure, r, "cannot ask for the new filter's tag: %s", strerror(-r));
-	r = selftest_brief(tag, &frames, failure);
+	r = selftest_brief(tag, tc ? tc_tag : NULL, &frames, failure);
 	if (r == 0)
 		log_info("self-test: %zu frames, each judged as it has to be", frames);
 	else if (!start->taken_over)

@@ -13,10 +13,11 @@
 #include "failure.h"
 
 /*
- * `tag`: of the filter that is to be put in force; what is tried has to be the same. 0 with *ret_frames, how many were
+ * `tag`: of the filter that is to be put in force; what is tried has to be the same. `tc_tag`: the same of the tc hook,
+ * NULL when that is not used. 0 with *ret_frames, how many were
  * judged as they have to be; -EBADMSG when a frame was not, -errno when the test could not be done: *failure says it,
  * with what to do.
  */
-int selftest_brief(const uint8_t tag[8], size_t *ret_frames, struct failure *failure);
+int selftest_brief(const uint8_t tag[8], const uint8_t *tc_tag, size_t *ret_frames, struct failure *failure);
 
 #endif
