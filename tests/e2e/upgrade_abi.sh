@@ -37,7 +37,7 @@ use() { build=$tmp/$1/build/$variant; }
 use_own() { build=$own; }
 
 next_abi() {
-  find "$copy/agent" "$copy/bpf" "$copy/include" -type f -exec sed -i 's/_v1\b/_v2/g; s/slots_v2/slots_v1/g' {} + &&
+  find "$copy/agent" "$copy/bpf" "$copy/include" -type f -exec sed -i 's/_v1\b/_v2/g; s/slots_v2/slots_v1/g; s/slots_tc_v2/slots_tc_v1/g' {} + &&
     sed -i -e 's/^#define JITGATE_ABI_VERSION 1$/#define JITGATE_ABI_VERSION 2/' \
       -e 's/^struct gate_grant {$/&\n\t__u64 added;/' \
       -e 's/sizeof(struct gate_grant) == 16/sizeof(struct gate_grant) == 24/' "$copy/include/jitgate_abi.h" &&
@@ -54,7 +54,8 @@ sed -i 's/IPPROTO_UDPLITE:$/0xfe:/' "$copy/bpf/gate_parse.h"
 check "it is built" make_variant
 copy=$tmp/refused
 check "a filter that the kernel refuses: the tree is copied" copy_tree
-sed -i 's/^\tint reason;$/&\n\n\tif (*(const volatile unsigned char *)data == 1) return XDP_DROP;/' "$copy/bpf/gate.bpf.c"
+sed -i '/^int gate(struct xdp_md/,/^}/ s/^\treturn judge(&hook);$/\tif (*(const volatile unsigned char *)(long)ctx->data == 1)\n\t\treturn XDP_DROP;\n&/' \
+  "$copy/bpf/gate.bpf.c"
 check "it is built" make_variant
 
 pins() { find "$pin" -maxdepth 1 -mindepth 1 -printf '%f\n' | sort | paste -sd ' '; }
@@ -171,7 +172,7 @@ like "it says that it upgraded" 'upgraded from ABI 1 to 2' "$(log_since jitgated
 like "and that the state file is of another version" 'state file .*written by another version' "$(log_since jitgated "$mark")"
 is "the interface runs the same root program" "$attached" "$(xdp_id)"
 fails "with another filter in the slot" test "$filter" == "$(in_slot)"
-is "no pin of the old version is left" "" "$(pins | tr ' ' '\n' | grep _v1 | grep -v slots_v1)"
+is "no pin of the old version is left" "" "$(pins | tr ' ' '\n' | grep _v1 | grep -v '^slots_')"
 is "the interface is verified" true "$(jg status --json | jq '.interfaces[0].verified')"
 is "both grants are there" 2 "$(jg status --json | jq .grants)"
 bpf_map=$(bpftool -j map dump pinned "$pin/grants_v2" | jq '[.[] | (.formatted // .).value] | map(select(.expires_boot_ns < 18446744073709551615))')
@@ -189,7 +190,7 @@ leftover protected_v1
 mark=$(mark_log jitgated)
 must_start_jitgated
 fails "that is no upgrade" log_has jitgated "$mark" 'upgraded from'
-is "and no pin of the old version is left" "" "$(pins | tr ' ' '\n' | grep _v1 | grep -v slots_v1)"
+is "and no pin of the old version is left" "" "$(pins | tr ' ' '\n' | grep _v1 | grep -v '^slots_')"
 is "both grants are there after it" 2 "$(jg status --json | jq .grants)"
 end_hold session held
 for name in granted granted6; do
