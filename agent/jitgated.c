@@ -443,8 +443,10 @@ static int prepare(struct daemon *d, struct start *start, struct failure *failur
 				  d->conf.conflict == CONF_CONFLICT_TC, &d->dp, &start->taken_over, failure);
 	if (r == 0)
 		r = check_conflicts(d, failure);
+	STEP_TRY();
 	if (r == 0)
 		r = try_filter(d, start, failure);
+	STEP_TRIED();
 	if (r == 0)
 		daemon_open_ender(d);
 	if (r == 0)

@@ -8,18 +8,32 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.bash"
 begin fail_start
 
-# fail_start WAY N: whether its Nth call failed.
+# fail_start START WAY N: whether its Nth call failed.
 fail_start() {
-  local kind=${1%:*} error=${1#*:} mark
+  local kind=${2%:*} error=${2#*:} mark
   mark=$(mark_log jitgated)
-  if traced_start -e "trace=$kind" -e "inject=$kind:error=$error:when=$2"; then
+  if "$1" -e "trace=$kind" -e "inject=$kind:error=$error:when=$3"; then
     kill9 jitgated
   else
-    await jitgated 1 || { wrong+=("$1 $2: neither ready nor at its end") && kill9 jitgated; }
-    ((stopped_rc == 1 || stopped_rc == 78)) || wrong+=("$1 $2: ended with $stopped_rc")
-    [[ -n $(log_since jitgated "$mark") ]] || wrong+=("$1 $2: ended without a word")
+    await jitgated 1 || { wrong+=("$*: neither ready nor at its end") && kill9 jitgated; }
+    ((stopped_rc == 1 || stopped_rc == 78)) || wrong+=("$*: ended with $stopped_rc")
+    [[ -n $(log_since jitgated "$mark") ]] || wrong+=("$*: ended without a word")
   fi
+  [[ $1 == traced_start ]] || await strace 5
   grep -q INJECTED "$tmp/calls"
+}
+fail_part() { # START
+  local way i n stride numbers
+  for way in "${ways[@]}"; do
+    mapfile -t numbers < <(calls_of "${way%:*}")
+    stride=$(((${#numbers[@]} + calls_max - 1) / calls_max))
+    for ((i = 0; i < ${#numbers[@]}; i += stride > 0 ? stride : 1)); do
+      n=${numbers[i]}
+      fail_start "$1" "$way" "$n" && crashes=$((crashes + 1))
+      heal "$1 $way $n" "$always" "$either" || die "$1 $way $n: cannot be healed" "${wrong[*]}"
+      kill9 jitgated
+    done
+  done
 }
 
 serve 22/tcp
@@ -27,20 +41,16 @@ must_start_jitgated
 feed_sync "${old[@]}"
 kill9 jitgated
 begin_streams
-calls_max=${CALLS_MAX:-6}
+calls_max=${CALLS_MAX:-3}
 traced_start || die "it does not start under strace"
 kill9 jitgated
-count_calls 0
-for way in "${ways[@]}"; do
-  mapfile -t numbers < <(calls_of "${way%:*}")
-  stride=$(((${#numbers[@]} + calls_max - 1) / calls_max))
-  for ((i = 0; i < ${#numbers[@]}; i += stride > 0 ? stride : 1)); do
-    n=${numbers[i]}
-    fail_start "$way" "$n" && crashes=$((crashes + 1))
-    heal "$way $n" "$always" "$either" || die "$way $n: cannot be healed" "${wrong[*]}"
-    kill9 jitgated
-  done
-done
+count_calls getegid getsid
+fail_part traced_start
+paused_start || die "it does not start under strace, behind the self-test"
+kill9 jitgated
+await strace 5
+count_calls '' ''
+fail_part paused_start
 end_phase "a call of a start fails" 50
 end_streams "starts in which a call fails"
 finish

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #
 # jitgated is killed at every step of the first start after a reboot: there is the state file, and nothing in the kernel.
-# Who has a grant is never locked out, what is attached is closed to others, and the next start heals everything.
+# Who has a grant is never locked out, what is attached is closed to others, and the next start heals
+# everything. At every third step of a kind, unless STRIDE says otherwise: kill_start.sh takes each.
 # shellcheck source-path=SCRIPTDIR source=lib.bash
 . "$(dirname "${BASH_SOURCE[0]}")/lib.bash"
 begin kill_boot
@@ -16,5 +17,6 @@ serve 22/tcp
 must_start_jitgated
 feed_sync "${old[@]}"
 kill9 jitgated
-kill_starts "a start after a reboot killed" 100 reboot no_lock_out "$always" "$either"
+STRIDE=${STRIDE:-3}
+kill_starts "a start after a reboot killed" 40 reboot no_lock_out "$always" "$either"
 finish

@@ -54,35 +54,28 @@ trace_running() {
 
 plain_start() { start_ready jitgated "$ns_srv" "$build/jitgated" -c "$tmp/jitgate.conf"; }
 
-# What was traced, as "KIND BEFORE ALL" lines: calls before main, which are the loader's, and in all.
-count_calls() { # IN_MAIN
-  awk -F '(' -v in_main="$1" '
-    $1 == "getegid" { in_main = 1 }
-    { all[$1]++; if (!in_main) before[$1]++ }
-    END { for (kind in all) print kind, before[kind] + 0, all[kind] }' "$tmp/calls" >"$tmp/counts"
-  # The self-test's thousands of runs, each with the calls around it: first and last, by number among the calls of bpf.
-  awk -F '[(,]' '
-    $1 != "bpf" { next }
-    { n++ }
-    $2 == "BPF_OBJ_PIN" { runs = 0 } # it pins nothing
-    $2 ~ /^BPF_PROG_(TEST_)?RUN$/ {
-      if (!runs++) first = n
-      if (runs >= 1000) { from = first; to = n }
-    }
-    END { print from + 0, to + 0 }' "$tmp/calls" >"$tmp/selftest_calls"
+# paused_start OPTION…: as traced_start, but traced from behind the self-test on.
+paused_start() {
+  expect_ready jitgated || return 1
+  JITGATE_PAUSE=1 NOTIFY_SOCKET=$tmp/notify-jitgated start jitgated "$ns_srv" "$build/jitgated" -c "$tmp/jitgate.conf"
+  wait_for 10 is_paused || die "no start pauses behind the self-test" "$(tail -n 3 "$tmp/jitgated.log")"
+  trace_running "$@"
+  kill -CONT "${pids[jitgated]}"
+  await_ready jitgated
 }
-# calls_of KIND: the numbers of those since main that a test is to look at: all, but of the self-test's, which are alike
-# and on maps that nobody else sees, the first and last ones and some in between.
-calls_of() {
-  local n all from=0 to=0
-  [[ $1 != bpf ]] || read -r from to <"$tmp/selftest_calls"
-  all=$(calls_in_all "$1")
-  for ((n = $(calls_before "$1") + 1; n <= all; n++)); do
-    if ((n <= from + 5 || n >= to - 5 || (n - from) % ((to - from) / 10) == 0)); then echo "$n"; fi
-  done
+is_paused() { [[ $(awk '{ print $3 }' "/proc/${pids[jitgated]}/stat") == T ]]; }
+
+# Of what was traced, "KIND FIRST LAST" lines: by number the calls of each kind from the first call of FROM on ("" for all)
+# and before that of TO.
+count_calls() { # FROM TO
+  awk -F '(' -v from="$1" -v to="$2" '
+    $1 == from { from = "" }
+    to != "" && $1 == to { exit }
+    { n[$1]++; if (from == "" && !first[$1]) first[$1] = n[$1] }
+    END { for (kind in n) if (first[kind]) print kind, first[kind], n[kind] }' "$tmp/calls" >"$tmp/counts"
 }
-calls_before() { awk -v kind="$1" '$1 == kind { n = $2 } END { print n + 0 }' "$tmp/counts"; }
-calls_in_all() { awk -v kind="$1" '$1 == kind { n = $3 } END { print n + 0 }' "$tmp/counts"; }
+# calls_of KIND: their numbers.
+calls_of() { awk -v kind="$1" '$1 == kind { for (n = $2; n <= $3; n++) print n }' "$tmp/counts"; }
 
 # held: {"grants": ["SOURCE PORT"], "ports": [PORT]} as the daemon says them.
 held() {
@@ -110,44 +103,54 @@ end_phase() {
   wrong=() crashes=0
 }
 
-# A start is killed at each of its steps. kill_starts NAME LEAST PREPARE CHECK KEPT ALLOWED: PREPARE before each, CHECK
-# right after each crash, with no help.
+# A start is killed at each of its steps, but for those of the self-test. kill_starts NAME LEAST PREPARE CHECK KEPT ALLOWED:
+# PREPARE before each, CHECK right after each crash, with no help. STRIDE=N: at every Nth of a kind.
 kill_starts() {
-  local kind n numbers
   { "$3" && traced_start; } || die "$1: cannot be traced"
   kill9 jitgated
-  count_calls 0
+  count_calls getegid getsid
+  kill_part traced_start "$@"
+  { "$3" && paused_start; } || die "$1: cannot be traced behind the self-test"
+  kill9 jitgated
+  await strace 5
+  count_calls '' ''
+  kill_part paused_start "$@"
+  end_phase "$1" "$2"
+}
+kill_part() { # START NAME LEAST PREPARE CHECK KEPT ALLOWED
+  local kind n i numbers
   for kind in "${step_kinds[@]}"; do
     mapfile -t numbers < <(calls_of "$kind")
-    for n in "${numbers[@]}"; do
-      "$3" || die "$1: cannot prepare"
-      if traced_start -e "trace=$kind" -e "inject=$kind:signal=KILL:when=$n"; then
+    for ((i = 0; i < ${#numbers[@]}; i += ${STRIDE:-1})); do
+      n=${numbers[i]}
+      "$4" || die "$2: cannot prepare"
+      if "$1" -e "trace=$kind" -e "inject=$kind:signal=KILL:when=$n"; then
         kill9 jitgated
+        [[ $1 == traced_start ]] || await strace 5
         continue # it made fewer calls this time
       fi
+      [[ $1 == traced_start ]] || await strace 5
       await jitgated 5
-      ((stopped_rc == 137)) || wrong+=("$kind $n: ended with $stopped_rc")
+      ((stopped_rc == 137)) || wrong+=("$1 $kind $n: ended with $stopped_rc")
       crashes=$((crashes + 1))
-      "$4" || wrong+=("$kind $n: $4 fails after the crash")
-      heal "$kind $n" "$5" "$6" || die "$1: $kind $n cannot be healed" "${wrong[*]}"
+      "$5" || wrong+=("$1 $kind $n: $5 fails after the crash")
+      heal "$1 $kind $n" "$6" "$7" || die "$2: $1 $kind $n cannot be healed" "${wrong[*]}"
       kill9 jitgated
     done
   done
-  end_phase "$1" "$2"
 }
 
 # A daemon that runs is killed at each step of ACT. kill_acts NAME LEAST RESET ACT KEPT ALLOWED
 kill_acts() {
-  local kind n all
+  local kind n
   plain_start || die "$1: it does not start"
   "$3" || die "$1: cannot prepare"
   trace_running
   "$4"
   stop strace INT
-  count_calls 1
+  count_calls '' ''
   for kind in "${step_kinds[@]}"; do
-    all=$(calls_in_all "$kind")
-    for ((n = 1; n <= all; n++)); do
+    for n in $(calls_of "$kind"); do
       alive jitgated || plain_start || die "$1: it does not start"
       "$3" || die "$1: cannot prepare"
       trace_running -e "trace=$kind" -e "inject=$kind:signal=KILL:when=$n"

@@ -199,18 +199,25 @@ kill9() {
 
 # start_ready NAME NAMESPACE COMMAND…: returns when the daemon has said READY=1, fails when it ends or says nothing.
 start_ready() {
-  local name=$1 socket=$tmp/notify-$1
+  expect_ready "$1" || return 1
+  NOTIFY_SOCKET=$tmp/notify-$1 start "$@"
+  await_ready "$1"
+}
+# The two halves of it: listen for READY=1, and wait for that or the end.
+expect_ready() {
+  local socket=$tmp/notify-$1
   rm -f "$socket"
-  "$build/probe" notify-wait "$socket" "${ready_s}s" >"$tmp/$name.notify" 2>&1 &
-  pids[notify-$name]=$!
-  wait_for 5 test -S "$socket" || return 1
-  NOTIFY_SOCKET=$socket start "$@"
-  wait_for $((ready_s + 5)) is_settled "$name"
-  if alive "notify-$name"; then
-    stop "notify-$name"
+  "$build/probe" notify-wait "$socket" "${ready_s}s" >"$tmp/$1.notify" 2>&1 &
+  pids[notify-$1]=$!
+  wait_for 5 test -S "$socket"
+}
+await_ready() {
+  wait_for $((ready_s + 5)) is_settled "$1"
+  if alive "notify-$1"; then
+    stop "notify-$1"
     return 1
   fi
-  await "notify-$name" 1 && ((stopped_rc == 0)) && alive "$name"
+  await "notify-$1" 1 && ((stopped_rc == 0)) && alive "$1"
 }
 is_settled() { dead "notify-$1" || dead "$1"; }
 
