@@ -268,9 +268,10 @@ static int attach_link(struct datapath *dp, const struct netif *netif, const cha
 	struct datapath_tc at = {.ifindex = netif->ifindex};
 	char pinned[DATAPATH_PATH_MAX];
 	_cleanup_close_ int fd = -1;
+	bool found = find_tc_link(dp->pin_dir, netif->ifindex, NULL, pinned);
 	int r = 0;
 
-	if (find_tc_link(dp->pin_dir, netif->ifindex, NULL, pinned)) {
+	if (found) {
 		fd = bpf_obj_get(pinned);
 		r = fd < 0 ? -errno : keep_tc_link(dp, fd, &at);
 		/* The same program cannot be there twice, and another has taken the place of ours in it. */
@@ -285,6 +286,8 @@ static int attach_link(struct datapath *dp, const struct netif *netif, const cha
 		close_fd(&fd);
 		fd = create_tc_link(dp, &at);
 		r = fd < 0 ? fd : pin_tc_link(dp, netif, fd, path);
+		/* It takes the place of one from before, and stays when this start fails. */
+		at.is_new = !found;
 	}
 	if (r == 0 && !dp->handed_over)
 		r = tcx_first(netif->ifindex, &at.program_id, &at.revision);

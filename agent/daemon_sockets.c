@@ -21,7 +21,7 @@ static bool is_verified(struct daemon *d, uint32_t ifindex)
 
 	for (size_t i = 0; i < d->guardian.n; i++) {
 		if (d->guardian.v[i].now.ifindex == ifindex)
-			return datapath_verify(d->dp, ifindex, &now, why);
+			return d->guardian.v[i].verified && datapath_verify(d->dp, ifindex, &now, why);
 	}
 	return false;
 }

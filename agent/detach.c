@@ -114,7 +114,8 @@ int datapath_detach(const char *pin_dir, size_t *ret_links, struct failure *fail
 	r = unlink_all(pin_dir, ret_links, failure);
 	if (r == 0)
 		r = sweep_after(fd, pin_dir, failure);
-	if (fd >= 0) {
+	/* After a failure the note stays, so that a jitgated that runs does not put back what is off by now. */
+	if (r == 0 && fd >= 0) {
 		lro_restore(&lro_by_ethtool, fd, NULL);
 		unlinkat(fd, DATAPATH_OFF_NOTE, 0);
 	}

@@ -345,6 +345,7 @@ int enforcer_reload(struct enforcer *e, const struct conf *conf)
 	enforcer_update_marks(e, &e->current.grants, now);
 	grant_list_sort(&e->current.grants, &conf->guard, now);
 	enforcer_note_disallowed(e, old);
+	enforcer_note_cut(e, old);
 	enforcer_end_sessions(e);
 	return 0;
 }

@@ -185,6 +185,9 @@ void enforcer_note_ended(struct enforcer *e, const struct grant_set *set, const 
 /* Sources that `old` always allowed and the config in force does not. */
 void enforcer_note_disallowed(struct enforcer *e, const struct conf *old);
 
+/* Ports of which sessions went on under `old`, and are cut by the config in force. */
+void enforcer_note_cut(struct enforcer *e, const struct conf *old);
+
 /* End what is noted and due, after the maps were brought up to date. Failures are logged, and tried again. */
 void enforcer_end_sessions(struct enforcer *e);
 

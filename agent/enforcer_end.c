@@ -53,6 +53,33 @@ void enforcer_note_disallowed(struct enforcer *e, const struct conf *old)
 	}
 }
 
+static bool is_cut(const struct conf *conf, uint16_t port)
+{
+	return session_of_port(&conf->session, port).drain_ns[PROTO_INDEX_TCP] == SESSION_CUT;
+}
+
+/* Whatever was let in to it at one time or another; who still may talk is asked of each socket. */
+static void note_port(struct enforcer *e, const struct conf *old, uint16_t port)
+{
+	static const struct cidr everywhere[] = {{.family = JITGATE_IPV4}, {.family = JITGATE_IPV6}};
+
+	if (is_cut(old, port) || !is_cut(e->conf, port))
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(everywhere); i++) {
+		struct grant grant = {.source = everywhere[i], .port = port, .protos = PROTO_BIT_TCP};
+
+		note(e, ended_add(&e->ended, &grant, "session = cut"));
+	}
+}
+
+void enforcer_note_cut(struct enforcer *e, const struct conf *old)
+{
+	for (size_t i = 0; e->ends_sockets && i < e->conf->n_protect; i++)
+		note_port(e, old, e->conf->protect[i].port);
+	for (size_t i = 0; e->ends_sockets && i < e->learned.n; i++)
+		note_port(e, old, e->learned.ports[i].port);
+}
+
 static bool may_talk(struct enforcer *e, const struct open_socket *socket)
 {
 	enum reason reason = enforcer_explain(e, &socket->peer, socket->port, PROTO_BIT_TCP).reason;

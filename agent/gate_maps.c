@@ -226,8 +226,10 @@ static void set_class(void *ctx, uint16_t port, uint8_t class)
 	struct datapath *dp = ctx;
 	volatile uint16_t *word = &dp->protected[htons(port)];
 
-	if (*word & PROTO_BITS_ALL)
-		*word = (uint16_t)((*word & ~PROTECTED_CLASS_MASK) | class << PROTECTED_CLASS_SHIFT);
+	if (!(*word & PROTO_BITS_ALL))
+		return;
+	STEP();
+	*word = (uint16_t)((*word & ~PROTECTED_CLASS_MASK) | class << PROTECTED_CLASS_SHIFT);
 }
 
 static void get_session(void *ctx, uint8_t class, struct gate_session *ret)
@@ -243,8 +245,10 @@ static void set_session(void *ctx, uint8_t class, const struct gate_session *ses
 	struct datapath *dp = ctx;
 
 	for (size_t i = 0; i < ARRAY_SIZE(session->drain_ns); i++) {
-		if (dp->sessions[class].drain_ns[i] != session->drain_ns[i])
-			dp->sessions[class].drain_ns[i] = session->drain_ns[i];
+		if (dp->sessions[class].drain_ns[i] == session->drain_ns[i])
+			continue;
+		STEP();
+		dp->sessions[class].drain_ns[i] = session->drain_ns[i];
 	}
 }
 

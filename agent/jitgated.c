@@ -462,8 +462,11 @@ static void clean_up(struct daemon *d, const struct start *start)
 	struct failure failure;
 	size_t links;
 
-	if (d->dp && !start->taken_over)
-		datapath_detach(d->conf.pin_dir, &links, &failure);
+	if (!d->dp || start->taken_over)
+		return;
+	datapath_free(&d->dp); /* with it goes the lock, which would be taken for another jitgated's */
+	if (datapath_detach(d->conf.pin_dir, &links, &failure) < 0)
+		log_err("%s", failure.text);
 }
 
 static size_t count_attached(const struct daemon *d)

@@ -139,12 +139,24 @@ static const int calls_common[] = {
 
 /* Maps by descriptor, the loop, accepting on sockets that are bound, netlink, pins, the state file. */
 static const int calls_jitgated[] = {
-	SCMP_SYS(accept4),    SCMP_SYS(bind),        SCMP_SYS(bpf),      SCMP_SYS(epoll_ctl),
-	SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait),                                          /* epoll_wait on arm64 */
-	SCMP_SYS(fsync),      SCMP_SYS(openat),      SCMP_SYS(renameat), SCMP_SYS(renameat2), /* renameat on riscv */
-	SCMP_SYS(unlinkat),                                            /* a new state that could not be written */
-	SCMP_SYS(fchmodat),   SCMP_SYS(getdents64),  SCMP_SYS(unlink), /* pins of links */
-	SCMP_SYS(membarrier), /* between a policy and the flows that are judged by it */
+	SCMP_SYS(accept4),
+	SCMP_SYS(bind),
+	SCMP_SYS(bpf),
+	SCMP_SYS(epoll_ctl),
+	SCMP_SYS(epoll_wait),
+	SCMP_SYS(epoll_pwait), /* epoll_wait on arm64 */
+	SCMP_SYS(fsync),
+	SCMP_SYS(openat),
+	SCMP_SYS(renameat),
+	SCMP_SYS(renameat2), /* renameat on riscv */
+	SCMP_SYS(unlinkat),  /* a new state that could not be written */
+	SCMP_SYS(fchmodat),
+	SCMP_SYS(getdents64),
+	SCMP_SYS(unlink), /* pins of links */
+	/* Between a policy and the flows that are judged by it; the other where the kernel has no membarrier
+	   (nohz_full). */
+	SCMP_SYS(membarrier),
+	SCMP_SYS(clock_nanosleep),
 };
 
 /* Asking Azure: libcurl, TLS. No bpf; what opens and makes something is in add_azure(). */

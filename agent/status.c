@@ -189,19 +189,17 @@ static void answer_explain(struct daemon *d, const struct control_request *reque
 	struct enforcer_verdict verdict =
 		enforcer_explain(&d->enforcer, &request->source, request->port, request->protos);
 	struct clock_pair now = clock_now();
-	struct report_explain explain = {
-		.now = now.wall,
-		.source = request->source,
-		.port = request->port,
-		.proto_bit = request->protos,
-		.reason = verdict.reason,
-		.would_be = verdict.would_be,
-		.has_grant = verdict.has_entry,
-		.drain_ns = verdict.drain_ns,
-		.sessions = verdict.sessions,
-		.sessions_until = clock_to_wall(now, (struct boot_time){.ns = verdict.sessions_until_boot_ns}),
-		.unverified = unverified ? unverified->name : NULL,
-		.unverified_why = unverified ? unverified->why : NULL};
+	struct report_explain explain = {.now = now.wall,
+					 .source = request->source,
+					 .port = request->port,
+					 .proto_bit = request->protos,
+					 .reason = verdict.reason,
+					 .would_be = verdict.would_be,
+					 .has_grant = verdict.has_entry,
+					 .drain_ns = verdict.drain_ns,
+					 .sessions = verdict.sessions,
+					 .unverified = unverified ? unverified->name : NULL,
+					 .unverified_why = unverified ? unverified->why : NULL};
 
 	if (verdict.sessions_until_boot_ns != JITGATE_NO_DEADLINE)
 		explain.sessions_until = clock_to_wall(now, (struct boot_time){.ns = verdict.sessions_until_boot_ns});

@@ -2,9 +2,9 @@
 /*
  * CORE. Steps that a crash test can stop at. What jitgated does to the world is system calls, which a tracer sees; only
  * stores into the memory of maps are not. STEP() stands before each of those. In the test variant (make STEPS=1) it is
- * a system call that is used for nothing else there; in every other build it is nothing at all. The self-test of a start
- * makes tens of thousands of calls on maps of its own: STEP_TRY() says where it begins, and at STEP_TRIED(), behind it, a
- * test may have the process wait for a tracer.
+ * a system call that is used for nothing else there; in every other build it is nothing at all. The self-test of a
+ * start makes tens of thousands of calls on maps of its own: STEP_TRY() says where it begins, and at STEP_TRIED(),
+ * behind it, a test may have the process wait for a tracer.
  */
 #ifndef STEP_H
 #define STEP_H

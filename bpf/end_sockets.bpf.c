@@ -2,7 +2,7 @@
 /*
  * Ends TCP sockets from within the kernel: an iterator over all of them that destroys those whose cookie it is told of.
  * A cookie is never given to another socket, so what was decided about one cannot hit its successor. Which sockets that
- * are is decided in user space (agent/end_sessions.c); the packet program has nothing to do with this object.
+ * are is decided in user space (agent/enforcer_end.c); the packet program has nothing to do with this object.
  *
  * What an iterator gets and calls is in no UAPI header, so it is declared here, as far as it is used. The one field
  * that is read lies elsewhere in another kernel, so here, other than in the packet program, an access is relocated at

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * struct packet -> reason. The only look-ups that a verdict depends on are here. The order of the tests is the verdict
- * table; see README.
+ * struct packet -> reason. The only look-ups that a verdict depends on are here and, for sessions, in gate_session.h.
+ * The order of the tests is the verdict table; see README.
  */
 #ifndef GATE_VERDICT_H
 #define GATE_VERDICT_H

@@ -31,7 +31,7 @@
  *   key, and whatever else does not follow from the names, gets its code in carry.c.
  * - layout_v* holds the BTF of the maps of its version, in which the names are looked up.
  * - A word of protected_v* is carried as it is, but for the class: its bits keep their place. Classes and sessions_v*
- * are made anew from the config.
+ *   are made anew from the config.
  * - The state file has a version of its own (agent/state.h). A version reads its own and the one before it: after a
  *   reboot there are no maps, and the file is all there is.
  * - The names of maps that are given up stay known (datapath.c), so that --detach and the next start remove their pins.

@@ -4,7 +4,7 @@
 
 man_pages := jitgate.1 jitgate.conf.5 jitgated.8 jitgate-azure.8
 units := jitgated.service jitgate-azure.service
-documents := README.md CHANGES LICENSE docs/bench.md docs/bench.svg docs/operations.md
+documents := README.md CHANGES LICENSE docs/bench.md docs/bench.svg docs/operations.md docs/promises.md docs/azure.md
 
 conf_dir = $(DESTDIR)$(sysconfdir)/jitgate
 INSTALL ?= install

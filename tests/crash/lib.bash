@@ -9,7 +9,7 @@
 
 # The reads, the waits and what a process does to itself change nothing that outlives it. getegid is STEP().
 step_kinds=(
-  bpf openat mkdir unlink unlinkat rename renameat renameat2 symlink symlinkat chmod fchmod fchmodat chown fchown fchownat
+  bpf openat mkdir unlink unlinkat rmdir rename renameat renameat2 symlink symlinkat chmod fchmod fchmodat chown fchown fchownat
   write ftruncate fsync fdatasync flock bind listen connect sendto sendmsg ioctl setresuid getegid
 )
 wrong=() # what went wrong in this phase, "STEP: WHY"

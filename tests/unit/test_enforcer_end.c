@@ -13,6 +13,7 @@
 
 #include "enforcer.h"
 #include "fake_gate.h"
+#include "session.h"
 #include "util.h"
 
 #define MINUTE (60 * NS_PER_S)
@@ -286,6 +287,26 @@ static void a_source_taken_out_of_allow_loses_its_sessions_at_every_protected_po
 	assert_non_null(strstr(w.log, "requestor=\"allow\""));
 }
 
+static void a_port_that_keeps_sessions_ends_them_when_it_is_made_to_cut(void **state)
+{
+	struct conf cutting;
+	size_t over, granted;
+
+	(void)state;
+	w.conf.session.drain_ns = SESSION_KEEP;
+	start();
+	FEED({"10.0.0.1", HOUR, 22}, {"10.0.0.2", 2 * HOUR, 22});
+	over = session("10.0.0.1", 22);
+	granted = session("10.0.0.2", 22);
+	advance(HOUR + MINUTE);
+	assert_true(w.is_open[over]);
+	cutting = w.conf;
+	cutting.session.drain_ns = SESSION_CUT;
+	assert_int_equal(enforcer_reload(&w.e, &cutting), 0);
+	assert_false(w.is_open[over]);
+	assert_true(w.is_open[granted]);
+}
+
 static void what_ended_while_the_daemon_was_dead_ends_when_it_is_back(void **state)
 {
 	size_t s;
@@ -538,6 +559,7 @@ int main(void)
 		world_test(a_session_ends_at_its_grants_deadline_and_not_before),
 		world_test(one_of_an_ipv6_prefix_too),
 		world_test(a_revoked_grants_sessions_end_with_the_answer),
+		world_test(a_port_that_keeps_sessions_ends_them_when_it_is_made_to_cut),
 		world_test(a_reload_that_refuses_a_grant_ends_its_sessions),
 		world_test(a_source_taken_out_of_allow_loses_its_sessions_at_every_protected_port),
 		world_test(what_ended_while_the_daemon_was_dead_ends_when_it_is_back),
