@@ -102,6 +102,7 @@ check "keep: the session goes on" alive kept
 is "keep: its flow is the one that is known and has not said its end" 1 "$(flows_to 2022 1)"
 like "keep: explain says that it is closed, and what goes on" 'keep; [1-9][0-9]* session' \
   "$(jg explain $cli4 2022)"
+is "keep: with no end" null "$(jg explain $cli4 2022 --json | jq '.sessions_until')"
 like "keep: and says nothing of another's" 'keep; 0 sessions of this source' "$(jg explain $nbr4 2022)"
 is "keep: status tells the policies" 'cut keep drain=3s' \
   "$(jg status --json | jq -r '[.ports[] | select(.proto == "tcp")] | sort_by(.port) | reverse | map(.session) | join(" ")')"
