@@ -104,13 +104,14 @@ GATE_INLINE __u8 proto_index(__u8 proto)
 	}
 }
 
-GATE_INLINE __u16 parse_flags(const __u8 *l4, const void *end, __u8 proto)
+/* Behind what the IP header announces is padding, which the stack cuts off: its sender writes what he likes into it. */
+GATE_INLINE __u16 parse_flags(const __u8 *l4, const void *end, __u32 l4_len, __u8 proto)
 {
 	__u16 flags = GATE_TCP_ACK;
 
 	if (proto != IPPROTO_TCP)
 		return flags;
-	if ((const void *)(l4 + GATE_TCP_FLAGS_AT + 1) > end)
+	if (l4_len <= GATE_TCP_FLAGS_AT || (const void *)(l4 + GATE_TCP_FLAGS_AT + 1) > end)
 		return GATE_NO_FLAGS;
 	flags = l4[GATE_TCP_FLAGS_AT];
 	GATE_COMPUTE(flags);
@@ -136,19 +137,19 @@ GATE_INLINE int parse_ports(const void *l4, const void *end, __u32 l4_len, __u8 
 	pkt->sport_be = sport_be;
 	pkt->dport_be = dport_be;
 	if (pkt->is_again)
-		pkt->flags = parse_flags(l4, end, proto);
+		pkt->flags = parse_flags(l4, end, l4_len, proto);
 	return GATE_HAS_PORTS;
 }
 
 /*
- * The total length of the header is not looked at: a first fragment with fewer than 8 bytes of payload is
+ * The total length of the header is looked at for the flags of a part alone: a first fragment with fewer than 8 bytes of payload is
  * discarded by the stack, and so is a TCP, UDP, SCTP, DCCP or UDP-Lite packet shorter than its
  * header; whatever it delivers has its port bytes at `ihl`.
  */
 GATE_INLINE int parse_ipv4(const void *l3, const void *end, struct packet *pkt)
 {
 	const struct iphdr *ip = l3;
-	__u32 header_len;
+	__u32 l4_len = 0xffffffff, header_len, total_len;
 
 	if ((const void *)(ip + 1) > end)
 		return REASON_MALFORMED;
@@ -161,7 +162,11 @@ GATE_INLINE int parse_ipv4(const void *l3, const void *end, struct packet *pkt)
 	if (ip->frag_off & GATE_IPV4_OFFSET_MASK)
 		return REASON_LATER_FRAGMENT;
 	pkt->is_part = !!(ip->frag_off & GATE_IPV4_MORE);
-	return parse_ports(l3 + header_len, end, sizeof(struct ports), ip->protocol, pkt);
+	if (pkt->is_again && pkt->is_part) {
+		total_len = GATE_BE16(ip->tot_len);
+		l4_len = total_len > header_len ? total_len - header_len : 0;
+	}
+	return parse_ports(l3 + header_len, end, l4_len, ip->protocol, pkt);
 }
 
 /*

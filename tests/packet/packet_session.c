@@ -344,6 +344,9 @@ static void fragments_wait(struct trial *trial, int family)
 	close_port(trial, KEEP_FLOW);
 	put_flow(trial, &ack, 0, 0, FLOW_ANSWERED);
 	expect(trial, &part, REASON_ESTABLISHED, "kept");
+	short_.data[short_.l4_at + TCP_FLAGS_AT] = ACK;
+	short_.len = short_.l4_at + 18;
+	expect(trial, &short_, REASON_NO_GRANT, "a fragment of 8 bytes whose padding says ACK");
 	end_test("a first fragment passes only when its datagram has the time to become whole, IPv%d", family);
 }
 
