@@ -93,8 +93,8 @@ int datapath_each_link(const char *pin_dir, void (*visit)(void *ctx, const char 
 		if (strncmp(entry->d_name, DATAPATH_LINK_PREFIX, strlen(DATAPATH_LINK_PREFIX)) != 0 ||
 		    datapath_pin_path(pin_dir, entry->d_name, path) < 0)
 			continue;
-		fd = bpf_obj_get(path);
-		if (fd >= 0 && datapath_link_info(fd, &info) == 0)
+		fd = datapath_get_link(path, &info);
+		if (fd >= 0)
 			visit(ctx, path, info.xdp.ifindex);
 	}
 	return 0;

@@ -119,10 +119,10 @@ static int open_pin_dir(const char *pin_dir, uid_t user, int *ret_fd, struct fai
 	 * pins. */
 	if ((st.st_uid != 0 && st.st_uid != user) || st.st_mode & (S_IWGRP | S_IWOTH))
 		return failure_set(failure, -EPERM,
-				   "pin_dir %s does not belong to root or `user` alone (uid %u, mode %03o); see who "
-				   "made it, then remove "
-				   "it, or set another pin_dir",
-				   pin_dir, st.st_uid, st.st_mode & 0777);
+				   "pin_dir %s does not belong to root or `user` alone (uid %u, mode %03o). If `user` "
+				   "has another uid now: chown -R -h root %s, and start again, with no gap. Else see "
+				   "who made it, then remove it, or set another pin_dir",
+				   pin_dir, st.st_uid, st.st_mode & 0777, pin_dir);
 	*ret_fd = TAKE_FD(fd);
 	return 0;
 }

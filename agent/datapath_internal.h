@@ -188,10 +188,17 @@ int datapath_hold_link(struct datapath *dp, uint32_t ifindex, int fd, const char
 struct held_link *datapath_held_link(const struct datapath *dp, uint32_t ifindex);
 void datapath_drop_link(struct datapath *dp, struct held_link *link);
 bool datapath_link_is_pinned(const struct held_link *link);
+/* Whether a link that is held is attached still: --detach ends them, whoever only removes pins does not. */
+bool datapath_any_link_on(const struct datapath *dp);
 /* 1: the link that is held is attached still, and is pinned at `path` now; 0: there is none, or it is not. */
 int datapath_repin_link(struct datapath *dp, uint32_t ifindex, const char *path);
 
 int datapath_link_info(int fd, struct bpf_link_info *ret);
+/*
+ * The link that is pinned at `path`, and what it is. A symbolic link is none: the user that jitgated becomes may write
+ * in the folder, and has no other program's link to pin there, but could name one. A descriptor or -errno.
+ */
+int datapath_get_link(const char *path, struct bpf_link_info *ret);
 
 /* By position, as datapath_map_at: its descriptor in pins. */
 int *datapath_map_pin_at(struct datapath *dp, size_t at);

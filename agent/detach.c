@@ -35,7 +35,8 @@ bool datapath_is_our_pin(const char *name)
 /* Whoever holds the link besides the pin, a jitgated that is stuck for one, does not keep it on. */
 static void end_link(const char *path)
 {
-	_cleanup_close_ int fd = bpf_obj_get(path);
+	struct bpf_link_info info;
+	_cleanup_close_ int fd = datapath_get_link(path, &info);
 
 	if (fd >= 0)
 		bpf_link_detach(fd);

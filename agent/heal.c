@@ -95,12 +95,19 @@ static void note_tc_link(void *ctx, const char *path, uint32_t ifindex)
 	*any |= ifindex && datapath_is_tc_link(path);
 }
 
+static void note_filter(void *ctx, uint32_t ifindex)
+{
+	(void)ifindex;
+	*(bool *)ctx = true;
+}
+
 /* Whether the slots of the tc hook can go, and be made anew: nothing calls them. */
 static bool is_unused(const char *pin_dir, const char *name)
 {
 	bool any = false;
 
-	return strcmp(name, JITGATE_SLOTS_TC_PIN) == 0 && datapath_each_link(pin_dir, note_tc_link, &any) == 0 && !any;
+	return strcmp(name, JITGATE_SLOTS_TC_PIN) == 0 && datapath_each_link(pin_dir, note_tc_link, &any) == 0 &&
+	       datapath_each_filter(pin_dir, note_filter, &any) == 0 && !any;
 }
 
 static bool is_map_of_ours(int dir_fd, const char *pin_dir, const char *name, int fd)
@@ -115,13 +122,29 @@ static bool is_map_of_ours(int dir_fd, const char *pin_dir, const char *name, in
 	return is_vouched_for(dir_fd, pin_dir, fd);
 }
 
+/* The root program that the user put back: root loaded it, and it calls the slots that are pinned. */
+static bool is_root_in_force(const char *pin_dir, int fd)
+{
+	char path[DATAPATH_PATH_MAX];
+	_cleanup_close_ int slots_fd = -1;
+	struct bpf_prog_info info = {0};
+	__u32 len = sizeof(info);
+
+	if (fd < 0 || datapath_pin_path(pin_dir, JITGATE_SLOTS_PIN, path) < 0 ||
+	    bpf_obj_get_info_by_fd(fd, &info, &len) < 0 || info.type != BPF_PROG_TYPE_XDP || info.created_by_uid != 0)
+		return false;
+	slots_fd = bpf_obj_get(path);
+	return slots_fd >= 0 && datapath_program_uses(fd, slots_fd);
+}
+
 static bool is_program_in_force(const char *pin_dir, const char *name, int fd)
 {
 	_cleanup_close_ int root_tc_fd = -1;
 
 	return is_filter_in_force(pin_dir, JITGATE_SLOTS_PIN, BPF_PROG_TYPE_XDP, fd) ||
 	       is_filter_in_force(pin_dir, JITGATE_SLOTS_TC_PIN, BPF_PROG_TYPE_SCHED_CLS, fd) ||
-	       (strcmp(name, "root_tc") == 0 && is_root_of_tc(pin_dir, &root_tc_fd));
+	       (strcmp(name, "root_tc") == 0 && is_root_of_tc(pin_dir, &root_tc_fd)) ||
+	       (strcmp(name, "root") == 0 && is_root_in_force(pin_dir, fd));
 }
 
 static int check_pin(int dir_fd, const char *pin_dir, const char *name, uid_t user, struct failure *failure)
@@ -148,8 +171,7 @@ static int check_pin(int dir_fd, const char *pin_dir, const char *name, uid_t us
 					      : "no pin",
 			st.st_uid);
 	/* The user put it back when somebody had removed it. Neither a program nor the layout is taken over from a pin
-	 * of the user's: this start makes its own. But the filter in force stays pinned until another one is, and so
-	 * does the root program of the tc hook. */
+	 * of the user's: this start makes its own. But what is in force stays pinned until something else is. */
 	fd = bpf_obj_get(path);
 	is_map = datapath_pin_version(name) && !is_layout(name);
 	is_good = is_map ? is_map_of_ours(dir_fd, pin_dir, name, fd) : is_program_in_force(pin_dir, name, fd);
@@ -169,7 +191,7 @@ static int check_pin(int dir_fd, const char *pin_dir, const char *name, uid_t us
 		       : 0;
 }
 
-int datapath_check_pins(int dir_fd, const char *pin_dir, uid_t user, struct failure *failure)
+static int check_kind(int dir_fd, const char *pin_dir, uid_t user, bool maps, struct failure *failure)
 {
 	_cleanup_closedir_ DIR *dir = opendir(pin_dir);
 	const struct dirent *entry;
@@ -178,10 +200,19 @@ int datapath_check_pins(int dir_fd, const char *pin_dir, uid_t user, struct fail
 	if (!dir)
 		return failure_set(failure, -errno, "cannot read %s: %s", pin_dir, strerror(errno));
 	while (r == 0 && (entry = readdir(dir))) {
-		if (datapath_is_our_pin(entry->d_name) && !is_link(entry->d_name))
+		if (datapath_is_our_pin(entry->d_name) && !is_link(entry->d_name) &&
+		    maps == (datapath_pin_version(entry->d_name) != 0))
 			r = check_pin(dir_fd, pin_dir, entry->d_name, user, failure);
 	}
 	return r;
+}
+
+/* The programs first: one in force that is root's again vouches for the maps. */
+int datapath_check_pins(int dir_fd, const char *pin_dir, uid_t user, struct failure *failure)
+{
+	int r = check_kind(dir_fd, pin_dir, user, false, failure);
+
+	return r < 0 ? r : check_kind(dir_fd, pin_dir, user, true, failure);
 }
 
 static void open_link_to_next(void *ctx, const char *path, uint32_t ifindex)
@@ -209,7 +240,8 @@ int datapath_hand_over(struct datapath *dp, uid_t uid, gid_t gid, struct failure
 
 /* ------------------------------------------------------------ put back */
 
-/* The filter is taken off on purpose when the folder is gone, when --detach is about to, or when no pin is left. */
+/* --detach leaves a note while it works, and ends the links. Who removes pins alone opens nothing: they are put back.
+ */
 bool datapath_is_off(struct datapath *dp)
 {
 	_cleanup_closedir_ DIR *dir = NULL;
@@ -217,9 +249,11 @@ bool datapath_is_off(struct datapath *dp)
 	struct stat st;
 	bool off = true;
 
-	if (fstat(dp->dir_fd, &st) == 0 && st.st_nlink == 0)
-		return true;
 	if (fstatat(dp->dir_fd, DATAPATH_OFF_NOTE, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return true;
+	if (datapath_any_link_on(dp))
+		return false;
+	if (fstat(dp->dir_fd, &st) == 0 && st.st_nlink == 0)
 		return true;
 	if (!datapath_lost_pin(dp))
 		return false;

@@ -94,6 +94,34 @@ bool datapath_link_is_pinned(const struct held_link *link)
 	return fstat(link->pin_fd, &st) == 0 && st.st_nlink > 0;
 }
 
+int datapath_get_link(const char *path, struct bpf_link_info *ret)
+{
+	_cleanup_close_ int fd = -1;
+	struct stat st;
+	int r;
+
+	if (lstat(path, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -EINVAL;
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return -errno;
+	r = datapath_link_info(fd, ret);
+	return r < 0 ? r : TAKE_FD(fd);
+}
+
+bool datapath_any_link_on(const struct datapath *dp)
+{
+	struct bpf_link_info info;
+
+	for (size_t i = 0; i < dp->n_links; i++) {
+		if (datapath_link_info(dp->links[i].fd, &info) == 0 && info.xdp.ifindex)
+			return true;
+	}
+	return false;
+}
+
 int datapath_repin_link(struct datapath *dp, uint32_t ifindex, const char *path)
 {
 	struct held_link *link = datapath_held_link(dp, ifindex);

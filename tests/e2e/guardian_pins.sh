@@ -67,6 +67,25 @@ start_guardian
 is "the next start pins its own" 0 "$(stat -c %u "$pin/layout_v1")"
 check "the grant goes on" tcp_from $cli4 22 3s
 
+# The programs first, then a map: what is the user's by then still vouches for the map at the next start.
+rm "$pin/gate" "$pin/root"
+check "gate and root are put back together" wait_for 1 test -e "$pin/gate" -a -e "$pin/root"
+rm "$pin/grants_v1"
+check "and a map after them" wait_for 1 test -e "$pin/grants_v1"
+kill9 jitgated
+start_guardian
+check "the next start takes it over: the grant goes on" tcp_from $cli4 22 3s
+
+# All of them: nothing was taken off by that, so nothing opens, and all is put back.
+start_stream ungranted $nbr4 22/tcp 60s
+rm "$pin"/*
+all_back() { [[ -e $pin/grants_v1 && -e $pin/gate && -e $pin/root && -e $pin/link_$srv_if ]]; }
+check "with all pins removed, all are put back" wait_for 2 all_back
+is "and verified" "[true]" "$(all_verified)"
+end_stream ungranted seen
+is "meanwhile no packet of an ungranted source passed" 0 "${seen[passed]}"
+within "of so many" 50 "${seen[sent]}" 60000
+
 # 2. A pin that is replaced by something else.
 bpftool map create "$tmp/bpf/blank" type array key 4 value 131072 entries 1 name data_protected flags 0x400
 before=$(bpftool -j map show pinned "$pin/protected_v1" | jq .id)
@@ -82,6 +101,17 @@ ln -s "$tmp/bpf/state_aside" "$pin/state_v1"
 refused "a symbolic link" 'state_v1 is not a pin that root made \(a symbolic link'
 rm "$pin/state_v1"
 mv "$tmp/bpf/state_aside" "$pin/state_v1"
+ln -s "$tmp/bpf/theirs" "$pin/link_evil"
+ip -n "$ns_srv" link add jgtheirs type veth peer name jgtheirsp
+said=$(in_srv "$build/probe" xdp-link "$pin/root" jgtheirs "$tmp/bpf/theirs" 2>&1) || die "no link of another's" "$said"
+in_srv "$build/jitgated" -c "$tmp/jitgate.conf" --pin-dir "$pin" --detach >>"$tmp/detach.log" 2>&1
+fails "a link of another's that is named by a symbolic link stays on" is_bare jgtheirs
+rm "$tmp/bpf/theirs"
+ip -n "$ns_srv" link del jgtheirs
+start_guardian
+feed_sync port=22/tcp grant=$cli4,22/tcp,600s
+remember
+stop jitgated
 chown 64001 "$pin/usage_v1"
 refused "a pin of a third user" 'usage_v1 is not a pin that root made \(a pin, uid 64001\)'
 chown 0 "$pin/usage_v1"

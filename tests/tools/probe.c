@@ -52,6 +52,8 @@ static const struct {
 	{"link-update", probe_link_update, 2,
 	 "LINK PROGRAM                         another program for a pinned XDP link"},
 	{"state-shift", probe_state_shift, 2, "FILE [-]TIME                       the state file, saved so much later"},
+	{"xdp-link", probe_xdp_link, 3,
+	 "PROGRAM IFNAME LINK                     a pinned program on an interface, as a pinned link"},
 	{"tcx-first", probe_tcx_first, 3,
 	 "PROGRAM IFNAME LINK                    a pinned program before all others at the tc hook, as a pinned link"},
 };

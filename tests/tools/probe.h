@@ -68,5 +68,6 @@ int probe_http_file(int argc, char **argv);
 int probe_link_update(int argc, char **argv);
 int probe_state_shift(int argc, char **argv);
 int probe_tcx_first(int argc, char **argv);
+int probe_xdp_link(int argc, char **argv);
 
 #endif

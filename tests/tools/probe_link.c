@@ -28,16 +28,15 @@ int probe_link_update(int argc, char **argv)
 }
 
 /* PROGRAM IFNAME LINK: exit 1 where the kernel has no such links */
-int probe_tcx_first(int argc, char **argv)
+static int make_link(char **argv, uint32_t attach_type, uint32_t flags)
 {
 	union bpf_attr attr = {0};
 	int fd;
 
-	(void)argc;
 	attr.link_create.prog_fd = (uint32_t)probe_open_pin(argv[1]);
 	attr.link_create.target_ifindex = if_nametoindex(argv[2]);
-	attr.link_create.attach_type = 46; /* BPF_TCX_INGRESS */
-	attr.link_create.flags = 1U << 3;  /* BPF_F_BEFORE */
+	attr.link_create.attach_type = attach_type;
+	attr.link_create.flags = flags;
 	fd = (int)syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
 	if (fd < 0) {
 		printf("error=%s\n", strerror(errno));
@@ -49,4 +48,16 @@ int probe_tcx_first(int argc, char **argv)
 	if (syscall(SYS_bpf, BPF_OBJ_PIN, &attr, sizeof(attr)) < 0)
 		probe_die("cannot pin %s: %m", argv[3]);
 	return PROBE_YES;
+}
+
+int probe_tcx_first(int argc, char **argv)
+{
+	(void)argc;
+	return make_link(argv, 46, 1U << 3); /* BPF_TCX_INGRESS, BPF_F_BEFORE */
+}
+
+int probe_xdp_link(int argc, char **argv)
+{
+	(void)argc;
+	return make_link(argv, BPF_XDP, 0);
 }
