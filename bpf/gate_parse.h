@@ -142,9 +142,9 @@ GATE_INLINE int parse_ports(const void *l4, const void *end, __u32 l4_len, __u8 
 }
 
 /*
- * The total length of the header is looked at for the flags of a part alone: a first fragment with fewer than 8 bytes of payload is
- * discarded by the stack, and so is a TCP, UDP, SCTP, DCCP or UDP-Lite packet shorter than its
- * header; whatever it delivers has its port bytes at `ihl`.
+ * The total length of the header is looked at for the flags of a part alone: a first fragment with fewer than 8 bytes
+ * of payload is discarded by the stack, and so is a TCP, UDP, SCTP, DCCP or UDP-Lite packet shorter than its header;
+ * whatever it delivers has its port bytes at `ihl`.
  */
 GATE_INLINE int parse_ipv4(const void *l3, const void *end, struct packet *pkt)
 {

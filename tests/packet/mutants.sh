@@ -161,6 +161,8 @@ fragments of a flow wait for no time|bpf/gate_session.h|s/arrival = arrival_boot
 silence ends nothing|bpf/gate_session.h|/now_boot_ns >= flow->last_seen_boot_ns + /,+1d
 what goes on is not seen|bpf/gate_session.h|/see_flow(flow, flow_state(pkt->flags), now_boot_ns)/d
 a port that cuts has flows|bpf/gate_session.h|s/if (!drain_ns || /if (/
+flags are read from padding|bpf/gate_parse.h|s/l4_len <= GATE_TCP_FLAGS_AT || //
+flags of an IPv4 part are read from padding|bpf/gate_parse.h|s/total_len > header_len ? total_len - header_len : 0/0xffffffff/
 refused: flags are read beyond the frame|bpf/gate_parse.h|/l4 + GATE_TCP_FLAGS_AT + 1) > end/,+1d
 flags are elsewhere|bpf/gate_parse.h|s/#define GATE_TCP_FLAGS_AT 13/#define GATE_TCP_FLAGS_AT 12/
 flags of TCP are not read|bpf/gate_parse.h|s/if (proto != IPPROTO_TCP)/if (1)/
