@@ -13,6 +13,7 @@
 #include "util.h"
 
 #define CLIENTS_MAX 8
+#define ROOT_PLACES 2 /* of them: so many that others leave free, however often they come */
 #define CLIENT_SECONDS 5
 
 struct client {
@@ -129,20 +130,33 @@ static void on_client(void *ctx, uint32_t events)
 		read_line(client);
 }
 
-static struct client *free_place(struct control_server *server)
+static bool is_root(int fd)
 {
-	for (size_t i = 0; i < CLIENTS_MAX; i++) {
-		if (server->clients[i].fd < 0)
-			return &server->clients[i];
-	}
-	return NULL;
+	struct usock_peer peer;
+
+	return usock_peer_of(fd, &peer) == 0 && peer.uid == 0;
 }
 
-/* All places are taken: the newcomer is told so, the others go on. A fresh socket has room for one line. */
-static void turn_away(int fd)
+static struct client *free_place(struct control_server *server, bool for_root)
+{
+	struct client *place = NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; i < CLIENTS_MAX; i++) {
+		if (server->clients[i].fd >= 0)
+			continue;
+		place = &server->clients[i];
+		n++;
+	}
+	return for_root || n > ROOT_PLACES ? place : NULL;
+}
+
+/* All places for such a one are taken: it is told so, the others go on. A fresh socket has room for one line. */
+static void turn_away(int fd, bool root)
 {
 	char line[64];
-	int len = snprintf(line, sizeof(line), "ERR busy: %d questions at once; try again\n", CLIENTS_MAX);
+	int len = snprintf(line, sizeof(line), "ERR busy: %d questions at once; try again\n",
+			   root ? CLIENTS_MAX : CLIENTS_MAX - ROOT_PLACES);
 
 	(void)!send(fd, line, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
@@ -151,15 +165,17 @@ static void on_listen(void *ctx, uint32_t events)
 {
 	struct control_server *server = ctx;
 	_cleanup_close_ int fd = usock_accept(server->listen_fd);
-	struct client *client = free_place(server);
 	struct boot_time end = clock_now().boot;
-	struct usock_peer peer;
+	struct client *client;
+	bool root;
 
 	(void)events;
 	if (fd < 0)
 		return;
+	root = is_root(fd);
+	client = free_place(server, root);
 	if (!client) {
-		turn_away(fd);
+		turn_away(fd, root);
 		return;
 	}
 	end.ns += CLIENT_SECONDS * NS_PER_S;
@@ -170,7 +186,7 @@ static void on_listen(void *ctx, uint32_t events)
 		return;
 	}
 	loop_arm_at(client->timer, end);
-	client->is_root = usock_peer_of(fd, &peer) == 0 && peer.uid == 0;
+	client->is_root = root;
 	client->fd = TAKE_FD(fd);
 }
 

@@ -87,10 +87,14 @@ static bool may_talk(struct enforcer *e, const struct open_socket *socket)
 	return reason != REASON_NO_GRANT && reason != REASON_EXPIRED;
 }
 
-/* Those of `all` that are to be ended, each with the number of its grant; moved to the front. 0 or -errno. */
+/*
+ * Those of `all` that are to be ended, each with the number of its grant; moved to the front. One of which it is not
+ * known is not among them, and holds up no other: 0, or the first error.
+ */
 static int keep_doomed(struct enforcer *e, struct open_sockets *all)
 {
 	size_t kept = 0;
+	int first_error = 0;
 
 	for (size_t i = 0; i < all->n; i++) {
 		struct open_socket socket = all->v[i];
@@ -103,16 +107,16 @@ static int keep_doomed(struct enforcer *e, struct open_sockets *all)
 		if (socket.half_open || !enforcer_should_end(e, socket.port, PROTO_BIT_TCP) || may_talk(e, &socket))
 			continue;
 		r = e->hooks->is_guarded(e->hooks_ctx, &socket);
-		if (r < 0)
-			return r;
-		if (!r)
+		if (r < 0 && first_error == 0)
+			first_error = r;
+		if (r <= 0)
 			continue;
 		socket.grant = (uint32_t)(ended - e->ended.v);
 		socket.result = OPEN_SOCKET_UNTOUCHED;
 		all->v[kept++] = socket;
 	}
 	all->n = kept;
-	return 0;
+	return first_error;
 }
 
 static void say_ended(struct enforcer *e, const struct open_socket *socket)
@@ -148,15 +152,18 @@ static int tell_results(struct enforcer *e, const struct open_sockets *sockets)
 static int end_at_port(struct enforcer *e, uint16_t port)
 {
 	_cleanup_open_sockets_ struct open_sockets sockets = {0};
-	int r = e->hooks->list_sockets(e->hooks_ctx, port, &sockets), told;
+	int r = e->hooks->list_sockets(e->hooks_ctx, port, &sockets), ended, told;
 
-	if (r == 0)
-		r = keep_doomed(e, &sockets);
-	if (r < 0 || !sockets.n)
+	if (r < 0)
 		return r;
-	r = e->hooks->end_sockets(e->hooks_ctx, &sockets);
+	r = keep_doomed(e, &sockets);
+	if (!sockets.n)
+		return r;
+	ended = e->hooks->end_sockets(e->hooks_ctx, &sockets);
 	told = tell_results(e, &sockets);
-	return r < 0 ? r : told;
+	if (r < 0)
+		return r;
+	return ended < 0 ? ended : told;
 }
 
 static void say_failed(struct enforcer *e, size_t given_up, int error)

@@ -17,7 +17,9 @@
 
 #define BATCH 256
 
-/* As read; as many as the map holds, and what came in meanwhile is left to the next reading. */
+/* Twice what the map holds: flows come and go while it is read. Whoever finds no end even so does not know them all. */
+#define LIST_MAX ((size_t)2 * JITGATE_FLOWS_MAX)
+
 struct flow_list {
 	struct flow_key *keys;
 	struct gate_flow *flows;
@@ -32,8 +34,8 @@ static void free_list(struct flow_list *list)
 
 static int make_list(struct flow_list *list)
 {
-	list->keys = calloc(JITGATE_FLOWS_MAX, sizeof(*list->keys));
-	list->flows = calloc(JITGATE_FLOWS_MAX, sizeof(*list->flows));
+	list->keys = calloc(LIST_MAX, sizeof(*list->keys));
+	list->flows = calloc(LIST_MAX, sizeof(*list->flows));
 	return list->keys && list->flows ? 0 : -ENOMEM;
 }
 
@@ -45,7 +47,7 @@ static bool read_batches(int fd, struct flow_list *list)
 
 	list->n = 0;
 	for (;;) {
-		__u32 n = JITGATE_FLOWS_MAX - list->n < BATCH ? (__u32)(JITGATE_FLOWS_MAX - list->n) : BATCH;
+		__u32 n = LIST_MAX - list->n < BATCH ? (__u32)(LIST_MAX - list->n) : BATCH;
 		int r;
 
 		if (!n)
@@ -61,21 +63,23 @@ static bool read_batches(int fd, struct flow_list *list)
 	}
 }
 
+/* 0: to the end; -EAGAIN: there are more than the list has room for. A flow that goes lets the walk begin anew. */
 static int read_singly(int fd, struct flow_list *list)
 {
 	const struct flow_key *previous = NULL;
 
-	list->n = 0;
-	while (list->n < JITGATE_FLOWS_MAX && bpf_map_get_next_key(fd, previous, &list->keys[list->n]) == 0) {
+	for (list->n = 0; list->n < LIST_MAX;) {
 		struct gate_flow flow;
 
+		if (bpf_map_get_next_key(fd, previous, &list->keys[list->n]) < 0)
+			return errno == ENOENT ? 0 : -errno;
 		previous = &list->keys[list->n];
 		if (bpf_map_lookup_elem(fd, previous, &flow) == 0)
 			list->flows[list->n++] = flow;
 		else if (errno != ENOENT)
 			return -errno;
 	}
-	return 0;
+	return -EAGAIN;
 }
 
 static int do_step(int fd, enum flow_step step, const struct flow_key *key, const struct gate_flow *flow)

@@ -129,6 +129,18 @@ static void say_trouble(struct guardian *g, struct guarded_if *guarded, const ch
 
 /* ------------------------------------------------------------ verify */
 
+/* Generic XDP and tc see packets that the kernel has already put together: their counts say nothing of a VF. */
+static bool counts_tell(const struct guarded_if *guarded)
+{
+	return guarded->now.netvsc && guarded->now.xdp_mode == NETIF_XDP_NATIVE;
+}
+
+static void forget_vf(struct guarded_if *guarded)
+{
+	guarded->vf_why[0] = '\0';
+	guarded->vf_ifindex = 0;
+}
+
 static bool verify(struct guardian *g, struct guarded_if *guarded)
 {
 	struct netif now = guarded->now;
@@ -137,6 +149,8 @@ static bool verify(struct guardian *g, struct guarded_if *guarded)
 	guarded->now.xdp_mode = now.xdp_mode;
 	guarded->now.xdp_program = now.xdp_program;
 	guarded->now.xdp_holder = now.xdp_holder;
+	if (!counts_tell(guarded))
+		forget_vf(guarded);
 	if (!guarded->verified)
 		return false;
 	if (guarded->probe_why[0] || guarded->vf_why[0]) {
@@ -276,13 +290,11 @@ static const struct netif *find_vf(const struct guarded_if *guarded, const struc
 
 void guardian_check_vf(struct guardian *g, struct guarded_if *guarded, const struct netif *all, size_t n)
 {
-	const struct netif *vf = guarded->now.netvsc ? find_vf(guarded, all, n) : NULL;
+	const struct netif *vf = counts_tell(guarded) ? find_vf(guarded, all, n) : NULL;
 	struct vf_sample now;
 
-	if (!vf || guarded->vf_ifindex != vf->ifindex) {
-		guarded->vf_why[0] = '\0';
-		guarded->vf_ifindex = 0;
-	}
+	if (!vf || guarded->vf_ifindex != vf->ifindex)
+		forget_vf(guarded);
 	if (!vf || !g->ops->sample_vf(g->ctx, vf, &now))
 		return;
 	switch (guarded->vf_ifindex ? vf_judge(&guarded->vf, &now) : VF_NOT_KNOWN) {

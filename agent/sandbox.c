@@ -225,10 +225,12 @@ static int add_common(scmp_filter_ctx filter)
 
 static int add_jitgated(scmp_filter_ctx filter)
 {
+	static const int netlinks[] = {NETLINK_ROUTE, NETLINK_SOCK_DIAG};
 	int r = allow_calls(filter, calls_jitgated, ARRAY_SIZE(calls_jitgated));
 
-	if (r == 0)
-		r = ALLOW(filter, socket, 1, SCMP_A0(SCMP_CMP_EQ, AF_NETLINK));
+	for (size_t i = 0; i < ARRAY_SIZE(netlinks) && r == 0; i++)
+		r = ALLOW(filter, socket, 2, SCMP_A0(SCMP_CMP_EQ, AF_NETLINK),
+			  SCMP_A2(SCMP_CMP_EQ, (scmp_datum_t)netlinks[i]));
 	/* Drivers are asked for their names and counters, over any socket. */
 	if (r == 0)
 		r = ALLOW(filter, socket, 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX));

@@ -2,7 +2,8 @@
 /*
  * apply and reconcile against the oracle, on the kernel's own trie: a private copy of the packet program, its maps
  * written by the agent's code; after every single write the program is asked, by BPF_PROG_RUN, about packets that the
- * change is about. Time is the kernel's: grants end while it runs, and the wall clock is one that gets set.
+ * change is about. Time is the kernel's: grants end while it runs, and the wall clock is one that gets set. The walk
+ * over the flows has to see a whole table, or to say that it did not.
  *
  *   trie_test [WRITES]    at least so many writes; 100000 otherwise
  *
@@ -15,6 +16,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -237,13 +239,62 @@ static void run_round(const struct gate_ops *ops)
 	real.before = real.after;
 }
 
+/* ------------------------------------------------------------ flows */
+
+static enum flow_step count_flow(void *ctx, const struct flow_key *key, struct gate_flow *flow)
+{
+	(void)key;
+	(void)flow;
+	++*(size_t *)ctx;
+	return FLOW_LEAVE;
+}
+
+static void add_flows(int fd, uint32_t from, uint32_t to)
+{
+	const struct gate_flow flow = {0};
+
+	for (uint32_t i = from; i < to; i++) {
+		struct flow_key key = {0};
+
+		memcpy(&key, &i, sizeof(i));
+		if (bpf_map_update_elem(fd, &key, &flow, BPF_NOEXIST) < 0)
+			broken("a flow");
+	}
+}
+
+/* A table with room for more flows than the agent's own stands for one that grows as fast as it is read. */
+static bool walk_is_whole_or_fails(struct datapath *dp)
+{
+	const uint32_t full = JITGATE_FLOWS_MAX, too_many = 2 * JITGATE_FLOWS_MAX + 1;
+	int own = dp->fds.flows, r;
+	size_t n = 0;
+	bool whole;
+
+	dp->fds.flows = bpf_map_create(BPF_MAP_TYPE_HASH, "flows", sizeof(struct flow_key), sizeof(struct gate_flow),
+				       too_many, NULL);
+	if (dp->fds.flows < 0)
+		broken("a table of flows");
+	add_flows(dp->fds.flows, 0, full);
+	r = datapath_each_flow(dp, count_flow, &n);
+	printf("# %zu flows of %u: %d\n", n, full, r);
+	whole = r == 0 && n == full;
+	add_flows(dp->fds.flows, full, too_many);
+	n = 0;
+	r = datapath_each_flow(dp, count_flow, &n);
+	printf("# %zu flows of %u: %d\n", n, too_many, r);
+	close(dp->fds.flows);
+	dp->fds.flows = own;
+	return whole && r == -EAGAIN && n > full;
+}
+
 int main(int argc, char **argv)
 {
 	unsigned long writes = argc > 1 ? strtoul(argv[1], NULL, 10) : WRITES;
 	struct gate_ops ops = datapath_gate_ops;
+	bool walks;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	printf("1..2\n");
+	printf("1..3\n");
 	seed_random(NULL);
 	open_gate(&real.dp);
 	ops.put = put_and_ask;
@@ -263,6 +314,8 @@ int main(int argc, char **argv)
 	       real.dropped);
 	printf("%sok 2 - neither answer is rare\n",
 	       real.passed > real.dropped / 8 && real.dropped > real.passed / 8 ? "" : "not ");
+	walks = walk_is_whole_or_fails(&real.dp);
+	printf("%sok 3 - a walk over the flows comes to its end, or says that it did not\n", walks ? "" : "not ");
 	gate_bpf__destroy(real.dp.skel);
-	return real.wrong[0] || real.passed <= real.dropped / 8 || real.dropped <= real.passed / 8;
+	return !walks || real.wrong[0] || real.passed <= real.dropped / 8 || real.dropped <= real.passed / 8;
 }

@@ -16,6 +16,8 @@
 #include "util.h"
 
 #define AT_ONCE 8
+#define OF_OTHERS 6 /* that are not root */
+#define OTHER_UID 64000
 
 /* One loop for server and client: it runs until the client has read up to the server's hang-up. */
 struct setting {
@@ -129,7 +131,7 @@ static void only_root_changes_anything(void **state)
 		if (is_root) {
 			assert_string_equal(ask(s, orders[i]), "OK 5\ndone\n");
 			assert_int_equal(chmod(s->path, 0666), 0);
-			assert_int_equal(seteuid(64000), 0);
+			assert_int_equal(seteuid(OTHER_UID), 0);
 		}
 		assert_string_equal(ask(s, orders[i]), "ERR only root may change anything; use sudo\n");
 		assert_string_equal(ask(s, "status text\n"), "OK 5\ndone\n");
@@ -137,23 +139,63 @@ static void only_root_changes_anything(void **state)
 	}
 }
 
+static void connect_so_many(const struct setting *s, int *fds, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		fds[i] = usock_connect(s->path, SOCK_STREAM);
+		assert_true(fds[i] >= 0);
+	}
+}
+
+static void hang_up(int *fds, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		close_fd(&fds[i]);
+}
+
 /* The positive control: as soon as one of the eight has gone, the next is served. */
 static void the_ninth_at_once_is_told_to_come_back(void **state)
 {
 	struct setting *s = *state;
+	bool is_root = geteuid() == 0;
+	size_t n = is_root ? AT_ONCE : OF_OTHERS;
+	const char *busy =
+		is_root ? "ERR busy: 8 questions at once; try again\n" : "ERR busy: 6 questions at once; try again\n";
 	int fds[AT_ONCE];
 
 	s->body = "here\n";
-	for (size_t i = 0; i < AT_ONCE; i++) {
-		fds[i] = usock_connect(s->path, SOCK_STREAM);
-		assert_true(fds[i] >= 0);
-	}
-	assert_string_equal(ask(s, "status text\n"), "ERR busy: 8 questions at once; try again\n");
-	assert_string_equal(ask(s, ""), "ERR busy: 8 questions at once; try again\n");
+	connect_so_many(s, fds, n);
+	assert_string_equal(ask(s, "status text\n"), busy);
+	assert_string_equal(ask(s, ""), busy);
 	close_fd(&fds[0]);
 	assert_string_equal(ask(s, "status text\n"), "OK 5\nhere\n");
-	for (size_t i = 1; i < AT_ONCE; i++)
-		close_fd(&fds[i]);
+	hang_up(fds + 1, n - 1);
+}
+
+/* Whoever comes again and again does not take the last places: these are root's. */
+static void others_leave_two_places_to_root(void **state)
+{
+	struct setting *s = *state;
+	int others[OF_OTHERS], roots[AT_ONCE - OF_OTHERS];
+
+	if (geteuid() != 0)
+		skip(); /* nobody else can be played */
+	s->body = "here\n";
+	assert_int_equal(chmod(s->path, 0666), 0);
+	assert_int_equal(seteuid(OTHER_UID), 0);
+	connect_so_many(s, others, OF_OTHERS);
+	for (int i = 0; i < 3; i++)
+		assert_string_equal(ask(s, "status text\n"), "ERR busy: 6 questions at once; try again\n");
+	assert_int_equal(seteuid(0), 0);
+	assert_string_equal(ask(s, "arm text 300\n"), "OK 5\nhere\n");
+	connect_so_many(s, roots, ARRAY_SIZE(roots));
+	assert_string_equal(ask(s, "status text\n"), "ERR busy: 8 questions at once; try again\n");
+	hang_up(roots, ARRAY_SIZE(roots));
+	close_fd(&others[0]);
+	assert_int_equal(seteuid(OTHER_UID), 0);
+	assert_string_equal(ask(s, "status text\n"), "OK 5\nhere\n");
+	assert_int_equal(seteuid(0), 0);
+	hang_up(others + 1, OF_OTHERS - 1);
 }
 
 int main(void)
@@ -163,6 +205,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(an_error_is_told_as_what_it_is, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(only_root_changes_anything, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_ninth_at_once_is_told_to_come_back, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(others_leave_two_places_to_root, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,6 +20,7 @@
 #define HOUR (60 * MINUTE)
 #define SOCKETS_MAX 128
 #define ELSEWHERE 7 /* of a socket that is bound there: an interface that is not guarded */
+#define NOT_KNOWN 8 /* of one whose way cannot be told, as long as `unknown_error` says so */
 
 struct world {
 	struct fake_gate gate;
@@ -30,7 +31,7 @@ struct world {
 	bool is_open[SOCKETS_MAX];
 	size_t n;
 	unsigned int lists, ends;
-	int list_error, guard_error, end_error, result;
+	int list_error, guard_error, unknown_error, end_error, result;
 	char log[32768];
 };
 
@@ -77,6 +78,8 @@ static int world_list(void *ctx, uint16_t port, struct open_sockets *ret)
 static int world_is_guarded(void *ctx, const struct open_socket *socket)
 {
 	(void)ctx;
+	if (socket->bound_ifindex == NOT_KNOWN && w.unknown_error)
+		return w.unknown_error;
 	return w.guard_error ? w.guard_error : socket->bound_ifindex != ELSEWHERE;
 }
 
@@ -497,6 +500,28 @@ static void a_way_that_cannot_be_asked_is_asked_again(void **state)
 	expect_another_try(&w.guard_error, -EMFILE);
 }
 
+static void one_whose_way_cannot_be_told_holds_up_no_other(void **state)
+{
+	size_t before, unknown, after;
+
+	(void)state;
+	start();
+	FEED({"10.0.0.0/24", HOUR, 22});
+	before = session("10.0.0.1", 22);
+	unknown = session("10.0.0.2", 22);
+	after = session("10.0.0.3", 22);
+	w.sockets[unknown].bound_ifindex = NOT_KNOWN;
+	w.unknown_error = -ENODEV;
+	advance(HOUR);
+	assert_false(w.is_open[before] || w.is_open[after]);
+	assert_true(w.is_open[unknown]);
+	assert_int_equal(count_lines("<4>cannot end the sockets of a grant that ended: No such device"), 1);
+	w.unknown_error = 0;
+	advance(NS_PER_S);
+	assert_false(w.is_open[unknown]);
+	assert_int_equal(count_lines("<5>ended "), 3);
+}
+
 static void an_end_that_fails_is_tried_again(void **state)
 {
 	(void)state;
@@ -573,6 +598,7 @@ int main(void)
 		world_test(nothing_is_looked_at_when_it_is_off),
 		world_test(a_list_that_cannot_be_read_is_read_again),
 		world_test(a_way_that_cannot_be_asked_is_asked_again),
+		world_test(one_whose_way_cannot_be_told_holds_up_no_other),
 		world_test(an_end_that_fails_is_tried_again),
 		world_test(a_socket_that_cannot_be_ended_is_tried_again),
 		world_test(what_fails_for_good_is_given_up_loudly_and_enforcement_goes_on),

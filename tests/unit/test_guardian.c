@@ -742,6 +742,39 @@ static void another_vf_is_judged_anew(void **state)
 	assert_true(verified("eth0"));
 }
 
+/* Packets that came in are fewer where the filter counts them: the kernel has put them together. */
+static void a_vf_is_judged_by_counts_in_native_mode_only(void **state)
+{
+	static const enum netif_xdp others[] = {NETIF_XDP_GENERIC, NETIF_XDP_TC};
+
+	(void)state;
+	start_netvsc_with_vf();
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		find(2)->xdp_mode = others[i];
+		for (int round = 0; round < 5; round++) {
+			pass(10000);
+			find(3)->rx_packets += 1000;
+			vf_is.counted += 100;
+			guardian_look(&g, false);
+			assert_true(verified("eth0"));
+		}
+	}
+	assert_int_equal(n_said, 0);
+	find(2)->xdp_mode = NETIF_XDP_NATIVE;
+	for (int round = 0; round < 2; round++) {
+		assert_true(verified("eth0")); /* what came in before the mode changed does not count */
+		pass(10000);
+		find(3)->rx_packets += 1000;
+		vf_is.counted += 100;
+		guardian_look(&g, false);
+	}
+	assert_false(verified("eth0"));
+	find(2)->xdp_mode = NETIF_XDP_GENERIC;
+	guardian_check(&g);
+	assert_true(verified("eth0"));
+	assert_int_equal(heard("VF eth1 of eth0 takes packets"), 1);
+}
+
 #define PLAY(function) cmocka_unit_test_setup_teardown(function, clean, tidy)
 
 int main(void)
@@ -773,6 +806,7 @@ int main(void)
 		PLAY(few_packets_past_the_filter_add_up),
 		PLAY(a_vf_whose_packets_the_filter_counts_is_fine_and_so_is_one_that_rests),
 		PLAY(another_vf_is_judged_anew),
+		PLAY(a_vf_is_judged_by_counts_in_native_mode_only),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
