@@ -28,8 +28,11 @@ wanted() {
 644 usr/share/doc/jitgate/README.md
 644 usr/share/doc/jitgate/CHANGES
 644 usr/share/doc/jitgate/LICENSE
+644 usr/share/doc/jitgate/docs/azure.md
 644 usr/share/doc/jitgate/docs/bench.md
 644 usr/share/doc/jitgate/docs/bench.svg
+644 usr/share/doc/jitgate/docs/operations.md
+644 usr/share/doc/jitgate/docs/promises.md
 644 usr/share/doc/jitgate/jitgate.conf
 644 etc/jitgate/jitgate.conf
 END
