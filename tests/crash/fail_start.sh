@@ -42,10 +42,12 @@ feed_sync "${old[@]}"
 kill9 jitgated
 begin_streams
 calls_max=${CALLS_MAX:-3}
+# shellcheck disable=SC2119 # with no option
 traced_start || die "it does not start under strace"
 kill9 jitgated
 count_calls getegid getsid
 fail_part traced_start
+# shellcheck disable=SC2119 # with no option
 paused_start || die "it does not start under strace, behind the self-test"
 kill9 jitgated
 await strace 5
