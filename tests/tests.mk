@@ -48,7 +48,7 @@ referee = '\# referee: the kernel delivers nothing to a closed port, of a seeded
 # The kernels we name, each by the Debian release that has it.
 kernels := 5.10=bullseye 6.1=bookworm 6.12=trixie
 kernel = '\# kernel: packet tests and the main case on other kernels, emulated; the main case on this one' \
-	'kernel/run @900: JITGATE_BUILD=build/release tests/kernel/run.sh $(kernels) host'
+	'kernel/run @1800: JITGATE_BUILD=build/release JITGATE_KERNEL_LIMIT_S=1200 tests/kernel/run.sh $(kernels) host'
 
 levels := check unit packet sim emulator e2e crash referee kernel
 run = CC='$(CC)' CLANG='$(CLANG)' BPFTOOL='$(BPFTOOL)' JITGATE_CORE='$(core)' JITGATE_VERSION='$(VERSION)' tests/run
