@@ -12,6 +12,8 @@ step_kinds=(
   bpf openat mkdir unlink unlinkat rmdir rename renameat renameat2 symlink symlinkat chmod fchmod fchmodat chown fchown fchownat
   write ftruncate fsync fdatasync flock bind listen connect sendto sendmsg ioctl setresuid getegid
 )
+# shellcheck disable=SC2034 # of lib.bash: under strace the self-test of a start takes seconds, and more beside other tests
+ready_s=60
 wrong=() # what went wrong in this phase, "STEP: WHY"
 crashes=0
 
