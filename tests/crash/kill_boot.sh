@@ -8,7 +8,6 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.bash"
 begin kill_boot
 
-reboot() { umount "$tmp/bpf" && mount -t bpf bpf "$tmp/bpf" && [[ -z $(xdp_id) ]]; }
 no_lock_out() {
   tcp_from "$cli4" 22 >/dev/null || return 1
   [[ -z $(xdp_id) ]] || silent_for "$nbr4" 22 >/dev/null
@@ -18,5 +17,5 @@ must_start_jitgated
 feed_sync "${old[@]}"
 kill9 jitgated
 STRIDE=${STRIDE:-3}
-kill_starts "a start after a reboot killed" 40 reboot no_lock_out "$always" "$either"
+kill_starts "a start after a reboot killed" 40 forget_kernel no_lock_out "$always" "$either"
 finish

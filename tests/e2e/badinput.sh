@@ -156,10 +156,10 @@ stop jitgated
 cp "$tmp/state/snapshot" "$tmp/good"
 mark=0
 
-# reboot_with WHAT FILE: new bpffs, that state file. The daemon has to start, and to close what `protect` names.
+# reboot_with WHAT FILE: nothing pinned, that state file. The daemon has to start, and to close what `protect` names.
 reboot_with() {
   stop jitgated
-  umount "$tmp/bpf" && mount -t bpf bpf "$tmp/bpf"
+  forget_kernel || die "the program is still attached"
   cp "$2" "$tmp/state/snapshot"
   mark=$(mark_log jitgated)
   must_start_jitgated

@@ -464,6 +464,11 @@ reason_count() { jg status --json | jq -r ".counters.$1.packets // 0"; }
 # xdp_id: id of the program on the server's interface, empty when there is none.
 xdp_id() { in_srv ip -j link show $srv_if | jq -r '.[0].xdp.prog.id // empty'; }
 
+# forget_kernel: what a reboot takes: every pin, and with it what was attached. Not by a new bpffs: another test's mount
+# namespace may hold the old one for a moment.
+forget_kernel() { rm -rf "$pin" && wait_for 5 is_detached; }
+is_detached() { [[ -z $(xdp_id) ]]; }
+
 # remember, untouched NAME: what was enforced before is enforced now, by the same program and maps: the client's grant
 # for port 22 passes, the neighbour without one does not.
 remember() { remembered=$(map_ids; xdp_id); }

@@ -11,10 +11,8 @@ begin reboot
 state=$tmp/state/snapshot
 power_off() {
   kill9 jitgated
-  { umount "$tmp/bpf" && mount -t bpf bpf "$tmp/bpf"; } || die "the bpffs cannot be made anew"
-  wait_for 5 is_off || die "the program is still attached"
+  forget_kernel || die "the program is still attached"
 }
-is_off() { [[ -z $(xdp_id) ]]; }
 boot() {
   mark=$(mark_log jitgated)
   must_start_jitgated

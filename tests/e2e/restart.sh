@@ -57,9 +57,7 @@ must_start_jitgated
 feed_sync port=22/tcp grant=$cli4,22/tcp,5m grant=$nbr4,22/tcp,1s
 check "the second grant opens" tcp_from $nbr4 22
 stop jitgated
-umount "$tmp/bpf"
-mount -t bpf bpf "$tmp/bpf"
-check "without pins nothing is attached" test -z "$(xdp_id)"
+check "without pins nothing is attached" forget_kernel
 check "and the port is open to all" wait_for 3 tcp_from $cli4c 22
 tick
 off=$now

@@ -211,8 +211,7 @@ unset "conf[session]"
 
 # The state file is one of its own by now: after a reboot all is there.
 stop jitgated
-umount "$tmp/bpf"
-mount -t bpf bpf "$tmp/bpf"
+forget_kernel || die "the program is still attached"
 must_start_jitgated
 check "after a reboot the learned port is closed" silent_for $nbr4 3389
 check "and the grant is open" tcp_from $cli4 22
