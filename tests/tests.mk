@@ -6,7 +6,7 @@ c_files := $(wildcard agent/*.[ch] bpf/*.[ch] include/*.h tests/*.h tests/*/*.[c
 # (label, programs, environment). What is done against Azure's stand-in mostly waits: beside each other.
 # Upgrades restart jitgated many times under a flood, and build variants of it.
 entries = $(foreach t,$(2),'$(1)/$(basename $(notdir $(t)))$(if $(filter azure_%,$(notdir $(t))), &)$(if \
-	$(filter upgrade%,$(notdir $(t))), @900): $(strip $(3) $(t))')
+	$(filter upgrade% selftest%,$(notdir $(t))), @900): $(strip $(3) $(t))')
 # The same, each beside the others and with so many seconds: (label, programs, environment, seconds).
 entries_beside = $(foreach t,$(2),'$(1)/$(basename $(notdir $(t))) @$(4) &: $(strip $(3) $(t))')
 
