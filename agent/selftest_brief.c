@@ -71,7 +71,7 @@ int selftest_brief(const uint8_t tag[8], const uint8_t *tc_tag, size_t *ret_fram
 	_cleanup_trial_ struct trial *trial = NULL;
 	struct failure why = {0};
 	struct count count = {0};
-	int r = trial_open(NULL, &trial, &why);
+	int r = trial_open(NULL, tc_tag != NULL, &trial, &why);
 
 	if (r == 0)
 		r = try_hook(trial, false, tag, &count, &why);

@@ -127,7 +127,7 @@ static int read_force(const struct conf *conf, struct selftest *test, struct fai
 static int open_trial(struct trial **ret, struct failure *failure)
 {
 	struct failure why = {0};
-	int r = trial_open(NULL, ret, &why);
+	int r = trial_open(NULL, true, ret, &why);
 
 	if (r == -EPERM || r == -EACCES)
 		return failure_set(

@@ -110,7 +110,16 @@ static int keep_event(void *ctx, void *data, size_t len)
 
 /* ---------------------------------------------------------------- opening */
 
-static int load(struct trial *trial, const char *path, struct failure *failure)
+/* Those of the tc hook, root_tc and gate_tc, or of XDP. */
+static void choose_programs(struct trial *trial, bool with_tc)
+{
+	struct bpf_program *program;
+
+	bpf_object__for_each_program(program, trial->object)
+		bpf_program__set_autoload(program, with_tc || bpf_program__type(program) == BPF_PROG_TYPE_XDP);
+}
+
+static int load(struct trial *trial, const char *path, bool with_tc, struct failure *failure)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "gate_bpf");
 	struct bpf_map *usage;
@@ -125,6 +134,7 @@ static int load(struct trial *trial, const char *path, struct failure *failure)
 	usage = bpf_object__find_map_by_name(trial->object, "usage_v1");
 	if (!usage)
 		return failure_set(failure, -ENOENT, "the packet program has no map usage_v1");
+	choose_programs(trial, with_tc);
 	r = bpf_map__set_max_entries(usage, EFFECT_SLOTS);
 	if (r == 0)
 		r = bpf_object__load(trial->object);
@@ -184,20 +194,20 @@ static int make_scratch(struct trial *trial, struct failure *failure)
 	return trial->ring ? 0 : broken(failure, "cannot open events_v1");
 }
 
-int trial_open(const char *path, struct trial **ret, struct failure *failure)
+int trial_open(const char *path, bool with_tc, struct trial **ret, struct failure *failure)
 {
 	_cleanup_trial_ struct trial *trial = calloc(1, sizeof(*trial));
 	int r;
 
 	if (!trial)
 		return failure_set(failure, -ENOMEM, "out of memory");
-	r = load(trial, path, failure);
+	r = load(trial, path, with_tc, failure);
 	if (r == 0)
 		r = find_parts(trial, failure);
 	if (r == 0)
 		r = make_scratch(trial, failure);
 	trial->pair = &trial->tc;
-	if (r == 0)
+	if (r == 0 && with_tc)
 		r = trial_fill_slot(trial, true, failure);
 	trial->pair = &trial->xdp;
 	if (r == 0)

@@ -22,9 +22,10 @@
 struct sources;
 struct trial;
 
-/* NULL path: the program built in. -EPERM when the caller may not load; -EACCES or -EINVAL when the verifier refused.
+/* NULL path: the program built in. `with_tc`: with the programs of the tc hook, which take the kernel as long again.
+ * -EPERM when the caller may not load; -EACCES or -EINVAL when the verifier refused.
  */
-int trial_open(const char *path, struct trial **ret, struct failure *failure);
+int trial_open(const char *path, bool with_tc, struct trial **ret, struct failure *failure);
 void trial_close(struct trial **trial);
 #define _cleanup_trial_ CLEANUP(trial_close)
 

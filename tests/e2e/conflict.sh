@@ -10,7 +10,6 @@
 begin conflict
 
 other=$tmp/bpf/other life_s=4
-ready_s=60 # on an emulated machine: the kernel looks at two filters
 detach() { in_srv "$build/jitgated" -c "$tmp/jitgate.conf" --detach >>"$tmp/detach.log" 2>&1; }
 id_of() { bpftool -j prog show pinned "$1" | jq .id; }
 # seen_by xdp|tc: packets that the other program there has counted.

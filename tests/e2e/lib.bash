@@ -22,7 +22,7 @@ srv6=fd09::1 cli6=fd09::2 nbr6=fd09::3
 # Two more of the client's, in 10.9.0.64/26 and fd09::64:0/112.
 cli4b=10.9.0.65 cli4c=10.9.0.66 cli6b=fd09::64:1 cli6c=fd09::64:2
 feed_uid=64001
-ready_s=15 # in which a daemon has to be ready
+ready_s=${JITGATE_READY_S:-15} # in which a daemon has to be ready
 
 declare -A pids=() conf=() conf_guard=() conf_azure=()
 # shellcheck disable=SC2034 # for the scripts: what end_stream and end_hold saw

@@ -361,7 +361,7 @@ int main(int argc, char **argv)
 	if (getenv("GATE_QUIET"))
 		libbpf_set_print(NULL);
 	stay_on_one_cpu();
-	must(trial_open(argv[optind], &trial, &failed), &failed);
+	must(trial_open(argv[optind], true, &trial, &failed), &failed);
 	run_all(trial);
 	tap.at_tc = true;
 	trial_set_hook(trial, tap.at_tc);
