@@ -34,6 +34,7 @@ TABLE
 load_gate() {
   local map reuse=()
   for map in "$pin"/*_v[0-9]*; do
+    [[ $map != */layout_v* ]] || continue # of no use to a program
     reuse+=(map name "$(bpftool -j map show pinned "$map" | jq -r .name)" pinned "$map")
   done
   bpftool prog load "$1" "$tmp/bpf/$2" "${reuse[@]}" &&
