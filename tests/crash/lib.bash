@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2119,SC2120 # options are for the tracer, and there may be none
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 #
 # What the crash tests share. A step is a system call that changes something outside the process, or a store into a
