@@ -131,9 +131,13 @@ stop jitgated
 must_start_jitgated
 is "a restart takes the XDP hook" "native true" "$(interface '"\(.xdp_mode) \(.verified)"')"
 end_stream granted seen
-# Where the machine is emulated the link itself loses some, when a program comes to its native mode or leaves it: what this
-# costs is a matter of this machine.
-[[ ${1-} == short ]] || is "all of that cost a granted source no packet" 0 "${seen[lost]}"
+# On an emulated, busy 6.1 a granted source lost 268 packets here once, on 5.10 beside it none; whether by the link, when a
+# program comes to its native mode or leaves it, or by us, is not known. There it is told, here it is judged.
+if [[ ${1-} == short ]]; then
+  note "packets that a granted source lost: ${seen[lost]} of ${seen[sent]}"
+else
+  is "all of that cost a granted source no packet" 0 "${seen[lost]}"
+fi
 within "while so many were sent" 100 "${seen[sent]}" 60000
 end_stream ungranted seen
 is "and let no packet of an ungranted source through" 0 "${seen[passed]}"
