@@ -87,7 +87,7 @@ core := apply arming audit azure_before azure_blame azure_clock azure_compute az
 datapath := datapath pins carry activate attach attach_tc verify_tc tcx clsact links heal verify detach gate_maps gate_flows \
 	gate_counters
 
-jitgated_src := jitgated daemon daemon_guard daemon_sockets end_sockets sock_diag orders selftest_brief trial trial_case \
+jitgated_src := jitgated startup dirs daemon daemon_guard daemon_sockets end_sockets sock_diag orders selftest_brief trial trial_case \
 	status report_build feed_server control_server $(datapath) lro netif netlink netif_watch ethtool clock loop sandbox usock notify \
 	sysctl conf_file files log
 jitgated_pkg := libbpf libconfuse zlib libcap-ng libseccomp libmnl
