@@ -7,6 +7,7 @@
 #define CONF_READ_H
 
 #include "conf.h"
+#include "conf_refuse.h"
 #include "conf_scan.h"
 
 #define CONF_READ_SHOWN 64 /* bytes of a value in a message */

@@ -4,211 +4,49 @@
  *
  *   text  := { key "=" value | section [ title ] "{" { key "=" value } "}" }
  *   value := item | "{" [ item { "," item } [ "," ] ] "}"
- *   item  := word | "string" | 'string'
+ *   item  := word | string
  *
- * Comments run from # to the end of the line. Strings hold printable ASCII and have no escapes. What passes here
- * means the same to libconfuse, so the lines found here are those of its values. Must not judge values.
+ * Words and strings are those of conf_lex.h. What passes here means the same to libconfuse, so the lines found here are
+ * those of its values. Must not judge values.
  */
 #include "conf_scan.h"
 
-#include "conf_char.h"
-
 #include <errno.h>
-#include <stdarg.h>
 #include <string.h>
 
-#define NAME_SHOWN 100 /* bytes of the file's name in a message: its end says more than its beginning */
+#include "conf_char.h"
+#include "conf_lex.h"
+#include "conf_refuse.h"
+
 #define WORD_SHOWN 60
 
-/* What a token is; those of one character are that character. */
-enum token_type {
-	TOKEN_END = 0,
-	TOKEN_WORD = 'w',
-	TOKEN_STRING = 's',
-	TOKEN_APPEND = '+',
-};
-
-struct token {
-	int type;
-	const char *text; /* of a word or string, without quotes */
-	size_t len;
-	int line;
-};
-
 struct scanner {
-	const char *text;
-	size_t len, pos;
-	int line;
-	const char *name;
-	const char *key; /* whose value is being read, for messages; NULL between values */
+	struct conf_lexer lex;
 	struct conf_scan found;
-	struct conf_error *err;
 };
-
-int conf_refuse(struct conf_error *err, const char *name, int line, const char *format, ...)
-{
-	va_list args;
-	size_t used, name_len = strlen(name);
-	const char *dots = "";
-
-	if (!err)
-		return -EINVAL;
-	if (name_len > NAME_SHOWN) {
-		name += name_len - NAME_SHOWN;
-		dots = "...";
-	}
-	if (line > 0)
-		snprintf(err->message, sizeof(err->message), "%s%s:%d: ", dots, name, line);
-	else
-		snprintf(err->message, sizeof(err->message), "%s%s: ", dots, name);
-	err->line = line;
-	used = strlen(err->message);
-	va_start(args, format);
-	vsnprintf(err->message + used, sizeof(err->message) - used, format, args);
-	va_end(args);
-	return -EINVAL;
-}
 
 static int out_of_memory(struct scanner *s)
 {
-	conf_refuse(s->err, s->name, 0, "out of memory");
+	conf_refuse(s->lex.err, s->lex.name, 0, "out of memory");
 	return -ENOMEM;
 }
 
-/* ---- characters */
-
-static bool is_word_char(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       (c && strchr("_-./:@%", c));
-}
-
-static bool is_printable(char c)
-{
-	return c >= 0x20 && c <= 0x7e;
-}
-
-/* Why the byte at pos cannot stand there. */
-static int refuse_byte(struct scanner *s, bool in_string)
-{
-	const char *key = s->key ? s->key : "", *colon = s->key ? ": " : "";
-	const char *advice = conf_char_advice(s->text + s->pos, s->len - s->pos);
-	char c = s->text[s->pos];
-
-	if (advice)
-		return conf_refuse(s->err, s->name, s->line, "%s%s%s", key, colon, advice);
-	if (is_printable(c))
-		return conf_refuse(s->err, s->name, s->line,
-				   "%s%sunexpected character '%c'; values with it need quotes", key, colon, c);
-	return conf_refuse(s->err, s->name, s->line, "%s%s%s 0x%02x%s; only %sASCII%s", key, colon,
-			   in_string ? "byte" : "unexpected byte", (uint8_t)c, in_string ? " in a string" : "",
-			   in_string ? "printable " : "", in_string ? "" : " outside comments");
-}
-
-/* Blanks, line ends and comments. Comments are blanked in the copy: libconfuse miscounts the lines of some of them. */
-static void skip_blanks(struct scanner *s)
-{
-	for (; s->pos < s->len; s->pos++) {
-		char c = s->text[s->pos];
-
-		if (c == '\n') {
-			s->line++;
-		} else if (c == '#') {
-			while (s->pos < s->len && s->text[s->pos] != '\n')
-				s->found.text[s->pos++] = ' ';
-			s->pos--;
-		} else if (c == '\r' && s->pos + 1 < s->len && s->text[s->pos + 1] == '\n') {
-			s->found.text[s->pos] = ' ';
-		} else if (c != ' ' && c != '\t') {
-			return;
-		}
-	}
-}
-
-static int read_string(struct scanner *s, struct token *ret)
-{
-	char quote = s->text[s->pos++];
-	size_t start = s->pos;
-
-	for (; s->pos < s->len && s->text[s->pos] != '\n'; s->pos++) {
-		char c = s->text[s->pos];
-
-		if (c == quote) {
-			*ret = (struct token){TOKEN_STRING, s->text + start, s->pos++ - start, s->line};
-			return 0;
-		}
-		if (c == '\\')
-			return conf_refuse(s->err, s->name, s->line,
-					   "backslash in a string; there are no escapes here");
-		if (c == '$' && s->pos + 1 < s->len && s->text[s->pos + 1] == '{')
-			return conf_refuse(s->err, s->name, s->line,
-					   "\"${\" in a string; environment variables are not expanded here");
-		if (!is_printable(c))
-			return refuse_byte(s, true);
-	}
-	return conf_refuse(s->err, s->name, s->line, "string without its closing %c on the same line", quote);
-}
-
-static int read_word(struct scanner *s, struct token *ret)
-{
-	size_t start = s->pos;
-
-	while (s->pos < s->len && is_word_char(s->text[s->pos])) {
-		/* libconfuse may see the begin of a comment there */
-		if (s->text[s->pos] == '/' && s->pos + 1 < s->len && strchr("/*", s->text[s->pos + 1]))
-			return conf_refuse(s->err, s->name, s->line,
-					   "\"/%c\" outside quotes; put the value in quotes, comments begin with #",
-					   s->text[s->pos + 1]);
-		s->pos++;
-	}
-	*ret = (struct token){TOKEN_WORD, s->text + start, s->pos - start, s->line};
-	return 0;
-}
-
-static int next_token(struct scanner *s, struct token *ret)
-{
-	char c;
-
-	skip_blanks(s);
-	if (s->pos >= s->len) {
-		*ret = (struct token){TOKEN_END, "", 0, s->line};
-		return 0;
-	}
-	c = s->text[s->pos];
-	if (c == '"' || c == '\'')
-		return read_string(s, ret);
-	if (is_word_char(c))
-		return read_word(s, ret);
-	if (c == '{' || c == '}' || c == '=' || c == ',') {
-		*ret = (struct token){c, s->text + s->pos++, 1, s->line};
-		return 0;
-	}
-	if (c == '+' && s->pos + 1 < s->len && s->text[s->pos + 1] == '=') {
-		*ret = (struct token){TOKEN_APPEND, s->text + s->pos, 2, s->line};
-		s->pos += 2;
-		return 0;
-	}
-	return refuse_byte(s, false);
-}
-
-/* ---- grammar */
-
-static bool is_word(const struct token *token, const char *word)
+static bool is_word(const struct conf_token *token, const char *word)
 {
 	return token->len == strlen(word) && memcmp(token->text, word, token->len) == 0;
 }
 
 /* "key: value", as in other formats: ':' is a letter here, so it sticks to the key. */
-static int refuse_colon(struct scanner *s, enum conf_section section, const struct token *token, size_t len)
+static int refuse_colon(struct scanner *s, enum conf_section section, const struct conf_token *token, size_t len)
 {
 	if (section == CONF_TOP && conf_section_find(token->text, len) > 0)
-		return conf_refuse(s->err, s->name, token->line, "%.*s: unexpected ':'; write %.*s { ... }", (int)len,
-				   token->text, (int)len, token->text);
-	return conf_refuse(s->err, s->name, token->line, "%.*s: unexpected ':'; write %.*s = VALUE", (int)len,
+		return conf_refuse(s->lex.err, s->lex.name, token->line, "%.*s: unexpected ':'; write %.*s { ... }",
+				   (int)len, token->text, (int)len, token->text);
+	return conf_refuse(s->lex.err, s->lex.name, token->line, "%.*s: unexpected ':'; write %.*s = VALUE", (int)len,
 			   token->text, (int)len, token->text);
 }
 
-static bool is_key_with_colon(enum conf_section section, const struct token *token, size_t *ret_len)
+static bool is_key_with_colon(enum conf_section section, const struct conf_token *token, size_t *ret_len)
 {
 	const char *colon = memchr(token->text, ':', token->len);
 
@@ -219,7 +57,7 @@ static bool is_key_with_colon(enum conf_section section, const struct token *tok
 	       (section == CONF_TOP && conf_section_find(token->text, *ret_len) > 0);
 }
 
-static int refuse_unknown(struct scanner *s, enum conf_section section, const struct token *token)
+static int refuse_unknown(struct scanner *s, enum conf_section section, const struct conf_token *token)
 {
 	const char *hint = conf_key_closest(section, token->text, token->len);
 	int len = token->len < WORD_SHOWN ? (int)token->len : WORD_SHOWN,
@@ -233,38 +71,40 @@ static int refuse_unknown(struct scanner *s, enum conf_section section, const st
 	while (len > 1 && token->text[len - 1] == ':')
 		len--; /* the message has its own */
 	if (section == CONF_TOP && is_word(token, "section"))
-		return conf_refuse(s->err, s->name, token->line,
+		return conf_refuse(s->lex.err, s->lex.name, token->line,
 				   "section: unknown key; write the section's name alone, like port \"22/tcp\" { "
 				   "session = \"keep\" }");
 	if (other == CONF_TOP)
-		return conf_refuse(s->err, s->name, token->line, "%s%s%.*s: unknown key; it belongs outside section %s",
-				   where, dot, len, token->text, where);
+		return conf_refuse(s->lex.err, s->lex.name, token->line,
+				   "%s%s%.*s: unknown key; it belongs outside section %s", where, dot, len, token->text,
+				   where);
 	if (other > 0)
-		return conf_refuse(s->err, s->name, token->line,
+		return conf_refuse(s->lex.err, s->lex.name, token->line,
 				   "%s%s%.*s: unknown key; it belongs in section %s, %s { %.*s = ... }", where, dot,
 				   len, token->text, conf_section_names[other], conf_section_names[other], len,
 				   token->text);
 	if (hint)
-		return conf_refuse(s->err, s->name, token->line, "%s%s%.*s: unknown key; did you mean \"%s\"?", where,
-				   dot, len, token->text, hint);
-	return conf_refuse(s->err, s->name, token->line, "%s%s%.*s: unknown key; remove it, or see jitgate.conf(5)",
-			   where, dot, len, token->text);
+		return conf_refuse(s->lex.err, s->lex.name, token->line, "%s%s%.*s: unknown key; did you mean \"%s\"?",
+				   where, dot, len, token->text, hint);
+	return conf_refuse(s->lex.err, s->lex.name, token->line,
+			   "%s%s%.*s: unknown key; remove it, or see jitgate.conf(5)", where, dot, len, token->text);
 }
 
-static int refuse_token(struct scanner *s, const struct token *token, const char *name, const char *wanted)
+static int refuse_token(struct scanner *s, const struct conf_token *token, const char *name, const char *wanted)
 {
-	if (token->type == TOKEN_END)
-		return conf_refuse(s->err, s->name, token->line, "%s: the text ends here; expected %s", name, wanted);
-	return conf_refuse(s->err, s->name, token->line, "%s: unexpected \"%.*s\"; expected %s", name,
+	if (token->type == CONF_TOKEN_END)
+		return conf_refuse(s->lex.err, s->lex.name, token->line, "%s: the text ends here; expected %s", name,
+				   wanted);
+	return conf_refuse(s->lex.err, s->lex.name, token->line, "%s: unexpected \"%.*s\"; expected %s", name,
 			   token->len < WORD_SHOWN ? (int)token->len : WORD_SHOWN, token->text, wanted);
 }
 
-static bool is_value(const struct token *token)
+static bool is_value(const struct conf_token *token)
 {
-	return token->type == TOKEN_WORD || token->type == TOKEN_STRING;
+	return token->type == CONF_TOKEN_WORD || token->type == CONF_TOKEN_STRING;
 }
 
-static int add_value(struct scanner *s, enum conf_key key, const struct token *token)
+static int add_value(struct scanner *s, enum conf_key key, const struct conf_token *token)
 {
 	struct conf_scan *found = &s->found;
 
@@ -285,11 +125,11 @@ static int add_value(struct scanner *s, enum conf_key key, const struct token *t
 static int scan_list(struct scanner *s, enum conf_key key)
 {
 	const char *name = conf_keys[key].full_name;
-	struct token token;
+	struct conf_token token;
 	int r;
 
 	for (;;) {
-		r = next_token(s, &token);
+		r = conf_lex_next(&s->lex, &token);
 		if (r < 0 || token.type == '}')
 			return r;
 		if (!is_value(&token))
@@ -297,7 +137,7 @@ static int scan_list(struct scanner *s, enum conf_key key)
 		r = add_value(s, key, &token);
 		if (r < 0)
 			return r;
-		r = next_token(s, &token);
+		r = conf_lex_next(&s->lex, &token);
 		if (r < 0 || token.type == '}')
 			return r;
 		if (token.type != ',')
@@ -306,42 +146,43 @@ static int scan_list(struct scanner *s, enum conf_key key)
 }
 
 /* The next key, or the end, stands where a value should. The line that lacks it is the one of the key's '='. */
-static bool is_value_missing(const struct scanner *s, const struct token *token, int line)
+static bool is_value_missing(const struct scanner *s, const struct conf_token *token, int line)
 {
-	struct scanner ahead = *s;
-	struct token next;
+	struct conf_lexer ahead = s->lex;
+	struct conf_token next;
 
-	if (token->type == '}' || token->type == TOKEN_END)
+	if (token->type == '}' || token->type == CONF_TOKEN_END)
 		return true;
 	ahead.err = NULL;
-	return token->type == TOKEN_WORD && token->line > line && next_token(&ahead, &next) == 0 &&
+	return token->type == CONF_TOKEN_WORD && token->line > line && conf_lex_next(&ahead, &next) == 0 &&
 	       (next.type == '=' || next.type == '{');
 }
 
 static int scan_value(struct scanner *s, enum conf_key key)
 {
 	const struct conf_key_info *info = &conf_keys[key];
-	struct token token;
-	int line, r = next_token(s, &token);
+	struct conf_token token;
+	int line, r = conf_lex_next(&s->lex, &token);
 
 	if (r < 0)
 		return r;
-	if (token.type == TOKEN_APPEND)
-		return conf_refuse(s->err, s->name, token.line,
+	if (token.type == CONF_TOKEN_APPEND)
+		return conf_refuse(s->lex.err, s->lex.name, token.line,
 				   "%s: += is not supported; give the whole list once, with =", info->full_name);
 	if (token.type != '=')
 		return refuse_token(s, &token, info->full_name, "= behind the key");
 	line = token.line;
-	r = next_token(s, &token);
+	r = conf_lex_next(&s->lex, &token);
 	if (r < 0)
 		return r;
 	if (is_value_missing(s, &token, line))
-		return conf_refuse(s->err, s->name, line, "%s: no value behind =; give one, or remove the line",
+		return conf_refuse(s->lex.err, s->lex.name, line, "%s: no value behind =; give one, or remove the line",
 				   info->full_name);
 	if (token.type == '{' && info->is_list)
 		return scan_list(s, key);
 	if (token.type == '{')
-		return conf_refuse(s->err, s->name, token.line, "%s: takes one value, not a list", info->full_name);
+		return conf_refuse(s->lex.err, s->lex.name, token.line, "%s: takes one value, not a list",
+				   info->full_name);
 	if (!is_value(&token))
 		return refuse_token(s, &token, info->full_name, "a value");
 	return add_value(s, key, &token);
@@ -350,7 +191,7 @@ static int scan_value(struct scanner *s, enum conf_key key)
 static int scan_items(struct scanner *s, enum conf_section section);
 
 /* The line of an earlier section with this title; 0: there is none. */
-static int find_title(const struct scanner *s, enum conf_key key, const struct token *title)
+static int find_title(const struct scanner *s, enum conf_key key, const struct conf_token *title)
 {
 	for (size_t i = 0; i < s->found.n_values; i++) {
 		const struct conf_place *place = &s->found.values[i];
@@ -365,8 +206,8 @@ static int find_title(const struct scanner *s, enum conf_key key, const struct t
 static int scan_titled(struct scanner *s, enum conf_section section, enum conf_key title)
 {
 	const char *name = conf_section_names[section];
-	struct token token;
-	int r = next_token(s, &token), line;
+	struct conf_token token;
+	int r = conf_lex_next(&s->lex, &token), line;
 	size_t n = s->found.n_values;
 
 	if (r < 0)
@@ -375,9 +216,9 @@ static int scan_titled(struct scanner *s, enum conf_section section, enum conf_k
 		return refuse_token(s, &token, name, "a port and protocol, like \"22/tcp\", behind the section's name");
 	line = token.line;
 	if (find_title(s, title, &token))
-		return conf_refuse(s->err, s->name, line, "%s: \"%.*s\" has a section already, on line %d; keep one",
-				   name, token.len < WORD_SHOWN ? (int)token.len : WORD_SHOWN, token.text,
-				   find_title(s, title, &token));
+		return conf_refuse(
+			s->lex.err, s->lex.name, line, "%s: \"%.*s\" has a section already, on line %d; keep one", name,
+			token.len < WORD_SHOWN ? (int)token.len : WORD_SHOWN, token.text, find_title(s, title, &token));
 	for (int i = 0; i < _CONF_KEY_MAX; i++) {
 		if (conf_keys[i].section == section)
 			s->found.key_line[i] = 0;
@@ -385,7 +226,7 @@ static int scan_titled(struct scanner *s, enum conf_section section, enum conf_k
 	s->found.key_line[title] = line;
 	r = add_value(s, title, &token);
 	if (r == 0)
-		r = next_token(s, &token);
+		r = conf_lex_next(&s->lex, &token);
 	if (r < 0)
 		return r;
 	if (token.type != '{')
@@ -393,7 +234,7 @@ static int scan_titled(struct scanner *s, enum conf_section section, enum conf_k
 	r = scan_items(s, section);
 	/* The values of one section lie together, and each section has them all. */
 	if (r == 0 && s->found.n_values != n + 2)
-		return conf_refuse(s->err, s->name, line,
+		return conf_refuse(s->lex.err, s->lex.name, line,
 				   "%s: the section says nothing; give it a session, or remove it", name);
 	return r;
 }
@@ -401,16 +242,16 @@ static int scan_titled(struct scanner *s, enum conf_section section, enum conf_k
 static int scan_section(struct scanner *s, enum conf_section section, int line)
 {
 	const char *name = conf_section_names[section];
-	struct token token;
+	struct conf_token token;
 	int r;
 
 	if (section == CONF_PORT)
 		return scan_titled(s, section, CONF_KEY_PORT_TITLE);
 	if (s->found.section_line[section])
-		return conf_refuse(s->err, s->name, line, "%s: section given twice, first on line %d; keep one", name,
-				   s->found.section_line[section]);
+		return conf_refuse(s->lex.err, s->lex.name, line, "%s: section given twice, first on line %d; keep one",
+				   name, s->found.section_line[section]);
 	s->found.section_line[section] = line;
-	r = next_token(s, &token);
+	r = conf_lex_next(&s->lex, &token);
 	if (r < 0)
 		return r;
 	if (token.type != '{')
@@ -418,19 +259,20 @@ static int scan_section(struct scanner *s, enum conf_section section, int line)
 	return scan_items(s, section);
 }
 
-static int scan_key(struct scanner *s, enum conf_section section, const struct token *token)
+static int scan_key(struct scanner *s, enum conf_section section, const struct conf_token *token)
 {
 	int key = conf_key_find(section, token->text, token->len), r;
 
 	if (key < 0)
 		return refuse_unknown(s, section, token);
 	if (s->found.key_line[key])
-		return conf_refuse(s->err, s->name, token->line, "%s: key given twice, first on line %d; keep one",
-				   conf_keys[key].full_name, s->found.key_line[key]);
+		return conf_refuse(s->lex.err, s->lex.name, token->line,
+				   "%s: key given twice, first on line %d; keep one", conf_keys[key].full_name,
+				   s->found.key_line[key]);
 	s->found.key_line[key] = token->line;
-	s->key = conf_keys[key].full_name;
+	s->lex.key = conf_keys[key].full_name;
 	r = scan_value(s, key);
-	s->key = NULL;
+	s->lex.key = NULL;
 	return r;
 }
 
@@ -438,16 +280,16 @@ static int scan_key(struct scanner *s, enum conf_section section, const struct t
 static int scan_items(struct scanner *s, enum conf_section section)
 {
 	const char *inside = section == CONF_TOP ? "config" : conf_section_names[section];
-	struct token token;
+	struct conf_token token;
 	int r, sub;
 
 	for (;;) {
-		r = next_token(s, &token);
+		r = conf_lex_next(&s->lex, &token);
 		if (r < 0)
 			return r;
-		if (token.type == (section == CONF_TOP ? TOKEN_END : '}'))
+		if (token.type == (section == CONF_TOP ? CONF_TOKEN_END : '}'))
 			return 0;
-		if (token.type != TOKEN_WORD)
+		if (token.type != CONF_TOKEN_WORD)
 			return refuse_token(s, &token, inside, section == CONF_TOP ? "a key" : "a key or }");
 		sub = section == CONF_TOP ? conf_section_find(token.text, token.len) : -1;
 		r = sub > 0 ? scan_section(s, sub, token.line) : scan_key(s, section, &token);
@@ -455,8 +297,6 @@ static int scan_items(struct scanner *s, enum conf_section section)
 			return r;
 	}
 }
-
-/* ---- the whole text */
 
 static int count_lines(const char *text, size_t len)
 {
@@ -469,7 +309,7 @@ static int count_lines(const char *text, size_t len)
 
 int conf_scan(const char *text, size_t len, const char *name, struct conf_scan *ret, struct conf_error *err)
 {
-	struct scanner s = {.text = text, .len = len, .line = 1, .name = name, .err = err};
+	struct scanner s = {.lex = {.text = text, .len = len, .line = 1, .name = name, .err = err}};
 	_cleanup_conf_scan_ struct conf_scan found = {0};
 	const char *nul;
 	int r;
@@ -481,7 +321,7 @@ int conf_scan(const char *text, size_t len, const char *name, struct conf_scan *
 	nul = len ? memchr(text, 0, len) : NULL;
 	if (nul)
 		return conf_refuse(err, name, count_lines(text, nul - text), "NUL byte; is it a text file?");
-	s.found.text = malloc(len + 1);
+	s.lex.copy = s.found.text = malloc(len + 1);
 	if (!s.found.text)
 		return out_of_memory(&s);
 	if (len)

@@ -40,8 +40,4 @@ int conf_scan_line(const struct conf_scan *scan, enum conf_key key, size_t nth);
 /* How many values the text gives the key. */
 size_t conf_scan_count(const struct conf_scan *scan, enum conf_key key);
 
-/* Fill *err with "NAME:LINE: what", or "NAME: what" for line 0. Returns -EINVAL. */
-int conf_refuse(struct conf_error *err, const char *name, int line, const char *format, ...)
-	__attribute__((format(printf, 4, 5)));
-
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * TOP. The running enforcer: one struct that ties the enforcer's decisions to loop, maps, sockets, state file and log.
- * jitgated.c makes it ready while it is still root; daemon_run does the rest of its life.
+ * startup.c makes it ready while it is still root; daemon_run does the rest of its life.
  */
 #ifndef DAEMON_H
 #define DAEMON_H

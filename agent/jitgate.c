@@ -1,30 +1,25 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * TOP. The command for people: asks jitgated, and when that is dead, the pins. Owns its arguments, its exit codes and
- * what is said when there is no answer; what an answer looks like is in report*.c, and what changes anything (arm, open
- * and the like) in operate.c.
+ * TOP. main of the command for people: its arguments, and what asks nobody. What asks is in inquire.c, what changes
+ * anything (arm, open and the like) in operate.c.
  */
-#include <errno.h>
 #include <getopt.h>
-#include <stdarg.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
-#include "ask.h"
+#include "cli.h"
 #include "conf_file.h"
 #include "conf_here.h"
 #include "conf_show.h"
 #include "datapath.h"
 #include "exit_codes.h"
+#include "inquire.h"
 #include "log.h"
-#include "offline.h"
 #include "operate.h"
-#include "report.h"
 #include "selftest_run.h"
 #include "show.h"
 #include "util.h"
-
-#define ASK_TIMEOUT_MS 10000
 
 struct options {
 	const char *conf_path;
@@ -75,44 +70,24 @@ static const char usage_text[] =
 	"\n"
 	"Exit codes: 0, 1 failed, 2 usage, 78 config. See jitgate(1).\n";
 
-/* ---------------------------------------------------------------- output */
+/* ---------------------------------------------------------------- asking */
 
-/* One line on stderr, whatever the bytes. Returns `code`. */
-__attribute__((format(printf, 2, 3))) static int complain(int code, const char *format, ...)
+static int run_status(const struct options *options)
 {
-	char message[1024];
-	_cleanup_text_ struct text line = {0};
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(message, sizeof(message), format, args);
-	va_end(args);
-	show_cut(&line, message, sizeof(message));
-	fprintf(stderr, "jitgate: %s\n", line.data ? line.data : "out of memory");
-	return code;
+	return inquire_status(options->conf_path, options->json);
 }
 
-static int complain_usage(const char *what, const char *which)
+static int run_list(const struct options *options)
 {
-	return complain(EXIT_USAGE, "%s%s; see jitgate --help", what, which);
+	return inquire_list(options->conf_path, options->json);
 }
 
-/* All of it to stdout, or EXIT_FAILED: a full disk must not look like an empty list. */
-static int put(const char *bytes, size_t len, int code)
+static int run_explain(const struct options *options)
 {
-	if (fwrite(bytes, 1, len, stdout) != len || fflush(stdout) != 0)
-		return complain(EXIT_FAILED, "cannot write the answer: %s", strerror(errno));
-	return code;
+	return inquire_explain(options->conf_path, options->json, options->args[0], options->args[1]);
 }
 
-static int put_text(const struct text *text, int code)
-{
-	if (text->failed)
-		return complain(EXIT_FAILED, "out of memory");
-	return put(text->data ? text->data : "", text->len, code);
-}
-
-/* ---------------------------------------------------------------- config */
+/* ---------------------------------------------------------------- check-config */
 
 /* 0 or the exit code, after a complaint. */
 static int read_conf(const char *path, struct conf *ret)
@@ -120,162 +95,9 @@ static int read_conf(const char *path, struct conf *ret)
 	struct failure failure = {0};
 
 	if (conf_file_load(path, ret, &failure) < 0)
-		return complain(EXIT_CONFIG, "%s", failure.text);
+		return cli_complain(EXIT_CONFIG, "%s", failure.text);
 	return EXIT_OK;
 }
-
-/*
- * A broken config must not hide what is in force: questions are asked all the same, at the default places. But only for
- * the default config: whoever names another file means another instance. 0 or the exit code.
- */
-static int read_places(const char *path, struct conf *ret)
-{
-	struct failure failure = {0};
-
-	if (conf_file_load(path, ret, &failure) == 0)
-		return EXIT_OK;
-	if (strcmp(path, CONF_PATH_DEFAULT) != 0)
-		return complain(EXIT_CONFIG, "%s", failure.text);
-	if (conf_parse("", 0, path, ret, NULL) < 0)
-		return complain(EXIT_FAILED, "out of memory");
-	complain(EXIT_CONFIG, "warning: %s", failure.text);
-	complain(EXIT_CONFIG, "warning: going on with the default run_dir %s and pin_dir %s", ret->run_dir,
-		 ret->pin_dir);
-	return EXIT_OK;
-}
-
-/* ---------------------------------------------------------------- asking */
-
-static int offline(const struct conf *conf, const char *why, bool json,
-		   void (*write_text)(const struct report *, struct text *),
-		   void (*write_json)(const struct report *, struct text *))
-{
-	_cleanup_text_ struct text out = {0};
-	struct report *report = NULL;
-	struct failure failure = {0};
-	int r = offline_report(conf, &report, &failure);
-
-	if (r == -ENOENT)
-		return complain(
-			EXIT_FAILED,
-			"jitgated does not run (%s), and nothing is pinned in %s: NOTHING IS FILTERED; start it", why,
-			conf->pin_dir);
-	if (r == -ENODATA)
-		return complain(EXIT_FAILED,
-				"jitgated does not run (%s), and %s: what it filtered before goes on as long as the "
-				"rest is in place, which cannot be shown; start jitgated: it pins anew",
-				why, failure.text);
-	if (r < 0)
-		return complain(EXIT_FAILED, "jitgated does not run (%s), and its pins cannot be read: %s", why,
-				failure.text);
-	report->agent_why = why;
-	(json ? write_json : write_text)(report, &out);
-	offline_free(report);
-	return put_text(&out, EXIT_FAILED);
-}
-
-/* Nobody listens, or the caller may not ask. */
-static int complain_unheard(const struct conf *conf, int r, const char *why)
-{
-	if (geteuid() == 0 && r != -EACCES)
-		return complain(EXIT_FAILED, "jitgated does not run (%s); start it: systemctl start jitgated", why);
-	return complain(EXIT_FAILED, "%s; run as root, or join the group of user \"%s\"", why, conf->user);
-}
-
-static bool is_unheard(int r)
-{
-	return r == -ENOENT || r == -ECONNREFUSED || r == -EACCES;
-}
-
-static void socket_path(const struct conf *conf, char *out, size_t size)
-{
-	snprintf(out, size, "%s/" CONF_CONTROL_SOCKET, conf->run_dir);
-}
-
-/* Status and list: from the pins when jitgated does not run and the caller may read them. */
-static int run_report(const struct options *options, const char *name,
-		      void (*write_text)(const struct report *, struct text *),
-		      void (*write_json)(const struct report *, struct text *))
-{
-	_cleanup_conf_ struct conf conf = {0};
-	_cleanup_free_ char *answer = NULL;
-	struct failure failure = {0};
-	char path[256], question[64];
-	size_t len = 0;
-	int r = read_places(options->conf_path, &conf);
-
-	if (r != EXIT_OK)
-		return r;
-	socket_path(&conf, path, sizeof(path));
-	snprintf(question, sizeof(question), "%s %s", name, options->json ? "json" : "text");
-	r = ask_agent(path, question, ASK_TIMEOUT_MS, &answer, &len, &failure);
-	if (r >= 0)
-		return put(answer, len, r == ASK_OPEN ? EXIT_FAILED : EXIT_OK);
-	if (is_unheard(r) && r != -EACCES && geteuid() == 0)
-		return offline(&conf, failure.text, options->json, write_text, write_json);
-	if (is_unheard(r))
-		return complain_unheard(&conf, r, failure.text);
-	return complain(EXIT_FAILED, "%s", failure.text);
-}
-
-static int run_status(const struct options *options)
-{
-	return run_report(options, "status", report_status_text, report_status_json);
-}
-
-static int run_list(const struct options *options)
-{
-	return run_report(options, "list", report_list_text, report_list_json);
-}
-
-/* The two arguments, checked before anybody is asked. 0 or the exit code, after a complaint. */
-static int parse_explain(const struct options *options, struct cidr *ret_source, struct port_rule *ret_port)
-{
-	const char *source = options->args[0], *port = options->args[1];
-	struct parse_error err = {0};
-
-	if (cidr_parse(source, strlen(source), ret_source, &err) < 0)
-		return complain(EXIT_USAGE, "SOURCE \"%s\": %s; give one IPv4 or IPv6 address", source, err.why);
-	if (ret_source->prefix_len != (ret_source->family == JITGATE_IPV4 ? 32 : 128))
-		return complain(EXIT_USAGE, "SOURCE \"%s\" is a network; give one address", source);
-	if (port_rule_parse(port, strlen(port), ret_port, &err) < 0)
-		return complain(EXIT_USAGE,
-				"PORT \"%s\": %s; give 1 to 65535, and a protocol if it is not tcp, like 53/udp", port,
-				err.why);
-	if (ret_port->protos & (ret_port->protos - 1))
-		return complain(EXIT_USAGE, "PORT \"%s\": a packet has one protocol; name it, like %u/tcp", port,
-				ret_port->port);
-	return EXIT_OK;
-}
-
-static int run_explain(const struct options *options)
-{
-	char path[256], question[128], source_text[CIDR_TEXT_MAX], proto[PROTOS_TEXT_MAX];
-	_cleanup_conf_ struct conf conf = {0};
-	_cleanup_free_ char *answer = NULL;
-	struct failure failure = {0};
-	struct cidr source = {0};
-	struct port_rule port = {0};
-	size_t len = 0;
-	int r = parse_explain(options, &source, &port);
-
-	if (r == EXIT_OK)
-		r = read_places(options->conf_path, &conf);
-	if (r != EXIT_OK)
-		return r;
-	cidr_format(&source, source_text);
-	socket_path(&conf, path, sizeof(path));
-	snprintf(question, sizeof(question), "explain %s %s %u %s", options->json ? "json" : "text", source_text,
-		 port.port, protos_format(port.protos, proto));
-	r = ask_agent(path, question, ASK_TIMEOUT_MS, &answer, &len, &failure);
-	if (r >= 0)
-		return put(answer, len, r == ASK_OPEN ? EXIT_FAILED : EXIT_OK);
-	if (is_unheard(r))
-		return complain_unheard(&conf, r, failure.text);
-	return complain(EXIT_FAILED, "%s", failure.text);
-}
-
-/* ---------------------------------------------------------------- check-config */
 
 /* On stderr, behind the answer: the config is good, this machine is not ready for it. */
 static void warn_here(const struct conf *conf, const char *path)
@@ -284,9 +106,9 @@ static void warn_here(const struct conf *conf, const char *path)
 
 	conf_here_warn(conf, path, &lines);
 	if (lines.failed)
-		complain(EXIT_FAILED, "out of memory");
+		cli_complain(EXIT_FAILED, "out of memory");
 	for (char *line = lines.failed ? NULL : lines.data, *end; line && (end = strchr(line, '\n')); line = end + 1)
-		complain(EXIT_OK, "warning: %.*s", (int)(end - line), line);
+		cli_complain(EXIT_OK, "warning: %.*s", (int)(end - line), line);
 }
 
 static int run_check_config(const struct options *options)
@@ -301,7 +123,7 @@ static int run_check_config(const struct options *options)
 	text_printf(&title, "%s: good; in force would be", path);
 	show_paragraph(&out, &title, 0, 2);
 	conf_show(&conf, &out);
-	r = put_text(&out, EXIT_OK);
+	r = cli_put_text(&out, EXIT_OK);
 	if (r == EXIT_OK)
 		warn_here(&conf, path);
 	return r;
@@ -315,16 +137,16 @@ static int run_selftest(const struct options *options)
 	_cleanup_text_ struct text out = {0};
 	_cleanup_conf_ struct conf conf = {0};
 	struct failure failure = {0};
-	int r = read_places(options->conf_path, &conf);
+	int r = cli_read_places(options->conf_path, &conf);
 
 	if (r != EXIT_OK)
 		return r;
 	log_open("jitgate");
 	datapath_set_debug(log_shows(LOG_LEVEL_DEBUG));
 	if (selftest_run(&conf, options->verbose, &test, &failure) < 0)
-		return complain(EXIT_FAILED, "selftest: %s", failure.text);
+		return cli_complain(EXIT_FAILED, "selftest: %s", failure.text);
 	(options->json ? selftest_json : selftest_text)(&test, options->verbose, &out);
-	return put_text(&out, selftest_is_good(&test) ? EXIT_OK : EXIT_FAILED);
+	return cli_put_text(&out, selftest_is_good(&test) ? EXIT_OK : EXIT_FAILED);
 }
 
 /* ---------------------------------------------------------------- what changes something */
@@ -337,7 +159,7 @@ static int operate(const struct options *options,
 	_cleanup_text_ struct text out = {0};
 	_cleanup_conf_ struct conf conf = {0};
 	struct failure failure = {0};
-	int code = read_places(options->conf_path, &conf);
+	int code = cli_read_places(options->conf_path, &conf);
 
 	if (code != EXIT_OK)
 		return code;
@@ -345,8 +167,8 @@ static int operate(const struct options *options,
 	given.port = options->n_args ? options->args[0] : NULL;
 	code = run(&conf, &given, &out, &failure);
 	if (out.len || out.failed)
-		code = put_text(&out, code);
-	return failure.text[0] ? complain(code, "%s", failure.text) : code;
+		code = cli_put_text(&out, code);
+	return failure.text[0] ? cli_complain(code, "%s", failure.text) : code;
 }
 
 static int run_arm(const struct options *options)
@@ -406,6 +228,11 @@ static const struct {
 	{"close", 1, 1, true, false, {"from", NULL}, run_close},
 };
 
+static int complain_usage(const char *what, const char *which)
+{
+	return cli_complain(EXIT_USAGE, "%s%s; see jitgate --help", what, which);
+}
+
 /* An option that was given and is none of this command's; NULL: there is none. */
 static const char *foreign_option(const struct operate_options *given, const char *const *own)
 {
@@ -445,7 +272,7 @@ static int run_command(const char *name, const struct options *options)
 			return complain_usage("no --verbose for ", name);
 		foreign = foreign_option(&options->operate, commands[i].own);
 		if (foreign)
-			return complain(EXIT_USAGE, "no --%s for %s; see jitgate --help", foreign, name);
+			return cli_complain(EXIT_USAGE, "no --%s for %s; see jitgate --help", foreign, name);
 		return commands[i].run(options);
 	}
 	return complain_usage("no such command: ", name);
@@ -497,12 +324,12 @@ int main(int argc, char **argv)
 			options.verbose = true;
 			break;
 		case 'h':
-			return put(usage_text, strlen(usage_text), EXIT_OK);
+			return cli_put(usage_text, strlen(usage_text), EXIT_OK);
 		case 'V':
 			printf("jitgate %s\n", JITGATE_VERSION);
 			return EXIT_OK;
 		default:
-			return complain(EXIT_USAGE, "see jitgate --help"); /* getopt has named it */
+			return cli_complain(EXIT_USAGE, "see jitgate --help"); /* getopt has named it */
 		}
 	}
 	if (optind == argc) {

@@ -7,6 +7,9 @@
 
 #include "report.h"
 
+/* report_verdict.c: the verdict for the hurried: the summary when all is well, else what is wrong. */
+void report_verdict_text(const struct report *report, struct text *out);
+
 /* report_feed.c: the feed's paragraph, and the table of what is refused. */
 void report_feed_text(const struct report *report, struct text *out);
 void report_refused_text(const struct report *report, struct text *out);
