@@ -3,11 +3,11 @@
 
 c_files := $(wildcard agent/*.[ch] bpf/*.[ch] include/*.h tests/*.h tests/*/*.[ch])
 
-# What measures time, or wants the machine to itself, runs alone; all else beside each other, for most of it waits.
-alone := deadline guardian knock_to_open limits session upgrade
+# What measures time or the load of the machine runs alone; all else beside each other, for most of it waits.
+alone := deadline limits upgrade
 # What builds variants of the programs, or tries thousands of frames under sanitizers, takes longer.
 long_s := 900
-long := conflict mutants selftest selftest_mutant upgrade upgrade_abi
+long := conflict knock_to_open mutants selftest selftest_mutant upgrade upgrade_abi
 
 # (label, name of the program, how it runs, command)
 entry = '$(1)/$(2)$(if $(filter $(long),$(2)), @$(long_s))$(3): $(strip $(4))'
