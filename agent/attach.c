@@ -61,10 +61,7 @@ static int link_path(const struct datapath *dp, const char *ifname, char out[DAT
 	char name[64];
 
 	snprintf(name, sizeof(name), DATAPATH_LINK_PREFIX "%s", ifname);
-	for (char *c = name; *c; c++) {
-		if (*c == '.')
-			*c = ':'; /* which no interface name can hold, so that no two share a pin */
-	}
+	replace_char(name, '.', ':'); /* which no interface name can hold, so that no two share a pin */
 	return datapath_pin_path(dp->pin_dir, name, out);
 }
 
@@ -421,10 +418,7 @@ static void name_in_pin(const char *path, char *ret, size_t size)
 	const char *name = strrchr(path, '/') + 1 + strlen(DATAPATH_LINK_PREFIX);
 
 	snprintf(ret, size, "%s", name);
-	for (char *c = ret; *c; c++) {
-		if (*c == ':')
-			*c = '.';
-	}
+	replace_char(ret, ':', '.');
 }
 
 static struct datapath_link *add_link(struct link_list *list, uint32_t ifindex)

@@ -194,3 +194,11 @@ int azure_ask(struct azure_asker *asker, const struct azure_question *q, struct 
 		answer->retry_after_s = ret->retry_after_s;
 	return 0;
 }
+
+int azure_ask_ok(struct azure_asker *asker, const struct azure_question *q, struct azure_http_response *ret,
+		 struct azure_answer *answer)
+{
+	int r = azure_ask(asker, q, ret, answer);
+
+	return r || ret->status == 200 ? r : azure_ask_blame_status(answer, q, ret);
+}

@@ -65,6 +65,9 @@ const char *azure_ask_arm(const struct azure_asker *asker);
  */
 int azure_ask(struct azure_asker *asker, const struct azure_question *q, struct azure_http_response *ret,
 	      struct azure_answer *answer);
+/* The same, and a status other than 200 is a failure: *ret is filled, answer->why too. */
+int azure_ask_ok(struct azure_asker *asker, const struct azure_question *q, struct azure_http_response *ret,
+		 struct azure_answer *answer);
 
 /* Fill answer->why (which may hold an earlier failure, now of no interest) and return `r`. */
 int azure_ask_blame(struct azure_answer *answer, const struct azure_question *q, int r, const char *words);

@@ -35,11 +35,9 @@ static int ask_imds(struct azure_asker *asker, struct clock_pair now, struct azu
 	if (url.failed)
 		return azure_ask_no_memory(answer);
 	q.url = url.data;
-	r = azure_ask(asker, &q, &response, answer);
+	r = azure_ask_ok(asker, &q, &response, answer);
 	if (r)
 		return r;
-	if (response.status != 200)
-		return azure_ask_blame_status(answer, &q, &response);
 	r = azure_token_take(asker->token, response.body, response.len, now, &err);
 	return r < 0 ? azure_ask_blame_body(answer, &q, r, &err) : r;
 }

@@ -66,11 +66,9 @@ static int ask_imds(struct azure_asker *asker, struct azure_answer *answer)
 	if (url.failed)
 		return azure_ask_no_memory(answer);
 	q.url = url.data;
-	r = azure_ask(asker, &q, &response, answer);
+	r = azure_ask_ok(asker, &q, &response, answer);
 	if (r)
 		return r;
-	if (response.status != 200)
-		return azure_ask_blame_status(answer, &q, &response);
 	r = azure_compute_parse(response.body, response.len, &compute, &err);
 	if (r)
 		return azure_ask_blame_body(answer, &q, r, &err);

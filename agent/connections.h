@@ -59,6 +59,7 @@ size_t connections_count_cut(const struct connections *sessions, size_t *ret_own
 /* Whether any of them is known to be the caller's. */
 bool connections_has_own(const struct connections *sessions);
 
+/* A table for people: sources, ports, and what enforcing does to each; those that would be cut first. */
 void connections_text(const struct connections *sessions, struct text *out);
 /* An array. */
 void connections_json(const struct connections *sessions, struct text *out);

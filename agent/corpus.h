@@ -91,6 +91,7 @@ enum corpus_kind {
 	_CORPUS_KIND_MAX,
 };
 
+/* A few words, for a row of that table. */
 const char *corpus_kind_name(enum corpus_kind kind);
 
 #define CORPUS_NAME_MAX 160

@@ -2,8 +2,9 @@
 /*
  * EDGE. What the files behind datapath.h share: datapath.c (opening, pins of the maps), pins.c (which versions are
  * pinned), carry.c (from an older version's maps into ours), activate.c (which filter is in force), attach.c and
- * links.c (links), attach_tc.c (the same at the tc hook), heal.c, verify.c, gate_maps.c (grants, ports, state),
- * gate_flows.c and gate_counters.c (counters, events); and gate_tags.c, which reads pins, too. Nobody else includes it.
+ * links.c (links), attach_tc.c and verify_tc.c (the same at the tc hook), heal.c, verify.c, detach.c, gate_maps.c
+ * (grants, ports, state), gate_flows.c and gate_counters.c (counters, events); and gate_tags.c, which reads pins, too.
+ * Nobody else includes it.
  */
 #ifndef DATAPATH_INTERNAL_H
 #define DATAPATH_INTERNAL_H
@@ -86,8 +87,10 @@ struct datapath {
 	void *on_event_ctx;
 };
 
+/* The path of a pin. 0, or -ENAMETOOLONG with `out` not to be used. */
 int datapath_pin_path(const char *pin_dir, const char *name, char out[DATAPATH_PATH_MAX]);
 
+/* Whether the folder is there, on a bpf file system. */
 bool datapath_is_bpffs(const char *path);
 
 /* Calls `visit` for each pinned link; index 0: its interface is gone. 0 or -errno. */
@@ -193,6 +196,7 @@ bool datapath_any_link_on(const struct datapath *dp);
 /* 1: the link that is held is attached still, and is pinned at `path` now; 0: there is none, or it is not. */
 int datapath_repin_link(struct datapath *dp, uint32_t ifindex, const char *path);
 
+/* What a link is that is attached at XDP or tc, the latter told as if it were one of XDP. 0 or -errno. */
 int datapath_link_info(int fd, struct bpf_link_info *ret);
 /*
  * The link that is pinned at `path`, and what it is. A symbolic link is none: the user that jitgated becomes may write

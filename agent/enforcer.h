@@ -114,6 +114,7 @@ void enforcer_keep(struct enforcer *e);
  */
 int enforcer_take_snapshot(struct enforcer *e, struct snapshot *snapshot);
 
+/* What a feed failed at, and when: kept for the status, copied and cut, until the next good answer. */
 void enforcer_take_trouble(struct enforcer *e, struct wall_time at, const char *text);
 
 /* A timer has come, or the wall clock was set: end what has ended, re-stamp after a step, try again what failed. */

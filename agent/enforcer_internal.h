@@ -7,6 +7,7 @@
 
 #include "enforcer.h"
 
+/* One line of the log, by the hook. */
 void enforcer_say(struct enforcer *e, enum log_level level, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 

@@ -102,11 +102,16 @@ struct layer {
 #define CUT(n) {LAYER_CUT, (n), 0, 0, NULL}                  /* the frame ends after n bytes; lengths do not agree */
 /* clang-format on */
 
+/*
+ * A frame layer by layer, from outside to inside: frame_eth begins a new one, frame_finish fills lengths and checksums
+ * in. What does not fit or makes no sense sets is_broken.
+ */
 void frame_eth(struct frame *frame);
 void frame_ipv4(struct frame *frame, size_t option_words);
 /* Transport header with ports; for ICMP and ICMPv6 dport is the type. */
 void frame_l4(struct frame *frame, uint8_t proto, uint16_t sport, uint16_t dport);
 void frame_finish(struct frame *frame);
+/* Finish it, then let it end after `len` bytes. */
 void frame_cut(struct frame *frame, size_t len);
 
 /* Build a description. -EINVAL when it makes no sense; *ret_frame is then not to be used. */

@@ -100,10 +100,7 @@ static void name_interface(uint32_t ifindex, const char *pin, char ret[SELFTEST_
 		return;
 	}
 	snprintf(ret, SELFTEST_WHERE_MAX, "%s", pin);
-	for (char *c = ret; *c; c++) {
-		if (*c == ':')
-			*c = '.';
-	}
+	replace_char(ret, ':', '.');
 }
 
 static void note_tags(struct reading *reading, const char *interface, int r, const struct selftest_tags *tags)

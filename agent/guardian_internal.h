@@ -7,6 +7,7 @@
 
 #include "guardian.h"
 
+/* One line of the log, by the operation. */
 void guardian_say(struct guardian *g, enum log_level level, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 

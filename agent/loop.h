@@ -15,6 +15,7 @@ struct loop;
 /* `events` are EPOLL* bits. A handler may remove any source, its own included. */
 typedef void (*loop_handler)(void *ctx, uint32_t events);
 
+/* 0 or -errno with *ret_loop untouched; so do all below that return an int. */
 int loop_new(struct loop **ret_loop);
 /* Closes what the loop opened (timers, signals), not the descriptors handed to loop_add. */
 void loop_free(struct loop **loop);

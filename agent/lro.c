@@ -22,10 +22,7 @@ const struct lro_switch lro_by_ethtool = {.get = ethtool_lro, .set = ethtool_set
 static void note_name(const char *ifname, char ret[NOTE_MAX])
 {
 	snprintf(ret, NOTE_MAX, NOTE_PREFIX "%s", ifname);
-	for (char *c = ret; *c; c++) {
-		if (*c == '.')
-			*c = ':';
-	}
+	replace_char(ret, '.', ':');
 }
 
 /* The note comes first: what is switched off without one stays so for ever. */

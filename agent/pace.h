@@ -69,6 +69,7 @@ struct pace {
  * here and below. */
 void pace_init(struct pace *pace, uint32_t idle_s, uint32_t live_s, struct boot_time now, double chance);
 
+/* A packet was denied; `knock` is copied. It may make the next poll due earlier, as far as the budget goes. */
 void pace_knock(struct pace *pace, const struct knock *knock, struct boot_time now);
 
 /* When to poll next; a moment that has passed means now. */

@@ -32,6 +32,7 @@ struct entry_set {
 	size_t n, cap;
 };
 
+/* Append a copy. 0, or -ENOMEM with the set as it was. */
 int entry_set_add(struct entry_set *set, const struct gate_entry *entry);
 void entry_set_free(struct entry_set *set);
 #define _cleanup_entries_ CLEANUP(entry_set_free)

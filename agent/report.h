@@ -109,6 +109,7 @@ struct report_explain {
 	const char *unverified_why;
 };
 
+/* Each appends to *out, whose `failed` says when memory ran out. Numbers and times are as in the struct. */
 void report_status_text(const struct report *report, struct text *out);
 void report_status_json(const struct report *report, struct text *out);
 void report_list_text(const struct report *report, struct text *out);

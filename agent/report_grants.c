@@ -3,7 +3,7 @@
  * CORE. Grants as people read them: the list, and the verdict on one source. Strings from a feed are hostile: they
  * reach the output only through show_*.
  */
-#include "report.h"
+#include "report_parts.h"
 
 #include <string.h>
 
@@ -255,4 +255,13 @@ void report_explain_text(const struct report_explain *explain, struct text *out)
 		text_printf(out, "  open to everybody: neither `protect` nor a policy names the port\n");
 	else if (!reason_passes(explain->would_be))
 		print_remedy(explain, out);
+}
+
+size_t report_count_by_hand(const struct report *report)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; report->grants && i < report->n_grants; i++)
+		n += report->grants[i].by_hand;
+	return n;
 }

@@ -10,6 +10,9 @@
 /* report_verdict.c: the verdict for the hurried: the summary when all is well, else what is wrong. */
 void report_verdict_text(const struct report *report, struct text *out);
 
+/* report_grants.c: how many grants are an operator's. */
+size_t report_count_by_hand(const struct report *report);
+
 /* report_feed.c: the feed's paragraph, and the table of what is refused. */
 void report_feed_text(const struct report *report, struct text *out);
 void report_refused_text(const struct report *report, struct text *out);

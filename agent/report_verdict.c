@@ -213,18 +213,9 @@ static void summarize_feed(const struct report *report, struct text *line, bool 
 	}
 }
 
-static size_t count_by_hand(const struct report *report)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; report->grants && i < report->n_grants; i++)
-		n += report->grants[i].by_hand;
-	return n;
-}
-
 static void summarize(const struct report *report, struct text *line, bool with_age)
 {
-	size_t by_hand = count_by_hand(report);
+	size_t by_hand = report_count_by_hand(report);
 
 	summarize_interfaces(report, line);
 	text_printf(line, "; ");

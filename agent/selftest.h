@@ -67,6 +67,7 @@ struct selftest {
 void selftest_clear(struct selftest *test);
 #define _cleanup_selftest_ CLEANUP(selftest_clear)
 
+/* The kernel's digest of a program as 16 hexadecimal digits. */
 void selftest_tag(const uint8_t bytes[8], char ret[SELFTEST_TAG_MAX]);
 
 /* Count a frame, and keep it when it is a surprise (why not NULL) or `keep`. 0 or -ENOMEM. */

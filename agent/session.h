@@ -52,6 +52,7 @@ struct gate_session session_of_port(const struct session_rules *rules, uint16_t 
  * there are classes. */
 size_t session_kinds(const struct session_rules *rules);
 
+/* For every protocol. */
 bool session_is_cut(const struct gate_session *session);
 
 /* The classes of sessions_v1 while a plan is made. */

@@ -55,6 +55,7 @@ struct show_table {
 	size_t n_cells;
 };
 
+/* What was written into `cells` since the last call is a cell. */
 void show_cell_end(struct show_table *table);
 
 /* Append the table, each line indented; a row that is not complete is left out. Nothing when it has no row. */

@@ -21,6 +21,7 @@ struct text {
 void text_free(struct text *t);
 #define _cleanup_text_ CLEANUP(text_free)
 
+/* `bytes` as they are, NUL included; the other as printf(3) has it. */
 void text_append(struct text *t, const char *bytes, size_t len);
 void text_printf(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -23,7 +23,9 @@ int usock_listen(const char *path, int type, mode_t mode, gid_t gid);
 /* Connect. -ENAMETOOLONG, or errno of socket and connect. */
 int usock_connect(const char *path, int type);
 
+/* The next connection, non-blocking, the caller's; or -errno, -EAGAIN when there is none. */
 int usock_accept(int listen_fd);
+/* Who connected, by the kernel, at the moment of connect. 0, or -errno with *ret_peer untouched. */
 int usock_peer_of(int fd, struct usock_peer *ret_peer);
 
 #endif

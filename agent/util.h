@@ -17,6 +17,15 @@
 
 #define CLEANUP(f) __attribute__((cleanup(f)))
 
+/* In place, each of them. */
+static inline void replace_char(char *text, char from, char to)
+{
+	for (; *text; text++) {
+		if (*text == from)
+			*text = to;
+	}
+}
+
 static inline void free_ptr(void *p)
 {
 	free(*(void **)p);
