@@ -444,9 +444,8 @@ static int prepare(struct daemon *d, struct start *start, struct failure *failur
 	if (r == 0)
 		r = check_conflicts(d, failure);
 	STEP_TRY();
-	if (r == 0)
+	if (r == 0 && STEP_TRIES())
 		r = try_filter(d, start, failure);
-	STEP_TRIED();
 	if (r == 0)
 		daemon_open_ender(d);
 	if (r == 0)
@@ -524,6 +523,7 @@ static int run_daemon(const struct options *options)
 		log_err("%s", failure.text);
 		return EXIT_FAILED;
 	}
+	daemon_sweep(&d);
 	/* What only the maps knew would not outlive a reboot. By the user, whose folder it is. */
 	if (!start.have_state)
 		enforcer_keep(&d.enforcer);

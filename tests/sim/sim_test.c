@@ -40,6 +40,7 @@ struct world {
 	void *opened;          /* the bytes of the file of what is opened by hand */
 	size_t opened_len;
 	bool armed; /* the record is there */
+	void (*on_save_armed)(void);
 };
 
 static struct world w;
@@ -110,6 +111,8 @@ static int world_save_armed(void *ctx, bool armed)
 {
 	struct world *world = ctx;
 
+	if (world->on_save_armed)
+		world->on_save_armed();
 	if (!world->save_error)
 		world->armed = armed;
 	return world->save_error;
@@ -1726,6 +1729,13 @@ static int confirm(void)
 	return enforcer_confirm(&w.e, &failure);
 }
 
+static void assert_on_trial(void)
+{
+	assert_int_equal(w.gate.state.mode, JITGATE_AUDIT);
+	assert_true(enforces());
+	w.on_save_armed = NULL;
+}
+
 static void a_trial_ends_by_itself_with_the_daemon_dead(void **state)
 {
 	(void)state;
@@ -1934,6 +1944,18 @@ static void a_confirmation_that_cannot_be_saved_counts_and_is_said(void **state)
 	w.save_error = 0;
 	assert_int_equal(confirm(), 0);
 	assert_true(w.armed);
+}
+
+/* A crash between the two leaves what is on trial, and never what enforces for good and is forgotten by a restart. */
+static void a_confirmation_is_saved_before_it_is_in_force(void **state)
+{
+	(void)state;
+	start_in_audit_mode();
+	arm(300);
+	w.on_save_armed = assert_on_trial;
+	assert_int_equal(confirm(), 0);
+	assert_null(w.on_save_armed);
+	assert_int_equal(w.gate.state.mode, JITGATE_ENFORCE);
 }
 
 /* ------------------------------------------------------------ the first start */
@@ -2515,6 +2537,7 @@ int main(void)
 		world_test(arming_what_enforces_does_nothing_and_says_so),
 		world_test(disarming_ends_a_trial_and_what_was_confirmed),
 		world_test(a_confirmation_that_cannot_be_saved_counts_and_is_said),
+		world_test(a_confirmation_is_saved_before_it_is_in_force),
 		world_test(with_nothing_to_close_the_first_answer_is_waited_for),
 		world_test(after_the_first_answer_no_failure_goes_back_to_waiting),
 		world_test(with_protect_the_first_start_enforces_at_once),
