@@ -19,21 +19,38 @@ pins_due=$(pins)
 
 # 1. Pins of each sort that are removed. Nothing is off by that, so no packet may notice.
 remove_pins() {
-  rm -f "$pin"/{grants_v1,layout_v1,gate,root,"link_$srv_if"}
+  rm -f "$pin"/{layout_v1,gate,root,stats_v1,events_v1}
   wait_for 5 verified_or_dead
 }
 begin_streams
 kill_acts "pins put back, killed" 5 verified remove_pins "$always" "$either"
 end_streams "pins put back"
 
+# The grants themselves and the link, or all pins: what is not put back when jitgated is killed is gone with it. The ports
+# are closed by the next start, which knows them, and grants that it does not find are not let in.
+remove_grants() {
+  rm -f "$pin"/{grants_v1,gate,"link_$srv_if"}
+  wait_for 5 verified_or_dead
+}
+remove_all() {
+  rm -f "$pin"/*
+  wait_for 5 verified_or_dead
+}
+give() { plain_start_if_dead && feed_sync "${old[@]}"; }
+plain_start_if_dead() { alive jitgated || plain_start; }
+closed='{"grants": [], "ports": [22, 443]}'
+after_heal=is_closed
+is_closed() { silent_for "$nbr4" 22 150ms >/dev/null || echo "open"; }
+kill_acts "the grants and the link put back, killed" 5 give remove_grants "$closed" "$either"
+kill_acts "all pins put back, killed" 15 give remove_all "$closed" "$either"
+
 # 2. The link, detached by somebody else: open until it is back, of which whoever detached it is to blame.
 detach_link() {
   bpftool link detach pinned "$pin/link_$srv_if"
   wait_for 5 verified_or_dead
 }
+plain_start && feed_sync "${old[@]}"
 start_stream granted "$cli4" 22/tcp 600s
-after_heal=is_closed
-is_closed() { silent_for "$nbr4" 22 150ms >/dev/null || echo "open"; }
 kill_acts "a link put back, killed" 3 verified detach_link "$always" "$either"
 
 # 3. --detach, with jitgated and without. What is left is closed or open, and is said to be what it is by the next start; or

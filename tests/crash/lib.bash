@@ -105,7 +105,7 @@ truth() {
 }
 boot_ns() { "$build/probe" clock | sed -n 's/.*boot_ns=\([0-9]*\).*/\1/p'; }
 pins() { find "$pin" -mindepth 1 -printf '%f\n' | sort | paste -sd ' '; }
-program_there() { echo "${program_due:-$(xdp_id)}"; }
+program_there() { xdp_id; }
 
 # heal STEP KEPT ALLOWED: a plain start gets ready and verifies, what KEPT names is there, and nothing that ALLOWED does
 # not name; both in the form of `held`. Then AFTER_HEAL, if there is one, says nothing. Fails when it does not even start.
