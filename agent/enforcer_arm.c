@@ -14,15 +14,9 @@ int enforcer_save_armed(struct enforcer *e, bool armed)
 {
 	int r = e->hooks->save_armed(e->hooks_ctx, armed);
 
-	if (r < 0 && armed)
-		enforcer_say(e, LOG_LEVEL_ERR,
-			     "cannot save that arming was confirmed: %s; the next start would be audit again",
-			     strerror(-r));
-	else if (r < 0)
-		enforcer_say(e, LOG_LEVEL_ERR,
-			     "cannot remove the record that arming was confirmed: %s; with mode = \"audit\" the next "
-			     "start would enforce",
-			     strerror(-r));
+	/* One file is both: what is wanted now is all that can be missing. */
+	enforcer_note_saved(e, armed ? ENFORCER_FILE_DISARMED : ENFORCER_FILE_ARMED, 0);
+	enforcer_note_saved(e, armed ? ENFORCER_FILE_ARMED : ENFORCER_FILE_DISARMED, r);
 	return r;
 }
 
