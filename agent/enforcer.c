@@ -382,6 +382,7 @@ void enforcer_tick(struct enforcer *e)
 		enforcer_say(e, LOG_LEVEL_ERR, "cannot bring the maps up to date: %s; trying again", strerror(-r));
 	}
 	enforcer_end_sessions(e);
+	enforcer_retry_saving(e, now.boot);
 }
 
 static void earlier(struct boot_time *best, uint64_t ns)
@@ -420,6 +421,8 @@ struct boot_time enforcer_next(const struct enforcer *e)
 		earlier(&next, e->arming.confirm_until.ns);
 	if (e->retry_at.ns)
 		earlier(&next, e->retry_at.ns);
+	if (e->save_at.ns)
+		earlier(&next, e->save_at.ns);
 	if (e->ended.n)
 		earlier(&next, e->end_at.ns);
 	if (e->answered && !e->stale_said)

@@ -38,6 +38,13 @@ void enforcer_audit(struct enforcer *e, const char *what, const struct grant_set
 void enforcer_audit_by_hand(struct enforcer *e, const char *what, const struct grant_set *set,
 			    const struct grant *grant, const char *why);
 
+/* Save what is known: failures are logged, shown and tried again. */
+void enforcer_save_state(struct enforcer *e, const struct snapshot *snapshot, const struct learned *learned);
+/* Note that a file was saved (0) or not (-errno): said in the log when that changes, and tried again. */
+void enforcer_note_saved(struct enforcer *e, enum enforcer_file file, int error);
+/* Try again what is due. */
+void enforcer_retry_saving(struct enforcer *e, struct boot_time now);
+
 /* Say what is news about each grant, and forget those that ended a while ago. */
 void enforcer_update_marks(struct enforcer *e, struct grant_set *set, struct wall_time now);
 

@@ -15,6 +15,7 @@
 #include "session.h"
 #include "text.h"
 
+#define REPORT_UNSAVED_MAX 256
 #define REPORT_WHY_MAX 96 /* with its NUL: why an interface is not verified */
 
 struct report_interface {
@@ -84,7 +85,8 @@ struct report {
 	size_t n_ports;
 	struct report_grant *grants; /* without the endless ones of `allow` */
 	size_t n_grants;
-	size_t n_allow; /* always-allowed sources */
+	size_t n_allow;                   /* always-allowed sources */
+	char unsaved[REPORT_UNSAVED_MAX]; /* what the state folder does not hold, and why; "": nothing, or not known */
 	/* How the sockets of a grant that ends are ended: "bpf", "netlink", "off" (by config), "none"; NULL: not known.
 	 */
 	const char *end_sockets;

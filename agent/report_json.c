@@ -267,6 +267,10 @@ void report_status_json(const struct report *report, struct text *out)
 	else
 		put_null(out, "clock_set");
 	put_bool(out, "only_protect", report->only_protect);
+	if (*report->unsaved)
+		put_string(out, "unsaved", report->unsaved);
+	else
+		put_null(out, "unsaved");
 	put_counters(out, report);
 	put_ports(out, report);
 	put_number(out, "grants", report->n_grants);

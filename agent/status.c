@@ -132,6 +132,7 @@ static void fill_feed(struct daemon *d, struct clock_pair now, struct report *re
 	report->clock_offset_s = e->current.clock_offset_s;
 	report->refused_by_feed = &e->current.refused;
 	report->clock_floor = e->clock_floor.wall;
+	enforcer_describe_unsaved(e, report->unsaved, sizeof(report->unsaved));
 	report->only_protect = !e->answered && !e->restored;
 	if (e->answered && now.boot.ns < e->fresh_until.ns)
 		report->feed_state = REPORT_FEED_FRESH;
