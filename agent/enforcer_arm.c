@@ -101,6 +101,8 @@ int enforcer_confirm(struct enforcer *e, struct failure *failure)
 			return r;
 		enforcer_say(e, LOG_LEVEL_WARNING,
 			     "arming is confirmed: ENFORCING from now on; put mode = \"enforce\" into the config");
+		enforcer_note_all(e);
+		enforcer_end_sessions(e);
 	}
 	e->arming.stale_record = false;
 	r = enforcer_save_armed(e, true);
