@@ -810,6 +810,41 @@ static void a_session_that_is_older_than_the_service_lives(void **state)
 	assert_true(w.is_open[s]);
 }
 
+/* It waited for a first answer, with nothing to close, when the config gave it something. */
+static void so_does_one_that_a_first_protect_cuts(void **state)
+{
+	struct conf waits, protects;
+	size_t s = session("10.0.0.9", 22);
+
+	(void)state;
+	protects = waits = w.conf;
+	waits.n_protect = 0;
+	w.conf = waits;
+	start();
+	assert_int_equal(w.gate.state.mode, JITGATE_AUDIT);
+	w.conf = protects;
+	restart();
+	advance(MINUTE);
+	assert_int_equal(w.gate.state.mode, JITGATE_ENFORCE);
+	assert_true(w.is_open[s]);
+}
+
+static void also_by_a_reload(void **state)
+{
+	struct conf waits, protects;
+	size_t s = session("10.0.0.9", 22);
+
+	(void)state;
+	protects = waits = w.conf;
+	waits.n_protect = 0;
+	w.conf = waits;
+	start();
+	assert_int_equal(enforcer_reload(&w.e, &protects), 0);
+	assert_int_equal(w.gate.state.mode, JITGATE_ENFORCE);
+	advance(MINUTE);
+	assert_true(w.is_open[s]);
+}
+
 static void so_does_one_that_a_first_answer_cuts(void **state)
 {
 	size_t s;
@@ -971,6 +1006,8 @@ int main(void)
 		world_test(what_the_config_enforces_after_audit_ends_who_is_cut_by_it),
 		world_test(also_by_a_restart),
 		world_test(a_session_that_is_older_than_the_service_lives),
+		world_test(so_does_one_that_a_first_protect_cuts),
+		world_test(also_by_a_reload),
 		world_test(so_does_one_that_a_first_answer_cuts),
 		world_test(a_list_that_cannot_be_read_is_read_again),
 		world_test(a_way_that_cannot_be_asked_is_asked_again),
