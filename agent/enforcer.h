@@ -95,8 +95,7 @@ struct enforcer {
 
 	bool ends_sockets; /* set after enforcer_init, when sockets shall be ended here and can be */
 	bool end_failure_said;
-	struct ended_list ended; /* grants whose sockets are to be ended */
-	struct boot_time end_at; /* when to look for them next */
+	struct ended_list ended; /* grants whose sockets are to be ended, and when to look for them next */
 };
 
 /* Fill the struct; nothing is done yet. conf, gate and hooks must outlive it. */
@@ -150,6 +149,7 @@ struct enforcer_verdict {
 	const struct grant *grant;   /* the latest-ending live grant that covers it; NULL: an `allow` source, or none */
 	const struct grant_set *set; /* that `grant` is in */
 	uint64_t drain_ns;           /* the port's session policy, as in session.h */
+	int sessions_error;          /* 0, or -errno: the two that follow are not known */
 	size_t sessions;             /* of the source, that go on without a grant, too */
 	uint64_t sessions_until_boot_ns; /* the last of them; JITGATE_NO_DEADLINE: no end is set */
 };
@@ -204,11 +204,18 @@ void enforcer_note_disallowed(struct enforcer *e, const struct conf *old);
 /* Ports of which sessions went on under `old`, and are cut by the config in force. */
 void enforcer_note_cut(struct enforcer *e, const struct conf *old);
 
-/* End what is noted and due, after the maps were brought up to date. Failures are logged, and tried again. */
+/* Sessions that go on for a while, or did, before an apply that may change that, or after which nothing else tells. */
+void enforcer_note_flows(struct enforcer *e);
+
+/* From now on enforced for good, where all was let pass: sessions of any source. */
+void enforcer_note_all(struct enforcer *e);
+
+/* End what is noted and due, after the maps were brought up to date. Failures are logged, and tried again. On trial
+ * (jitgate arm) all of it waits: when that is not confirmed, everybody's session goes on. */
 void enforcer_end_sessions(struct enforcer *e);
 
-/* Whether sessions to that port end with their grant. */
-bool enforcer_should_end(const struct enforcer *e, uint16_t port, uint8_t proto_bit);
+/* When that is due next; UINT64_MAX: not now. */
+struct boot_time enforcer_end_due(const struct enforcer *e);
 
 /* Which protocols of a port shall be closed by config and learning together; *ret_by_config those of `protect`. */
 uint8_t enforcer_wanted_protos(const struct enforcer *e, uint16_t port, uint8_t *ret_by_config);

@@ -100,6 +100,8 @@ int enforcer_confirm(struct enforcer *e, struct failure *failure)
 		}
 		enforcer_say(e, LOG_LEVEL_WARNING,
 			     "arming is confirmed: ENFORCING from now on; put mode = \"enforce\" into the config");
+		enforcer_note_all(e);
+		enforcer_end_sessions(e);
 	}
 	e->arming.stale_record = false;
 	return saved == 0 ? 0

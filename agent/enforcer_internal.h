@@ -11,6 +11,9 @@
 void enforcer_say(struct enforcer *e, enum log_level level, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* enforcer_explain's reason alone, which looks at no flow. */
+enum reason enforcer_judge(struct enforcer *e, const struct cidr *source, uint16_t port, uint8_t proto_bit);
+
 /* Now. The wall time is that of the base, so that a grant ends by its mark at the very moment it ends in the program.
  */
 struct clock_pair enforcer_sample_clock(struct enforcer *e);

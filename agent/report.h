@@ -105,6 +105,7 @@ struct report_explain {
 	struct report_grant grant;
 	uint64_t drain_ns;               /* the port's session policy, as in session.h */
 	size_t sessions;                 /* of the source, that go on without a grant, too */
+	const char *sessions_unknown;    /* why these two are not known; NULL: they are */
 	struct wall_time sessions_until; /* the last of them; ns 0: no end is set */
 	const char *
 		unverified; /* an interface that is not verified, so that the verdict does not hold there; NULL: none */

@@ -199,6 +199,8 @@ static void answer_explain(struct daemon *d, const struct control_request *reque
 					 .has_grant = verdict.has_entry,
 					 .drain_ns = verdict.drain_ns,
 					 .sessions = verdict.sessions,
+					 .sessions_unknown =
+						 verdict.sessions_error < 0 ? strerror(-verdict.sessions_error) : NULL,
 					 .unverified = unverified ? unverified->name : NULL,
 					 .unverified_why = unverified ? unverified->why : NULL};
 
