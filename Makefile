@@ -78,7 +78,7 @@ core := apply arming audit azure_before azure_blame azure_clock azure_compute az
 	azure_plan azure_refused azure_report azure_token azure_url \
 	calendar cidr clockmap conf conf_azure conf_char conf_keys conf_lex conf_read conf_refuse conf_scan \
 	conf_show conf_value connections control_req corpus corpus_chains corpus_cuts corpus_stacks corpus_table corpus_twins effect ended \
-	enforcer enforcer_arm enforcer_end enforcer_open enforcer_take \
+	enforcer enforcer_arm enforcer_end enforcer_open enforcer_save enforcer_take \
 	explain feed_msg feed_receive flows frame grant grant_list guard guardian guardian_choose json_member json_scan \
 	knock knockers learned number opened pace reason reconcile refused report report_feed report_grants report_json \
 	report_verdict selftest session show sources state takeover text timefmt uplink utf8 vf
@@ -88,14 +88,14 @@ datapath := datapath pins carry activate attach attach_tc verify_tc tcx clsact l
 	gate_counters
 
 jitgated_src := jitgated startup dirs daemon daemon_guard daemon_sockets end_sockets sock_diag orders selftest_brief \
-	trial trial_case status report_build feed_server control_server $(datapath) lro netif netlink netif_watch ethtool \
+	trial trial_maps trial_read trial_case status report_build feed_server control_server $(datapath) lro netif netlink netif_watch ethtool \
 	clock loop sandbox usock notify sysctl conf_file files log
 jitgated_pkg := libbpf libconfuse zlib libcap-ng libseccomp libmnl
 jitgate-azure_src := jitgate_azure feed_client azure_ask azure_http azure_list azure_poll azure_renew azure_said azure_whoami \
 	clock conf_file feed_link usock sandbox notify files log
 jitgate-azure_pkg := libcurl libcjson libconfuse libcap-ng libseccomp
-jitgate_src := jitgate cli inquire ask caller operate offline guarded report_build selftest_run gate_tags trial \
-	trial_case $(datapath) lro netif netlink ethtool sock_diag clock usock conf_file conf_here files log
+jitgate_src := jitgate cli inquire ask caller operate offline guarded report_build selftest_run gate_tags \
+	trial trial_maps trial_read trial_case $(datapath) lro netif netlink ethtool sock_diag clock usock conf_file conf_here files log
 jitgate_pkg := libbpf libconfuse libmnl
 
 programs := jitgated jitgate-azure jitgate

@@ -11,6 +11,11 @@ uint32_t arming_mode(const struct arming *arming, uint32_t conf_mode)
 	return arming->confirmed ? JITGATE_ENFORCE : conf_mode;
 }
 
+bool arming_lasts(const struct arming *arming, uint32_t conf_mode)
+{
+	return arming_mode(arming, conf_mode) != JITGATE_AUDIT;
+}
+
 const char *arming_text(const struct arming *arming, uint32_t conf_mode)
 {
 	if (arming->waiting)

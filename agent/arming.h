@@ -32,6 +32,9 @@ uint32_t arming_mode(const struct arming *arming, uint32_t conf_mode);
 /* What a reader of the map has to take for the mode now: a trial that runs enforces. */
 uint32_t arming_in_force(const struct gate_state *state, struct boot_time now);
 
+/* Whether it enforces now and does not fall back by itself. */
+bool arming_lasts(const struct arming *arming, uint32_t conf_mode);
+
 /* "enforce", "audit", and what is on top of it, for the log. */
 const char *arming_text(const struct arming *arming, uint32_t conf_mode);
 

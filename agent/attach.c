@@ -400,8 +400,14 @@ static bool is_linked_here(struct datapath *dp, uint32_t ifindex)
 int datapath_check_conflicts(struct datapath *dp, const struct netif *netifs, size_t n, struct failure *failure)
 {
 	for (size_t i = 0; i < n; i++) {
-		if (netifs[i].xdp_program && !dp->tc_allowed && !is_linked_here(dp, netifs[i].ifindex))
-			return name_conflict(&netifs[i], failure);
+		struct netif now = netifs[i];
+
+		if (!now.xdp_program || dp->tc_allowed || is_linked_here(dp, now.ifindex))
+			continue;
+		/* It may have gone meanwhile: what a killed jitgated left half put back was just ended. */
+		netif_get(now.ifindex, &now);
+		if (now.xdp_program)
+			return name_conflict(&now, failure);
 	}
 	return 0;
 }

@@ -19,26 +19,44 @@
 
 #define MOVES_MAX 32
 
+#define MAP_AT(member) offsetof(struct gate_bpf, maps.member)
+
+enum carry {
+	CARRY_NOTHING,
+	CARRY_ENTRIES,
+	CARRY_PORTS, /* carry_protected */
+};
+
 /*
- * What is carried, by the name of the pin without its version. Sources follow from the grants, sessions from the
- * config, events are for now. A flow is as good as a grant to who is in a session, and its end is judged as ever by the
- * first apply.
+ * Every map that there is, by the name of its pin without the version: whoever adds one has to say here what an upgrade
+ * makes of it. Sources follow from the grants, sessions from the config, slots and budget are given anew, events are for
+ * now. A flow is as good as a grant to who is in a session, and its end is judged as ever by the first apply.
  */
 static const struct carried {
 	const char *stem;
+	size_t at; /* in struct gate_bpf */
+	enum carry how;
 	const char *needs; /* a field of the value without which nothing can be carried; NULL: none */
 	bool must;         /* there is no filter of ours without this map */
 	bool by_meaning;   /* an index means the same only in a map of the same size */
 } carried[] = {
-	{"grants", "expires_boot_ns", true, false},
-	{"state", NULL, true, false},
-	{"ports", NULL, false, false},
-	{"usage", NULL, false, false},
-	{"stats", NULL, false, true},
-	{"flows", "end_boot_ns", false, false},
+	{"protected", MAP_AT(data_protected), CARRY_PORTS, NULL, true, false},
+	{"grants", MAP_AT(grants_v1), CARRY_ENTRIES, "expires_boot_ns", true, false},
+	{"state", MAP_AT(state_v1), CARRY_ENTRIES, NULL, true, false},
+	{"ports", MAP_AT(ports_v1), CARRY_ENTRIES, NULL, false, false},
+	{"usage", MAP_AT(usage_v1), CARRY_ENTRIES, NULL, false, false},
+	{"stats", MAP_AT(stats_v1), CARRY_ENTRIES, NULL, false, true},
+	{"flows", MAP_AT(flows_v1), CARRY_ENTRIES, "end_boot_ns", false, false},
+	{"slots", MAP_AT(slots_v1), CARRY_NOTHING, NULL, false, false},
+	{"slots_tc", MAP_AT(slots_tc_v1), CARRY_NOTHING, NULL, false, false},
+	{"sources", MAP_AT(data_sources), CARRY_NOTHING, NULL, false, false},
+	{"sessions", MAP_AT(data_sessions), CARRY_NOTHING, NULL, false, false},
+	{"budget", MAP_AT(budget_v1), CARRY_NOTHING, NULL, false, false},
+	{"events", MAP_AT(events_v1), CARRY_NOTHING, NULL, false, false},
 };
 
-#define PROTECTED_STEM "protected"
+_Static_assert(ARRAY_SIZE(carried) == sizeof(((struct gate_bpf *)NULL)->maps) / sizeof(struct bpf_map *),
+	       "each map of the packet program has a row");
 
 struct move {
 	uint32_t from, to, len;
@@ -114,17 +132,11 @@ static int open_old(const struct datapath *dp, const char *stem, bool must, stru
 	return 1;
 }
 
-static int fd_of_stem(const struct datapath *dp, const char *stem)
+static int new_fd(const struct datapath *dp, const struct carried *what)
 {
-	size_t len = strlen(stem);
-	const char *name;
-	int fd;
+	struct bpf_map *const *map = (const void *)((const char *)dp->skel + what->at);
 
-	for (size_t i = 0; (name = datapath_map_at(dp, i, &fd)); i++) {
-		if (strncmp(name, stem, len) == 0 && strncmp(name + len, "_v", 2) == 0)
-			return fd;
-	}
-	return -1;
+	return bpf_map__fd(*map);
 }
 
 /* ------------------------------------------------------------ layouts */
@@ -303,7 +315,7 @@ static int carry_map(const struct datapath *dp, const struct btf *old_btf, const
 
 	if (r <= 0)
 		return r;
-	new.fd = fcntl(fd_of_stem(dp, what->stem), F_DUPFD_CLOEXEC, 3);
+	new.fd = fcntl(new_fd(dp, what), F_DUPFD_CLOEXEC, 3);
 	r = new.fd < 0 ? -errno : describe(&new);
 	if (r < 0)
 		return failure_set(failure, r, "cannot look at the new map %s: %s", what->stem, strerror(-r));
@@ -322,21 +334,21 @@ static int carry_map(const struct datapath *dp, const struct btf *old_btf, const
  * One word a port, with the number of its counters in it: ports_v* is carried as it is, too. The class is left out:
  * what that meant stands in sessions_v*, and the first apply gives each port the one that the config asks for.
  */
-static int carry_protected(struct datapath *dp, struct failure *failure)
+static int carry_protected(struct datapath *dp, const struct carried *what, struct failure *failure)
 {
 	CLEANUP(close_side) struct side old = {.fd = -1};
 	_cleanup_free_ uint16_t *words = calloc(65536, sizeof(*words));
 	const __u32 zero = 0;
-	int r = open_old(dp, PROTECTED_STEM, true, &old, failure);
+	int r = open_old(dp, what->stem, what->must, &old, failure);
 
 	if (r < 0)
 		return r;
 	if (!words)
 		return failure_set(failure, -ENOMEM, "out of memory");
 	if (old.info.value_size != 65536 * sizeof(*words))
-		return refuse(dp, PROTECTED_STEM, "it is of another size", failure);
+		return refuse(dp, what->stem, "it is of another size", failure);
 	if (bpf_map_lookup_elem(old.fd, &zero, words) < 0)
-		return refuse(dp, PROTECTED_STEM, strerror(errno), failure);
+		return refuse(dp, what->stem, strerror(errno), failure);
 	for (size_t port = 0; port < 65536; port++)
 		dp->protected[port] = words[port] & (uint16_t)~PROTECTED_CLASS_MASK;
 	return 0;
@@ -421,14 +433,17 @@ static struct btf *read_layout(const struct datapath *dp)
 int datapath_carry(struct datapath *dp, struct failure *failure)
 {
 	CLEANUP(free_btf) struct btf *layout = read_layout(dp);
-	int r;
+	int r = 0;
 
 	if (!layout)
 		return refuse(dp, DATAPATH_LAYOUT_STEM, "it cannot be read, so that nothing tells what the maps hold",
 			      failure);
-	r = carry_protected(dp, failure);
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(carried); i++)
-		r = carry_map(dp, layout, &carried[i], failure);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(carried); i++) {
+		if (carried[i].how == CARRY_PORTS)
+			r = carry_protected(dp, &carried[i], failure);
+		else if (carried[i].how == CARRY_ENTRIES)
+			r = carry_map(dp, layout, &carried[i], failure);
+	}
 	return r;
 }
 

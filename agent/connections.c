@@ -8,8 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "flows.h"
 #include "grant.h"
 #include "number.h"
+#include "session.h"
 #include "show.h"
 #include "util.h"
 
@@ -86,6 +88,18 @@ static bool is_granted(const struct connection *s, const struct gate_ops *gate, 
 	return gate->lookup(gate_ctx, &key, &found) == 0 && now.ns < found.expires_boot_ns;
 }
 
+/* The policy by which it goes on though it has no grant: it began under one. What cannot be read counts as not known.
+ */
+static uint64_t goes_on_by(const struct connection *s, const struct gate_ops *gate, void *gate_ctx,
+			   struct boot_time now)
+{
+	struct flow_key key = flow_of_socket(&s->peer, s->peer_port, &s->local, s->port, s->proto_bit);
+	uint64_t drain_ns = flow_drain_ns(gate, gate_ctx, &key), until;
+	int r = flow_look(gate, gate_ctx, &key, drain_ns, now.ns, &until);
+
+	return r == 0 && until ? drain_ns : SESSION_CUT;
+}
+
 /* A word up to a blank or the end; *at goes behind it. */
 static size_t word_at(const char **at, const char **ret_word)
 {
@@ -143,7 +157,10 @@ void connections_judge(struct connections *sessions, const struct gate_ops *gate
 
 		if (!is_protected(&s, gate, gate_ctx))
 			continue;
-		s.cut = !s.is_inside && !is_granted(&s, gate, gate_ctx, now);
+		if (!s.is_inside && !is_granted(&s, gate, gate_ctx, now)) {
+			s.drain_ns = goes_on_by(&s, gate, gate_ctx, now);
+			s.cut = s.drain_ns == SESSION_CUT;
+		}
 		s.own = is_own(&s, hints);
 		sessions->v[kept++] = s;
 	}
@@ -175,7 +192,7 @@ bool connections_has_own(const struct connections *sessions)
 
 static void add_row(struct show_table *table, const struct connection *s)
 {
-	char peer[CIDR_TEXT_MAX], proto[PROTOS_TEXT_MAX];
+	char peer[CIDR_TEXT_MAX], proto[PROTOS_TEXT_MAX], policy[SESSION_TEXT_MAX];
 
 	cidr_format(&s->peer, peer);
 	text_printf(&table->cells, "%s", peer);
@@ -184,11 +201,13 @@ static void add_row(struct show_table *table, const struct connection *s)
 	show_cell_end(table);
 	text_printf(&table->cells, "%u/%s", s->port, protos_format(s->proto_bit, proto));
 	show_cell_end(table);
-	text_printf(&table->cells, "%s%s",
-		    s->cut         ? "WOULD BE CUT"
-		    : s->is_inside ? "stays: on this machine"
-				   : "stays",
-		    s->own ? ", yours" : "");
+	session_format(s->drain_ns, policy);
+	text_printf(&table->cells, "%s", s->cut ? "WOULD BE CUT" : "stays");
+	if (s->is_inside)
+		text_printf(&table->cells, ": on this machine");
+	else if (s->drain_ns != SESSION_CUT)
+		text_printf(&table->cells, ": by session = %s", policy);
+	text_printf(&table->cells, "%s", s->own ? ", yours" : "");
 	show_cell_end(table);
 }
 

@@ -18,9 +18,10 @@ struct connection {
 	uint64_t inode;
 
 	/* connections_judge: */
-	bool is_inside; /* the peer is on this machine: not filtered */
-	bool cut;       /* nothing live covers the peer */
-	bool own;       /* the caller's */
+	bool is_inside;    /* the peer is on this machine: not filtered */
+	uint64_t drain_ns; /* it has no grant, but goes on by its port's session policy; else 0 */
+	bool cut;          /* nothing lets it go on */
+	bool own;          /* the caller's */
 };
 
 /* Starts as {0}. */

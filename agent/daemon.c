@@ -154,6 +154,20 @@ static bool read_armed(const struct daemon *d)
 	return r != -ENOENT;
 }
 
+/* Nothing is lost by one that cannot be removed. */
+void daemon_sweep(const struct daemon *d)
+{
+	static const char *const names[] = {STATE_FILE_NAME, OPENED_FILE_NAME, DAEMON_ARMED_FILE};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		int n = files_sweep(d->state_dir_fd, names[i]);
+
+		if (n < 0)
+			log_warning("%s: what a jitgated that was killed left of %s cannot be removed: %s",
+				    d->conf.state_dir, names[i], strerror(-n));
+	}
+}
+
 void daemon_restore(struct daemon *d)
 {
 	CLEANUP(grant_set_free) struct grant_set opened = {0};

@@ -64,6 +64,8 @@ int daemon_read_state(struct daemon *d, struct snapshot *ret);
 
 /* What an operator did before, from the state folder, for the enforcer; what cannot be read is said in the log. */
 void daemon_restore(struct daemon *d);
+/* Remove what a jitgated that was killed while writing its state left in the folder. */
+void daemon_sweep(const struct daemon *d);
 
 /* Loop, timers, signals, events, and the two servers; takes the listening sockets over. 0 or -errno. */
 int daemon_open(struct daemon *d, int feed_listen_fd, int control_listen_fd, uid_t feed_uid);

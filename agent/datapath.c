@@ -13,16 +13,12 @@
 #include <linux/magic.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
 #include "datapath_internal.h"
+#include "map_memory.h"
 #include "util.h"
-
-#define PROTECTED_BYTES (65536 * sizeof(uint16_t))
-#define SOURCES_BYTES (2 * (size_t)JITGATE_SOURCES_BYTES)
-#define SESSIONS_BYTES (JITGATE_SESSION_CLASSES * sizeof(struct gate_session))
 
 /* A map of ours that is pinned. Offsets, so that one table serves every datapath. */
 struct pinned_map {
@@ -314,13 +310,6 @@ const char *datapath_lost_pin(const struct datapath *dp)
 	return is_unlinked(dp->layout_pin) ? JITGATE_LAYOUT_PIN : NULL;
 }
 
-static void *map_shared(int fd, size_t bytes, int prot)
-{
-	void *p = mmap(NULL, bytes, prot, MAP_SHARED, fd, 0);
-
-	return p == MAP_FAILED ? NULL : p;
-}
-
 static int map_memory(struct datapath *dp, int prot, struct failure *failure)
 {
 	long page = sysconf(_SC_PAGESIZE);
@@ -512,23 +501,17 @@ static void close_fds(struct datapath_fds *fds)
 		close_fd(fd_of(fds, &pinned_maps[i]));
 }
 
-static void unmap(void *p, size_t bytes)
-{
-	if (p)
-		munmap(p, bytes);
-}
-
 void datapath_free(struct datapath **dp_ptr)
 {
 	struct datapath *dp = *dp_ptr;
 
 	if (!dp)
 		return;
-	unmap((void *)dp->protected, PROTECTED_BYTES);
-	unmap((void *)dp->sources, SOURCES_BYTES);
-	unmap((void *)dp->sessions, SESSIONS_BYTES);
-	unmap((void *)dp->state, dp->page);
-	unmap((void *)dp->budget, dp->page);
+	unmap_shared((void *)dp->protected, PROTECTED_BYTES);
+	unmap_shared((void *)dp->sources, SOURCES_BYTES);
+	unmap_shared((void *)dp->sessions, SESSIONS_BYTES);
+	unmap_shared((void *)dp->state, dp->page);
+	unmap_shared((void *)dp->budget, dp->page);
 	ring_buffer__free(dp->ring);
 	if (dp->owns_fds)
 		close_fds(&dp->fds);

@@ -172,7 +172,8 @@ void datapath_unpin_made(struct datapath *dp);
 /* Whether a pin's name is of a kind that we make, in any version. */
 bool datapath_is_our_pin(const char *name);
 
-/* gate_flows.c: two of the gate_ops. */
+/* gate_flows.c: three of the gate_ops. */
+int datapath_lookup_flow(void *ctx, const struct flow_key *key, struct gate_flow *ret);
 int datapath_each_flow(void *ctx, flow_visitor visit, void *visit_ctx);
 void datapath_settle(void *ctx);
 

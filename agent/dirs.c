@@ -50,7 +50,11 @@ int dirs_open_run(const char *path, struct failure *failure)
 int dirs_open_state(const char *path, const struct sandbox_user *user, int *ret_fd, struct failure *failure)
 {
 	int r = open_dir(path, 0700, ret_fd, failure);
+	struct stat st;
 
+	/* On a disk that is read-only by now, what is right already will do. */
+	if (r == 0 && fstat(*ret_fd, &st) == 0 && st.st_uid == user->uid && st.st_gid == user->gid)
+		return 0;
 	if (r == 0 && fchown(*ret_fd, user->uid, user->gid) < 0)
 		r = failure_set(failure, -errno, "cannot hand %s to uid %u: %s", path, user->uid, strerror(errno));
 	return r;

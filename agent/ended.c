@@ -54,20 +54,17 @@ static int add(struct ended_list *list, const struct ended_grant *ended)
 	return r;
 }
 
-int ended_add(struct ended_list *list, const struct grant *grant, const char *requestor)
+int ended_add(struct ended_list *list, const struct grant *grant, const char *requestor, struct boot_time since)
 {
-	struct ended_grant ended = {.source = grant->source, .port = grant->port, .protos = grant->protos};
+	struct ended_grant ended = {.source = grant->source,
+				    .port = grant->port,
+				    .protos = grant->protos,
+				    .since = since,
+				    .drained.ns = ENDED_NEVER};
 
 	ended.id = audit_grant_id(grant);
 	snprintf(ended.requestor, sizeof(ended.requestor), "%s", requestor);
 	return add(list, &ended);
-}
-
-int ended_add_allowed(struct ended_list *list, const struct cidr *source)
-{
-	struct grant grant = {.source = *source, .protos = PROTO_BITS_ALL};
-
-	return ended_add(list, &grant, "allow");
 }
 
 void ended_free(struct ended_list *list)
@@ -76,49 +73,76 @@ void ended_free(struct ended_list *list)
 	*list = (struct ended_list){0};
 }
 
-struct ended_grant *ended_find(struct ended_list *list, const struct open_socket *socket)
+static bool is_due(const struct ended_grant *ended, struct boot_time now)
+{
+	return ended->due.ns <= now.ns;
+}
+
+struct ended_grant *ended_find(struct ended_list *list, const struct open_socket *socket, struct boot_time now)
 {
 	for (size_t i = list->n; i-- > 0;) {
 		struct ended_grant *ended = &list->v[i];
 
-		if ((!ended->port || ended->port == socket->port) && ended->protos & PROTO_BIT_TCP &&
-		    cidr_covers(&ended->source, &socket->peer))
+		if (is_due(ended, now) && (!ended->port || ended->port == socket->port) &&
+		    ended->protos & PROTO_BIT_TCP && cidr_covers(&ended->source, &socket->peer))
 			return ended;
 	}
 	return NULL;
 }
 
-int ended_next_port(const struct ended_list *list, int port)
+int ended_next_port(const struct ended_list *list, int port, struct boot_time now)
 {
 	int next = -1;
 
 	for (size_t i = 0; i < list->n; i++) {
 		int this = list->v[i].port;
 
-		if (this > port && (next < 0 || this < next))
+		if (is_due(&list->v[i], now) && this > port && (next < 0 || this < next))
 			next = this;
 	}
 	return next;
 }
 
-/* Whether it stays. */
-static bool count_look(struct ended_grant *ended, bool failed)
+struct boot_time ended_due(const struct ended_list *list)
 {
+	struct boot_time due = {.ns = ENDED_NEVER};
+
+	for (size_t i = 0; i < list->n; i++) {
+		if (list->v[i].due.ns < due.ns)
+			due = list->v[i].due;
+	}
+	return due;
+}
+
+/* Whether it stays, and until when. */
+static bool count_look(struct ended_grant *ended, bool failed, struct boot_time now)
+{
+	struct boot_time drained = ended->drained;
 	bool seen = ended->seen;
 
 	ended->seen = false;
+	ended->drained.ns = ENDED_NEVER;
+	ended->due.ns = now.ns + ENDED_AGAIN_NS;
+	if (drained.ns < ended->due.ns)
+		ended->due = drained;
 	if (failed)
 		return ++ended->failures < ENDED_TRIES_MAX;
-	return seen && ++ended->looks < ENDED_LOOKS;
+	if (seen && ++ended->looks < ENDED_LOOKS)
+		return true;
+	ended->looks = ended->failures = 0;
+	ended->due = drained;
+	return drained.ns != ENDED_NEVER;
 }
 
-size_t ended_looked(struct ended_list *list, uint16_t port, bool failed)
+size_t ended_looked(struct ended_list *list, uint16_t port, bool failed, struct boot_time now)
 {
 	size_t kept = 0, dropped;
 
 	for (size_t i = 0; i < list->n; i++) {
-		if (list->v[i].port != port || count_look(&list->v[i], failed))
-			list->v[kept++] = list->v[i];
+		struct ended_grant *ended = &list->v[i];
+
+		if (ended->port != port || !is_due(ended, now) || count_look(ended, failed, now))
+			list->v[kept++] = *ended;
 	}
 	dropped = list->n - kept;
 	list->n = kept;

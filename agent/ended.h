@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * CORE. Grants that have ended, until the sockets that they had let in are ended too. Knows which socket was of which
- * grant; whether one may still talk is not known here.
+ * CORE. Grants that have ended, until the sockets that they had let in are ended too: at once, or where sessions go on
+ * for a while (drain), when that is over. Knows which socket was of which grant; whether one may still talk is not
+ * known here.
  */
 #ifndef ENDED_H
 #define ENDED_H
@@ -19,12 +20,19 @@
 #define ENDED_TRIES_MAX 10
 #define ENDED_AGAIN_NS NS_PER_S
 
+#define ENDED_NEVER UINT64_MAX
+
 struct ended_grant {
 	struct cidr source;
 	uint16_t port; /* 0: every protected port, for a source that was always allowed */
 	uint8_t protos;
 	uint8_t looks, failures;
-	bool seen;   /* at the look that is going on: a socket of it, whole or half open */
+	struct boot_time since; /* when it ended, or later */
+	struct boot_time due;   /* when to look */
+	/* Of the look that is going on: whether there was a socket of it, whole or half open, and when the first of its
+	 * sessions that go on will be over; ENDED_NEVER: none. */
+	bool seen;
+	struct boot_time drained;
 	uint32_t id; /* of the audit trail */
 	char requestor[GRANT_REQUESTOR_MAX];
 };
@@ -35,22 +43,24 @@ struct ended_list {
 	size_t n, cap;
 };
 
-/* 0 or -ENOMEM. */
-int ended_add(struct ended_list *list, const struct grant *grant, const char *requestor);
-int ended_add_allowed(struct ended_list *list, const struct cidr *source);
+/* Due at once. 0 or -ENOMEM. */
+int ended_add(struct ended_list *list, const struct grant *grant, const char *requestor, struct boot_time since);
 void ended_free(struct ended_list *list);
 
-/* The one of a listed grant that a socket was under, or NULL. Of several the latest noted. */
-struct ended_grant *ended_find(struct ended_list *list, const struct open_socket *socket);
+/* Of those that are due: the one that a socket was under, or NULL. Of several the latest noted. */
+struct ended_grant *ended_find(struct ended_list *list, const struct open_socket *socket, struct boot_time now);
 
-/* The next port after `port` that a grant of the list is for, 0 first when there is one for every port; -1: no other.
- */
-int ended_next_port(const struct ended_list *list, int port);
+/* The next port after `port` that one that is due is for, 0 first when there is one for every port; -1: no other. */
+int ended_next_port(const struct ended_list *list, int port, struct boot_time now);
+
+/* When the next one is due; ENDED_NEVER: there is none. */
+struct boot_time ended_due(const struct ended_list *list);
 
 /*
- * One look at a port is over. Those that were looked for often enough, or that had nothing to be found, are dropped;
- * returns how many of them were given up, having failed to the last.
+ * One look at a port is over, for those that were due at `now`. They are dropped when they were looked for often enough
+ * or had nothing to be found, and no session of theirs goes on to a known end: such a one is waited for. Returns how
+ * many were given up, having failed to the last.
  */
-size_t ended_looked(struct ended_list *list, uint16_t port, bool failed);
+size_t ended_looked(struct ended_list *list, uint16_t port, bool failed, struct boot_time now);
 
 #endif

@@ -284,6 +284,12 @@ static void say_restored(struct enforcer *e)
 			     "nothing is known to close yet: waiting for a feed's first answer, nothing is dropped");
 }
 
+/* Of a run before, by its maps: all was let pass though there was something to close, so it did not wait for that. */
+static bool was_audit(const struct gate_state *before)
+{
+	return before->generation > 0 && before->mode == JITGATE_AUDIT && before->protected_ports > 0;
+}
+
 int enforcer_start(struct enforcer *e, struct snapshot *saved)
 {
 	bool closes_nothing;
@@ -295,6 +301,7 @@ int enforcer_start(struct enforcer *e, struct snapshot *saved)
 	closes_nothing = !e->restored && !e->conf->n_protect;
 	e->gate->get_state(e->gate_ctx, &before);
 	arming_take_over(&e->arming, e->conf->mode, &before, e->clock, closes_nothing);
+	enforcer_note_flows(e);
 	r = enforcer_apply_current(e, e->conf);
 	if (r == -ENOSPC && e->current.grants.n) {
 		enforcer_say(e, LOG_LEVEL_ERR,
@@ -314,6 +321,8 @@ int enforcer_start(struct enforcer *e, struct snapshot *saved)
 	}
 	if (r == 0) {
 		enforcer_update_marks(e, &e->current.grants, enforcer_sample_clock(e).wall);
+		if (was_audit(&before) && arming_lasts(&e->arming, e->conf->mode))
+			enforcer_note_all(e);
 		say_restored(e);
 	}
 	return r;
@@ -329,11 +338,14 @@ int enforcer_reload(struct enforcer *e, const struct conf *conf)
 {
 	struct wall_time now = enforcer_sample_clock(e).wall;
 	const struct arming before = e->arming;
+	/* What waited for its first answer has shown nobody who would be cut: see enforcer_note_all. */
+	bool lasted = before.waiting || arming_lasts(&before, e->conf->mode);
 	const struct conf *old;
 	int r;
 
 	arming_reconfigure(&e->arming, e->conf->mode, conf->mode);
 	e->arming.waiting &= !conf->n_protect;
+	enforcer_note_flows(e);
 	r = enforcer_apply_current(e, conf);
 	if (r < 0) {
 		e->arming = before;
@@ -346,6 +358,8 @@ int enforcer_reload(struct enforcer *e, const struct conf *conf)
 	grant_list_sort(&e->current.grants, &conf->guard, now);
 	enforcer_note_disallowed(e, old);
 	enforcer_note_cut(e, old);
+	if (!lasted && arming_lasts(&e->arming, conf->mode))
+		enforcer_note_all(e);
 	enforcer_end_sessions(e);
 	return 0;
 }
@@ -382,6 +396,7 @@ void enforcer_tick(struct enforcer *e)
 		enforcer_say(e, LOG_LEVEL_ERR, "cannot bring the maps up to date: %s; trying again", strerror(-r));
 	}
 	enforcer_end_sessions(e);
+	enforcer_retry_saving(e, now.boot);
 }
 
 static void earlier(struct boot_time *best, uint64_t ns)
@@ -420,8 +435,9 @@ struct boot_time enforcer_next(const struct enforcer *e)
 		earlier(&next, e->arming.confirm_until.ns);
 	if (e->retry_at.ns)
 		earlier(&next, e->retry_at.ns);
-	if (e->ended.n)
-		earlier(&next, e->end_at.ns);
+	if (e->save_at.ns)
+		earlier(&next, e->save_at.ns);
+	earlier(&next, enforcer_end_due(e).ns);
 	if (e->answered && !e->stale_said)
 		earlier(&next, e->fresh_until.ns);
 	/* The program ends grants by itself: here many ends that lie close together are one round of work. */

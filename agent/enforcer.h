@@ -19,9 +19,10 @@
 #include "feed_msg.h"
 #include "log_level.h"
 
-#define ENFORCER_RETRY_NS NS_PER_S         /* after a map write that failed */
-#define ENFORCER_TICK_NS (100 * NS_PER_MS) /* between two ticks, however close the ends of grants are */
-#define ENFORCER_EVENT_LINES 10            /* of each kind, denied and admitted, at most per ENFORCER_EVENT_WINDOW_NS */
+#define ENFORCER_RETRY_NS NS_PER_S            /* after a map write that failed */
+#define ENFORCER_SAVE_RETRY_NS (5 * NS_PER_S) /* after a file of the state folder that could not be written */
+#define ENFORCER_TICK_NS (100 * NS_PER_MS)    /* between two ticks, however close the ends of grants are */
+#define ENFORCER_EVENT_LINES 10 /* of each kind, denied and admitted, at most per ENFORCER_EVENT_WINDOW_NS */
 #define ENFORCER_EVENT_WINDOW_NS (10 * NS_PER_S)
 #define ENFORCER_ENDED_LINES 50 /* about single sockets that were ended, at most in one look at a port */
 
@@ -42,6 +43,15 @@ struct enforcer_hooks {
 	int (*list_sockets)(void *ctx, uint16_t port, struct open_sockets *ret);
 	int (*is_guarded)(void *ctx, const struct open_socket *socket);
 	int (*end_sockets)(void *ctx, struct open_sockets *sockets);
+};
+
+/* What is kept in the state folder; that arming is over is the absence of a file. */
+enum enforcer_file {
+	ENFORCER_FILE_STATE = 0,
+	ENFORCER_FILE_OPENED,
+	ENFORCER_FILE_ARMED,
+	ENFORCER_FILE_DISARMED,
+	_ENFORCER_FILE_MAX,
 };
 
 struct enforcer {
@@ -70,8 +80,10 @@ struct enforcer {
 	struct boot_time fresh_until;
 	bool stale_said;
 	struct boot_time ticked_at;
-	struct boot_time retry_at; /* 0: nothing to try again */
-	bool applied;              /* once since the start */
+	struct boot_time retry_at;       /* 0: nothing to try again */
+	int unsaved[_ENFORCER_FILE_MAX]; /* 0, or -errno: why the state folder does not hold it */
+	struct boot_time save_at;        /* when that is tried again; 0: all is saved */
+	bool applied;                    /* once since the start */
 	char feed_name[FEED_NAME_MAX];
 	char trouble[FEED_TROUBLE_MAX];
 	struct wall_time trouble_at; /* 0: none since the last good answer */
@@ -83,8 +95,7 @@ struct enforcer {
 
 	bool ends_sockets; /* set after enforcer_init, when sockets shall be ended here and can be */
 	bool end_failure_said;
-	struct ended_list ended; /* grants whose sockets are to be ended */
-	struct boot_time end_at; /* when to look for them next */
+	struct ended_list ended; /* grants whose sockets are to be ended, and when to look for them next */
 };
 
 /* Fill the struct; nothing is done yet. conf, gate and hooks must outlive it. */
@@ -138,12 +149,16 @@ struct enforcer_verdict {
 	const struct grant *grant;   /* the latest-ending live grant that covers it; NULL: an `allow` source, or none */
 	const struct grant_set *set; /* that `grant` is in */
 	uint64_t drain_ns;           /* the port's session policy, as in session.h */
+	int sessions_error;          /* 0, or -errno: the two that follow are not known */
 	size_t sessions;             /* of the source, that go on without a grant, too */
 	uint64_t sessions_until_boot_ns; /* the last of them; JITGATE_NO_DEADLINE: no end is set */
 };
 
 struct enforcer_verdict enforcer_explain(struct enforcer *e, const struct cidr *source, uint16_t port,
 					 uint8_t proto_bit);
+
+/* What the state folder does not hold, and why, for people: at most `size` bytes with the NUL; "" when it holds all. */
+void enforcer_describe_unsaved(const struct enforcer *e, char *ret, size_t size);
 
 /* The state folder can be written now: put right what the start found to be no longer true. */
 void enforcer_settle(struct enforcer *e);
@@ -189,11 +204,18 @@ void enforcer_note_disallowed(struct enforcer *e, const struct conf *old);
 /* Ports of which sessions went on under `old`, and are cut by the config in force. */
 void enforcer_note_cut(struct enforcer *e, const struct conf *old);
 
-/* End what is noted and due, after the maps were brought up to date. Failures are logged, and tried again. */
+/* Sessions that go on for a while, or did, before an apply that may change that, or after which nothing else tells. */
+void enforcer_note_flows(struct enforcer *e);
+
+/* From now on enforced for good, where all was let pass: sessions of any source. */
+void enforcer_note_all(struct enforcer *e);
+
+/* End what is noted and due, after the maps were brought up to date. Failures are logged, and tried again. On trial
+ * (jitgate arm) all of it waits: when that is not confirmed, everybody's session goes on. */
 void enforcer_end_sessions(struct enforcer *e);
 
-/* Whether sessions to that port end with their grant. */
-bool enforcer_should_end(const struct enforcer *e, uint16_t port, uint8_t proto_bit);
+/* When that is due next; UINT64_MAX: not now. */
+struct boot_time enforcer_end_due(const struct enforcer *e);
 
 /* Which protocols of a port shall be closed by config and learning together; *ret_by_config those of `protect`. */
 uint8_t enforcer_wanted_protos(const struct enforcer *e, uint16_t port, uint8_t *ret_by_config);

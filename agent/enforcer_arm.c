@@ -14,15 +14,9 @@ int enforcer_save_armed(struct enforcer *e, bool armed)
 {
 	int r = e->hooks->save_armed(e->hooks_ctx, armed);
 
-	if (r < 0 && armed)
-		enforcer_say(e, LOG_LEVEL_ERR,
-			     "cannot save that arming was confirmed: %s; the next start would be audit again",
-			     strerror(-r));
-	else if (r < 0)
-		enforcer_say(e, LOG_LEVEL_ERR,
-			     "cannot remove the record that arming was confirmed: %s; with mode = \"audit\" the next "
-			     "start would enforce",
-			     strerror(-r));
+	/* One file is both: what is wanted now is all that can be missing. */
+	enforcer_note_saved(e, armed ? ENFORCER_FILE_DISARMED : ENFORCER_FILE_ARMED, 0);
+	enforcer_note_saved(e, armed ? ENFORCER_FILE_ARMED : ENFORCER_FILE_DISARMED, r);
 	return r;
 }
 
@@ -83,7 +77,7 @@ int enforcer_arm(struct enforcer *e, uint32_t seconds, struct failure *failure)
 int enforcer_confirm(struct enforcer *e, struct failure *failure)
 {
 	struct arming arming;
-	int r;
+	int r, saved;
 
 	enforcer_notice_lapse(e, enforcer_sample_clock(e));
 	arming = e->arming;
@@ -93,22 +87,28 @@ int enforcer_confirm(struct enforcer *e, struct failure *failure)
 		return failure_set(failure, -EINVAL, "%s: run jitgate arm, and confirm in time",
 				   arming.lapsed.ns ? "too late, the trial is over and it is audit again"
 						    : "nothing is on trial");
+	/* Recorded first: an agent that is killed in between leaves what is still on trial, or confirmed at the next
+	   start; never what enforces for good and is forgotten by then. */
+	saved = enforcer_save_armed(e, true);
 	if (!arming.confirmed) {
 		arming.confirmed = true;
 		arming.confirm_until.ns = 0;
 		r = apply_arming(e, &arming, failure);
-		if (r < 0)
+		if (r < 0) {
+			enforcer_save_armed(e, false);
 			return r;
+		}
 		enforcer_say(e, LOG_LEVEL_WARNING,
 			     "arming is confirmed: ENFORCING from now on; put mode = \"enforce\" into the config");
+		enforcer_note_all(e);
+		enforcer_end_sessions(e);
 	}
 	e->arming.stale_record = false;
-	r = enforcer_save_armed(e, true);
-	return r == 0 ? 0
-		      : failure_set(failure, ENFORCER_UNSAVED,
-				    "NOT SAVED (%s): the next start would be audit again; make room in the state "
-				    "folder, then jitgate confirm once more",
-				    strerror(-r));
+	return saved == 0 ? 0
+			  : failure_set(failure, ENFORCER_UNSAVED,
+					"NOT SAVED (%s): the next start would be audit again; make room in the state "
+					"folder, then jitgate confirm once more",
+					strerror(-saved));
 }
 
 int enforcer_disarm(struct enforcer *e, struct failure *failure)

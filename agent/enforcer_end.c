@@ -1,39 +1,40 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * CORE. The local end of a session whose grant has ended: which sockets are to be ended, and what is said of it. See
- * enforcer.h.
+ * CORE. The local end of a session that is over: which sockets are to be ended, and what is said of it. See enforcer.h.
  *
  * The rule: never a socket that may still talk. A socket is ended when it was under a grant that has ended and the
- * packet program would drop what comes for it now, by the maps it reads; so a wider grant, a renewal, audit mode, a
- * port that is no longer protected, and a way that leads past the program each keep it. Nothing here changes what the
- * program does.
+ * packet program would drop what comes for it now, by the maps it reads; so a wider grant, a renewal, a drain that is
+ * not over, audit mode, a port that is no longer protected, and a way that leads past the program each keep it. Nothing
+ * here changes what the program does.
+ *
+ * Nor one that may talk again by itself: on trial nothing is ended. Once that is confirmed, all that is cut by it is
+ * ended, whether it ever was under a grant: somebody was shown the list of them, tried it, and said that it shall last.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 
 #include "audit.h"
 #include "enforcer_internal.h"
+#include "flows.h"
 
-bool enforcer_should_end(const struct enforcer *e, uint16_t port, uint8_t proto_bit)
+static struct boot_time boot_now(struct enforcer *e)
 {
-	const struct gate_session session = session_of_port(&e->conf->session, port);
-
-	return session.drain_ns[__builtin_ctz(proto_bit)] == SESSION_CUT;
+	return e->hooks->now(e->hooks_ctx).boot;
 }
 
-static void note(struct enforcer *e, int r)
+static void note(struct enforcer *e, const struct grant *grant, const char *requestor, struct boot_time since)
 {
-	if (r < 0)
+	if (ended_add(&e->ended, grant, requestor, since) < 0)
 		enforcer_say(e, LOG_LEVEL_ERR,
 			     "out of memory: the sockets of a grant that ended are not ended; nothing that comes for "
 			     "them is let in");
-	e->end_at = e->hooks->now(e->hooks_ctx).boot;
 }
 
 void enforcer_note_ended(struct enforcer *e, const struct grant_set *set, const struct grant *grant)
 {
 	if (e->ends_sockets && grant->protos & PROTO_BIT_TCP)
-		note(e, ended_add(&e->ended, grant, grant_set_text(set, grant->requestor)));
+		note(e, grant, grant_set_text(set, grant->requestor), boot_now(e));
 }
 
 static bool is_allowed(const struct conf *conf, const struct cidr *source)
@@ -48,65 +49,151 @@ static bool is_allowed(const struct conf *conf, const struct cidr *source)
 void enforcer_note_disallowed(struct enforcer *e, const struct conf *old)
 {
 	for (size_t i = 0; e->ends_sockets && i < old->n_allow; i++) {
+		const struct grant grant = {.source = old->allow[i], .protos = PROTO_BITS_ALL};
+
 		if (!is_allowed(e->conf, &old->allow[i]))
-			note(e, ended_add_allowed(&e->ended, &old->allow[i]));
+			note(e, &grant, "allow", boot_now(e));
 	}
 }
 
-static bool is_cut(const struct conf *conf, uint16_t port)
+static uint64_t drain_of(const struct conf *conf, uint16_t port)
 {
-	return session_of_port(&conf->session, port).drain_ns[PROTO_INDEX_TCP] == SESSION_CUT;
+	return session_of_port(&conf->session, port).drain_ns[PROTO_INDEX_TCP];
 }
 
 /* Whatever was let in to it at one time or another; who still may talk is asked of each socket. */
-static void note_port(struct enforcer *e, const struct conf *old, uint16_t port)
+static void note_port(struct enforcer *e, uint16_t port, const char *why)
 {
 	static const struct cidr everywhere[] = {{.family = JITGATE_IPV4}, {.family = JITGATE_IPV6}};
 
-	if (is_cut(old, port) || !is_cut(e->conf, port))
-		return;
 	for (size_t i = 0; i < ARRAY_SIZE(everywhere); i++) {
 		struct grant grant = {.source = everywhere[i], .port = port, .protos = PROTO_BIT_TCP};
 
-		note(e, ended_add(&e->ended, &grant, "session = cut"));
+		note(e, &grant, why, boot_now(e));
 	}
+}
+
+static void note_policy(struct enforcer *e, const struct conf *old, uint16_t port)
+{
+	if (drain_of(old, port) != SESSION_CUT && drain_of(e->conf, port) == SESSION_CUT)
+		note_port(e, port, "session = cut");
 }
 
 void enforcer_note_cut(struct enforcer *e, const struct conf *old)
 {
 	for (size_t i = 0; e->ends_sockets && i < e->conf->n_protect; i++)
-		note_port(e, old, e->conf->protect[i].port);
+		note_policy(e, old, e->conf->protect[i].port);
 	for (size_t i = 0; e->ends_sockets && i < e->learned.n; i++)
-		note_port(e, old, e->learned.ports[i].port);
+		note_policy(e, old, e->learned.ports[i].port);
 }
 
+void enforcer_note_all(struct enforcer *e)
+{
+	static const char why[] = "enforced from now on";
+
+	for (size_t i = 0; e->ends_sockets && i < e->conf->n_protect; i++) {
+		if (e->conf->protect[i].protos & PROTO_BIT_TCP)
+			note_port(e, e->conf->protect[i].port, why);
+	}
+	for (size_t i = 0; e->ends_sockets && i < e->learned.n; i++) {
+		if (e->learned.ports[i].proto_bit & PROTO_BIT_TCP)
+			note_port(e, e->learned.ports[i].port, why);
+	}
+}
+
+static enum flow_step note_flow(void *ctx, const struct flow_key *key, struct gate_flow *flow)
+{
+	struct enforcer *e = ctx;
+	const struct open_socket like = {.peer = flow_source(key), .port = ntohs(key->dport_be)};
+	struct grant grant = {.source = like.peer, .port = like.port, .protos = PROTO_BIT_TCP};
+	struct boot_time now = boot_now(e), since = {.ns = flow->end_boot_ns < now.ns ? flow->end_boot_ns : now.ns};
+	struct ended_grant *waiting = ended_find(&e->ended, &like, (struct boot_time){.ns = ENDED_NEVER});
+
+	if (key->proto == IPPROTO_TCP && waiting)
+		waiting->due = now;
+	else if (key->proto == IPPROTO_TCP)
+		note(e, &grant, "known from before", since);
+	return FLOW_LEAVE;
+}
+
+void enforcer_note_flows(struct enforcer *e)
+{
+	int r = e->ends_sockets ? e->gate->each_flow(e->gate_ctx, note_flow, e) : 0;
+
+	if (r < 0)
+		enforcer_say(e, LOG_LEVEL_WARNING,
+			     "cannot read which sessions go on after their grant: %s; when that is over nothing that "
+			     "comes for them is let in, but their sockets may live on",
+			     strerror(-r));
+}
+
+/* By a grant, or because nothing is dropped. */
 static bool may_talk(struct enforcer *e, const struct open_socket *socket)
 {
-	enum reason reason = enforcer_explain(e, &socket->peer, socket->port, PROTO_BIT_TCP).reason;
+	enum reason reason = enforcer_judge(e, &socket->peer, socket->port, PROTO_BIT_TCP);
 
 	return reason != REASON_NO_GRANT && reason != REASON_EXPIRED;
+}
+
+/*
+ * 1: its session goes on without a grant; `ended` is told until when. 0, or -errno. One that is not known may be known
+ * under another address (DNAT): it has the time that it would have then.
+ */
+static int goes_on(struct enforcer *e, const struct open_socket *socket, struct boot_time now,
+		   struct ended_grant *ended)
+{
+	uint64_t drain_ns = drain_of(e->conf, socket->port), until;
+	const struct gate_flow like = {.end_boot_ns = ended->since.ns};
+	struct flow_key key =
+		flow_of_socket(&socket->peer, socket->peer_port, &socket->local, socket->port, PROTO_BIT_TCP);
+	int r;
+
+	if (drain_ns == SESSION_CUT)
+		return 0;
+	r = flow_look(e->gate, e->gate_ctx, &key, drain_ns, now.ns, &until);
+	if (r == -ENOENT)
+		until = flow_until_boot_ns(&like, drain_ns);
+	else if (r < 0)
+		return r;
+	if (until <= now.ns)
+		return 0;
+	if (until < ended->drained.ns)
+		ended->drained.ns = until;
+	return 1;
+}
+
+/* 1: to be ended; 0: not; or -errno: it cannot be told. */
+static int is_doomed(struct enforcer *e, const struct open_socket *socket, struct boot_time now,
+		     struct ended_grant *ended)
+{
+	int r;
+
+	if (socket->half_open || may_talk(e, socket))
+		return 0;
+	r = goes_on(e, socket, now, ended);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	return e->hooks->is_guarded(e->hooks_ctx, socket);
 }
 
 /*
  * Those of `all` that are to be ended, each with the number of its grant; moved to the front. One of which it is not
  * known is not among them, and holds up no other: 0, or the first error.
  */
-static int keep_doomed(struct enforcer *e, struct open_sockets *all)
+static int keep_doomed(struct enforcer *e, struct boot_time now, struct open_sockets *all)
 {
 	size_t kept = 0;
 	int first_error = 0;
 
 	for (size_t i = 0; i < all->n; i++) {
 		struct open_socket socket = all->v[i];
-		struct ended_grant *ended = ended_find(&e->ended, &socket);
+		struct ended_grant *ended = ended_find(&e->ended, &socket, now);
 		int r;
 
 		if (!ended)
 			continue;
 		ended->seen = true;
-		if (socket.half_open || !enforcer_should_end(e, socket.port, PROTO_BIT_TCP) || may_talk(e, &socket))
-			continue;
-		r = e->hooks->is_guarded(e->hooks_ctx, &socket);
+		r = is_doomed(e, &socket, now, ended);
 		if (r < 0 && first_error == 0)
 			first_error = r;
 		if (r <= 0)
@@ -149,14 +236,14 @@ static int tell_results(struct enforcer *e, const struct open_sockets *sockets)
 }
 
 /* 0 or -errno; what can be ended has been ended. */
-static int end_at_port(struct enforcer *e, uint16_t port)
+static int end_at_port(struct enforcer *e, uint16_t port, struct boot_time now)
 {
 	_cleanup_open_sockets_ struct open_sockets sockets = {0};
 	int r = e->hooks->list_sockets(e->hooks_ctx, port, &sockets), ended, told;
 
 	if (r < 0)
 		return r;
-	r = keep_doomed(e, &sockets);
+	r = keep_doomed(e, now, &sockets);
 	if (!sockets.n)
 		return r;
 	ended = e->hooks->end_sockets(e->hooks_ctx, &sockets);
@@ -181,16 +268,21 @@ static void say_failed(struct enforcer *e, size_t given_up, int error)
 	e->end_failure_said = true;
 }
 
+struct boot_time enforcer_end_due(const struct enforcer *e)
+{
+	return e->arming.confirm_until.ns ? (struct boot_time){.ns = ENDED_NEVER} : ended_due(&e->ended);
+}
+
 void enforcer_end_sessions(struct enforcer *e)
 {
-	struct boot_time now = e->hooks->now(e->hooks_ctx).boot;
+	struct boot_time now = boot_now(e);
 	bool failed = false;
 
-	if (!e->ended.n || now.ns < e->end_at.ns)
+	if (now.ns < enforcer_end_due(e).ns)
 		return;
-	for (int port = ended_next_port(&e->ended, -1); port >= 0; port = ended_next_port(&e->ended, port)) {
-		int r = end_at_port(e, (uint16_t)port);
-		size_t given_up = ended_looked(&e->ended, (uint16_t)port, r < 0);
+	for (int port = -1; (port = ended_next_port(&e->ended, port, now)) >= 0;) {
+		int r = end_at_port(e, (uint16_t)port, now);
+		size_t given_up = ended_looked(&e->ended, (uint16_t)port, r < 0, now);
 
 		if (r < 0)
 			say_failed(e, given_up, r);
@@ -198,5 +290,4 @@ void enforcer_end_sessions(struct enforcer *e)
 	}
 	if (!failed)
 		e->end_failure_said = false;
-	e->end_at.ns = now.ns + ENDED_AGAIN_NS;
 }

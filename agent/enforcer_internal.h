@@ -11,6 +11,9 @@
 void enforcer_say(struct enforcer *e, enum log_level level, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* enforcer_explain's reason alone, which looks at no flow. */
+enum reason enforcer_judge(struct enforcer *e, const struct cidr *source, uint16_t port, uint8_t proto_bit);
+
 /* Now. The wall time is that of the base, so that a grant ends by its mark at the very moment it ends in the program.
  */
 struct clock_pair enforcer_sample_clock(struct enforcer *e);
@@ -37,6 +40,13 @@ void enforcer_audit(struct enforcer *e, const char *what, const struct grant_set
 /* The same about what an operator does: a warning. */
 void enforcer_audit_by_hand(struct enforcer *e, const char *what, const struct grant_set *set,
 			    const struct grant *grant, const char *why);
+
+/* Save what is known: failures are logged, shown and tried again. */
+void enforcer_save_state(struct enforcer *e, const struct snapshot *snapshot, const struct learned *learned);
+/* Note that a file was saved (0) or not (-errno): said in the log when that changes, and tried again. */
+void enforcer_note_saved(struct enforcer *e, enum enforcer_file file, int error);
+/* Try again what is due. */
+void enforcer_retry_saving(struct enforcer *e, struct boot_time now);
 
 /* Say what is news about each grant, and forget those that ended a while ago. */
 void enforcer_update_marks(struct enforcer *e, struct grant_set *set, struct wall_time now);

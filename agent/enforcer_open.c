@@ -19,12 +19,7 @@ int enforcer_save_opened(struct enforcer *e)
 	int r = e->hooks->save_opened(e->hooks_ctx, &e->opened,
 				      clock_to_wall(e->clock, e->hooks->now(e->hooks_ctx).boot));
 
-	if (r < 0)
-		enforcer_say(
-			e, LOG_LEVEL_ERR,
-			"cannot save what was opened by hand: %s; it is in force, but a restart or reboot may know "
-			"nothing of it",
-			strerror(-r));
+	enforcer_note_saved(e, ENFORCER_FILE_OPENED, r);
 	return r;
 }
 

@@ -63,7 +63,7 @@ static int collect_unended(const struct grant_set *from, struct wall_time now, s
 	return 0;
 }
 
-static void save_state(struct enforcer *e, const struct snapshot *snapshot, const struct learned *learned)
+void enforcer_save_state(struct enforcer *e, const struct snapshot *snapshot, const struct learned *learned)
 {
 	struct snapshot out = *snapshot;
 	int r;
@@ -78,11 +78,7 @@ static void save_state(struct enforcer *e, const struct snapshot *snapshot, cons
 		r = e->hooks->save(e->hooks_ctx, &out);
 	free(out.ports);
 	free(out.grants.grants);
-	if (r < 0)
-		enforcer_say(e, LOG_LEVEL_ERR,
-			     "cannot save the state: %s; enforcement goes on, but a reboot now would start without "
-			     "these grants",
-			     strerror(-r));
+	enforcer_note_saved(e, ENFORCER_FILE_STATE, r);
 }
 
 /*
@@ -93,7 +89,7 @@ static void save_candidate(void *ctx)
 {
 	const struct candidate *candidate = ctx;
 
-	save_state(candidate->enforcer, candidate->snapshot, &candidate->learned);
+	enforcer_save_state(candidate->enforcer, candidate->snapshot, &candidate->learned);
 }
 
 void enforcer_keep(struct enforcer *e)
@@ -102,7 +98,7 @@ void enforcer_keep(struct enforcer *e)
 
 	found.fresh_for_s = 1; /* no feed said it: whoever reads it may not call it fresh */
 	if (e->learned.n || found.grants.n)
-		save_state(e, &found, &e->learned);
+		enforcer_save_state(e, &found, &e->learned);
 }
 
 static void refuse_snapshot(struct enforcer *e, int error, struct wall_time now)

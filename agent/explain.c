@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 
+#include "enforcer_internal.h"
 #include "flows.h"
 #include "session.h"
 
@@ -43,8 +44,8 @@ static enum flow_step count_session(void *ctx, const struct flow_key *key, struc
 	uint64_t until = flow_until_boot_ns(flow, verdict->drain_ns);
 
 	if (ntohs(key->dport_be) != search->port || key->proto != search->proto ||
-	    cidr_compare(&source, search->source) != 0 || flow->state & FLOW_CLOSING ||
-	    !flow_goes_on(key, flow, verdict->drain_ns, search->now_boot_ns))
+	    cidr_compare(&source, search->source) != 0 ||
+	    !flow_counts(key, flow, verdict->drain_ns, search->now_boot_ns))
 		return FLOW_LEAVE;
 	verdict->sessions++;
 	if (until > verdict->sessions_until_boot_ns)
@@ -52,7 +53,7 @@ static enum flow_step count_session(void *ctx, const struct flow_key *key, struc
 	return FLOW_LEAVE;
 }
 
-/* What goes on whatever becomes of a new connection; one that has been closed is not told of. */
+/* What goes on whatever becomes of a new connection. */
 static void find_sessions(struct enforcer *e, const struct gate_key *key, const struct cidr *source,
 			  uint64_t now_boot_ns, struct enforcer_verdict *verdict)
 {
@@ -65,33 +66,51 @@ static void find_sessions(struct enforcer *e, const struct gate_key *key, const 
 
 	verdict->drain_ns = flow_drain_ns(e->gate, e->gate_ctx, &to);
 	if (verdict->drain_ns != SESSION_CUT)
-		e->gate->each_flow(e->gate_ctx, count_session, &search);
+		verdict->sessions_error = e->gate->each_flow(e->gate_ctx, count_session, &search);
 }
 
-struct enforcer_verdict enforcer_explain(struct enforcer *e, const struct cidr *source, uint16_t port,
-					 uint8_t proto_bit)
+/* All but the sessions. */
+static struct enforcer_verdict judge(struct enforcer *e, const struct gate_key *key, const struct cidr *source,
+				     uint8_t proto_bit, struct boot_time now)
 {
 	struct enforcer_verdict verdict = {.reason = REASON_NO_GRANT};
-	struct gate_key key = entry_key(source, port, proto_number(proto_bit));
-	struct clock_pair now = e->hooks->now(e->hooks_ctx);
+	uint16_t port = ntohs(key->port_be);
 	struct gate_state state;
 
 	if (!(e->gate->get_protected(e->gate_ctx, port) & proto_bit)) {
 		verdict.reason = verdict.would_be = REASON_UNPROTECTED;
 		return verdict;
 	}
-	if (e->gate->lookup(e->gate_ctx, &key, &verdict.entry) == 0) {
+	if (e->gate->lookup(e->gate_ctx, key, &verdict.entry) == 0) {
 		verdict.has_entry = true;
-		verdict.reason = now.boot.ns < verdict.entry.expires_boot_ns ? REASON_GRANTED : REASON_EXPIRED;
+		verdict.reason = now.ns < verdict.entry.expires_boot_ns ? REASON_GRANTED : REASON_EXPIRED;
 		if (verdict.entry.expires_boot_ns != JITGATE_NO_DEADLINE) {
 			find_cover(&e->current.grants, source, port, proto_bit, &verdict);
 			find_cover(&e->opened, source, port, proto_bit, &verdict);
 		}
 	}
-	find_sessions(e, &key, source, now.boot.ns, &verdict);
 	verdict.would_be = verdict.reason;
 	e->gate->get_state(e->gate_ctx, &state);
-	if (arming_in_force(&state, now.boot) == JITGATE_AUDIT && verdict.reason != REASON_GRANTED)
+	if (arming_in_force(&state, now) == JITGATE_AUDIT && verdict.reason != REASON_GRANTED)
 		verdict.reason = REASON_AUDIT;
+	return verdict;
+}
+
+enum reason enforcer_judge(struct enforcer *e, const struct cidr *source, uint16_t port, uint8_t proto_bit)
+{
+	struct gate_key key = entry_key(source, port, proto_number(proto_bit));
+
+	return judge(e, &key, source, proto_bit, e->hooks->now(e->hooks_ctx).boot).reason;
+}
+
+struct enforcer_verdict enforcer_explain(struct enforcer *e, const struct cidr *source, uint16_t port,
+					 uint8_t proto_bit)
+{
+	struct gate_key key = entry_key(source, port, proto_number(proto_bit));
+	struct boot_time now = e->hooks->now(e->hooks_ctx).boot;
+	struct enforcer_verdict verdict = judge(e, &key, source, proto_bit, now);
+
+	if (verdict.reason != REASON_UNPROTECTED)
+		find_sessions(e, &key, source, now.ns, &verdict);
 	return verdict;
 }

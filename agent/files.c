@@ -4,6 +4,7 @@
  */
 #include "files.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -174,4 +175,39 @@ int files_replace(int dir_fd, const char *name, const void *bytes, size_t len)
 		return r;
 	}
 	return fsync(dir_fd) < 0 ? -errno : 0;
+}
+
+/* ".NAME.NUMBER.new" */
+static bool is_temporary_of(const char *entry, const char *name)
+{
+	size_t len = strlen(name), digits;
+
+	if (entry[0] != '.' || strncmp(entry + 1, name, len) != 0 || entry[len + 1] != '.')
+		return false;
+	digits = strspn(entry + len + 2, "0123456789");
+	return digits > 0 && strcmp(entry + len + 2 + digits, ".new") == 0;
+}
+
+int files_sweep(int dir_fd, const char *name)
+{
+	_cleanup_closedir_ DIR *dir = NULL;
+	_cleanup_close_ int fd = -1;
+	const struct dirent *entry;
+	int n = 0;
+
+	if (!is_plain_name(name))
+		return -EINVAL;
+	fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir)
+		return -errno;
+	(void)TAKE_FD(fd);
+	while ((entry = readdir(dir))) {
+		if (!is_temporary_of(entry->d_name, name))
+			continue;
+		if (unlinkat(dir_fd, entry->d_name, 0) < 0)
+			return -errno;
+		n++;
+	}
+	return n;
 }

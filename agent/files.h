@@ -24,4 +24,10 @@ int files_read(const char *path, size_t max, int flags, char **ret, size_t *ret_
  */
 int files_replace(int dir_fd, const char *name, const void *bytes, size_t len);
 
+/*
+ * Remove what writers of `name` left in the folder that were killed half way through files_replace. Only when no other
+ * process writes it. Returns how many, or -errno; -EINVAL when `name` is not a plain one.
+ */
+int files_sweep(int dir_fd, const char *name);
+
 #endif

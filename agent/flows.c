@@ -43,8 +43,6 @@ static uint64_t idle_ns(const struct flow_key *key, const struct gate_flow *flow
 {
 	if (key->proto != IPPROTO_TCP)
 		return JITGATE_FLOW_UDP_IDLE_NS;
-	if (flow->state & FLOW_CLOSING)
-		return JITGATE_FLOW_CLOSING_NS;
 	return flow->state & FLOW_ANSWERED ? JITGATE_FLOW_TCP_IDLE_NS : JITGATE_FLOW_OPENING_NS;
 }
 
@@ -52,6 +50,38 @@ bool flow_goes_on(const struct flow_key *key, const struct gate_flow *flow, uint
 {
 	return drain_ns != SESSION_CUT && now_boot_ns < flow_until_boot_ns(flow, drain_ns) &&
 	       now_boot_ns < flow->last_seen_boot_ns + idle_ns(key, flow);
+}
+
+bool flow_counts(const struct flow_key *key, const struct gate_flow *flow, uint64_t drain_ns, uint64_t now_boot_ns)
+{
+	bool closed = flow->state & FLOW_CLOSING && now_boot_ns >= flow->last_seen_boot_ns + JITGATE_FLOW_CLOSED_NS;
+
+	return !closed && flow_goes_on(key, flow, drain_ns, now_boot_ns);
+}
+
+struct flow_key flow_of_socket(const struct cidr *peer, uint16_t peer_port, const struct cidr *local, uint16_t port,
+			       uint8_t proto_bit)
+{
+	struct flow_key key = {.sport_be = htons(peer_port),
+			       .dport_be = htons(port),
+			       .proto = proto_number(proto_bit),
+			       .family = peer->family};
+
+	memcpy(key.saddr, peer->addr, sizeof(key.saddr));
+	memcpy(key.daddr, local->addr, sizeof(key.daddr));
+	return key;
+}
+
+int flow_look(const struct gate_ops *gate, void *gate_ctx, const struct flow_key *key, uint64_t drain_ns,
+	      uint64_t now_boot_ns, uint64_t *ret_until_boot_ns)
+{
+	struct gate_flow flow;
+	int r = gate->lookup_flow(gate_ctx, key, &flow);
+
+	if (r < 0)
+		return r;
+	*ret_until_boot_ns = flow_goes_on(key, &flow, drain_ns, now_boot_ns) ? flow_until_boot_ns(&flow, drain_ns) : 0;
+	return 0;
 }
 
 static uint64_t lower(uint64_t a, uint64_t b)

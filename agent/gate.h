@@ -39,6 +39,8 @@ struct gate_ops {
 	void (*set_class)(void *ctx, uint16_t port, uint8_t class);
 	void (*get_session)(void *ctx, uint8_t class, struct gate_session *ret);
 	void (*set_session)(void *ctx, uint8_t class, const struct gate_session *session);
+	/* What is known of one flow; -ENOENT. To be looked at here keeps no flow from being forgotten. */
+	int (*lookup_flow)(void *ctx, const struct flow_key *key, struct gate_flow *ret);
 	/* Show each flow to `visit` and do what it says. 0, or the last errno: the others were visited. */
 	int (*each_flow)(void *ctx, flow_visitor visit, void *visit_ctx);
 	/* Until no packet is being judged any more by what stood in the maps before. */

@@ -294,6 +294,7 @@ const struct gate_ops datapath_gate_ops = {
 	.set_class = set_class,
 	.get_session = get_session,
 	.set_session = set_session,
+	.lookup_flow = datapath_lookup_flow,
 	.each_flow = datapath_each_flow,
 	.settle = datapath_settle,
 	.get_state = get_state,

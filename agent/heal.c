@@ -207,11 +207,37 @@ static int check_kind(int dir_fd, const char *pin_dir, uid_t user, bool maps, st
 	return r;
 }
 
+/*
+ * What the user was about to put back when it was killed. The root program takes its place, since it vouches for maps;
+ * anything else goes, and a link not in its own time.
+ */
+static int end_half(int dir_fd, const char *pin_dir, uid_t user, struct failure *failure)
+{
+	char path[DATAPATH_PATH_MAX];
+	_cleanup_close_ int fd = -1;
+	struct stat st, root;
+
+	if (fstatat(dir_fd, "root_new", &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode) || st.st_uid == 0 ||
+	    st.st_uid != user || datapath_pin_path(pin_dir, "root_new", path) < 0)
+		return 0;
+	fd = bpf_obj_get(path);
+	if (is_root_in_force(pin_dir, fd) && fstatat(dir_fd, "root", &root, AT_SYMLINK_NOFOLLOW) < 0 &&
+	    renameat(dir_fd, "root_new", dir_fd, "root") == 0)
+		return 0;
+	if (fd >= 0)
+		bpf_link_detach(fd);
+	return unlinkat(dir_fd, "root_new", 0) < 0
+		       ? failure_set(failure, -errno, "cannot remove %s: %s", path, strerror(errno))
+		       : 0;
+}
+
 /* The programs first: one in force that is root's again vouches for the maps. */
 int datapath_check_pins(int dir_fd, const char *pin_dir, uid_t user, struct failure *failure)
 {
-	int r = check_kind(dir_fd, pin_dir, user, false, failure);
+	int r = end_half(dir_fd, pin_dir, user, failure);
 
+	if (r == 0)
+		r = check_kind(dir_fd, pin_dir, user, false, failure);
 	return r < 0 ? r : check_kind(dir_fd, pin_dir, user, true, failure);
 }
 
@@ -270,16 +296,12 @@ static bool is_pinned(int pin_fd)
 	return pin_fd < 0 || fstat(pin_fd, &st) < 0 || st.st_nlink > 0;
 }
 
+/* The programs first: they vouch for the maps at the next start, which refuses maps of nobody's. */
 static int put_back_pins(struct datapath *dp)
 {
 	int r = 0, fd, *pin;
 	const char *name;
 
-	for (size_t i = 0; r == 0 && (name = datapath_map_at(dp, i, &fd)); i++) {
-		pin = datapath_map_pin_at(dp, i);
-		if (!is_pinned(*pin))
-			r = datapath_replace_pin(dp, fd, name, pin);
-	}
 	if (r == 0 && !is_pinned(dp->root_pin))
 		r = datapath_replace_pin(dp, dp->root_fd, "root", &dp->root_pin);
 	if (r == 0 && !is_pinned(dp->layout_pin))
@@ -290,6 +312,11 @@ static int put_back_pins(struct datapath *dp)
 		r = datapath_replace_pin(dp, bpf_program__fd(dp->skel->progs.root_tc), "root_tc", &dp->root_tc_pin);
 	if (r == 0 && !is_pinned(dp->gate_tc_pin))
 		r = datapath_replace_pin(dp, bpf_program__fd(dp->skel->progs.gate_tc), "gate_tc", &dp->gate_tc_pin);
+	for (size_t i = 0; r == 0 && (name = datapath_map_at(dp, i, &fd)); i++) {
+		pin = datapath_map_pin_at(dp, i);
+		if (!is_pinned(*pin))
+			r = datapath_replace_pin(dp, fd, name, pin);
+	}
 	return r;
 }
 

@@ -177,6 +177,7 @@ static int run_daemon(const struct options *options)
 		log_err("%s", failure.text);
 		return EXIT_FAILED;
 	}
+	daemon_sweep(&d);
 	/* What only the maps knew would not outlive a reboot. By the user, whose folder it is. */
 	if (!start.have_state)
 		enforcer_keep(&d.enforcer);

@@ -15,6 +15,7 @@
 #include "session.h"
 #include "text.h"
 
+#define REPORT_UNSAVED_MAX 256
 #define REPORT_WHY_MAX 96 /* with its NUL: why an interface is not verified */
 
 struct report_interface {
@@ -84,7 +85,8 @@ struct report {
 	size_t n_ports;
 	struct report_grant *grants; /* without the endless ones of `allow` */
 	size_t n_grants;
-	size_t n_allow; /* always-allowed sources */
+	size_t n_allow;                   /* always-allowed sources */
+	char unsaved[REPORT_UNSAVED_MAX]; /* what the state folder does not hold, and why; "": nothing, or not known */
 	/* How the sockets of a grant that ends are ended: "bpf", "netlink", "off" (by config), "none"; NULL: not known.
 	 */
 	const char *end_sockets;
@@ -103,6 +105,7 @@ struct report_explain {
 	struct report_grant grant;
 	uint64_t drain_ns;               /* the port's session policy, as in session.h */
 	size_t sessions;                 /* of the source, that go on without a grant, too */
+	const char *sessions_unknown;    /* why these two are not known; NULL: they are */
 	struct wall_time sessions_until; /* the last of them; ns 0: no end is set */
 	const char *
 		unverified; /* an interface that is not verified, so that the verdict does not hold there; NULL: none */

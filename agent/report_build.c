@@ -36,8 +36,7 @@ static enum flow_step count_session(void *ctx, const struct flow_key *key, struc
 
 		if (port->port != ntohs(key->dport_be) || port->proto_bit != proto_to_bit(key->proto))
 			continue;
-		port->sessions +=
-			!(flow->state & FLOW_CLOSING) && flow_goes_on(key, flow, port->drain_ns, count->now_boot_ns);
+		port->sessions += flow_counts(key, flow, port->drain_ns, count->now_boot_ns);
 		break;
 	}
 	return FLOW_LEAVE;

@@ -185,6 +185,12 @@ static void print_sessions(const struct report_explain *explain, struct text *ou
 		return;
 	session_format(explain->drain_ns, policy);
 	text_printf(&words, "sessions of this port: %s; ", policy);
+	if (explain->sessions_unknown) {
+		text_printf(&words, "which of this source go on is NOT KNOWN, the table of sessions cannot be read: %s",
+			    explain->sessions_unknown);
+		show_paragraph(out, &words, 2, 4);
+		return;
+	}
 	show_count(&words, explain->sessions, "session");
 	text_printf(&words, " of this source known");
 	if (explain->sessions && !explain->sessions_until.ns) {

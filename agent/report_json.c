@@ -194,13 +194,12 @@ static void put_port_traffic(struct text *out, const char *name, bool counted, u
 }
 
 /* The policy, and how many are known that go on by it. */
-static void put_session(struct text *out, uint64_t drain_ns, size_t sessions)
+static void put_session(struct text *out, uint64_t drain_ns)
 {
 	char policy[SESSION_TEXT_MAX];
 
 	session_format(drain_ns, policy);
 	put_string(out, "session", policy);
-	put_number(out, "sessions", sessions);
 }
 
 static void put_port(struct text *out, const struct report_port *port)
@@ -212,7 +211,8 @@ static void put_port(struct text *out, const struct report_port *port)
 	put_number(out, "port", port->port);
 	put_string(out, "proto", protos_format(port->proto_bit, proto));
 	put_string(out, "source", port->by_config ? "config" : "feed");
-	put_session(out, port->drain_ns, port->sessions);
+	put_session(out, port->drain_ns);
+	put_number(out, "sessions", port->sessions);
 	put_port_traffic(out, "granted", port->counted, port->counters.granted_packets, port->counters.granted_bytes);
 	put_port_traffic(out, "ungranted", port->counted, port->counters.ungranted_packets,
 			 port->counters.ungranted_bytes);
@@ -267,6 +267,10 @@ void report_status_json(const struct report *report, struct text *out)
 	else
 		put_null(out, "clock_set");
 	put_bool(out, "only_protect", report->only_protect);
+	if (*report->unsaved)
+		put_string(out, "unsaved", report->unsaved);
+	else
+		put_null(out, "unsaved");
 	put_counters(out, report);
 	put_ports(out, report);
 	put_number(out, "grants", report->n_grants);
@@ -343,8 +347,13 @@ void report_explain_json(const struct report_explain *explain, struct text *out)
 		put_string(out, "not_enforced_on", explain->unverified);
 	else
 		put_null(out, "not_enforced_on");
-	put_session(out, explain->drain_ns, explain->sessions);
-	put_time(out, "sessions_until", explain->sessions ? explain->sessions_until : (struct wall_time){0});
+	put_session(out, explain->drain_ns);
+	if (explain->sessions_unknown)
+		put_null(out, "sessions");
+	else
+		put_number(out, "sessions", explain->sessions);
+	put_time(out, "sessions_until",
+		 explain->sessions && !explain->sessions_unknown ? explain->sessions_until : (struct wall_time){0});
 	if (explain->has_grant) {
 		put_name(out, "grant");
 		put_grant(out, &explain->grant, explain->now, true);

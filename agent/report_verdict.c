@@ -144,6 +144,14 @@ static void warn_mode(const struct report *report, struct text *line)
 	}
 }
 
+static void warn_unsaved(const struct report *report, struct text *line)
+{
+	if (!*report->unsaved)
+		return;
+	begin_clause(line);
+	text_printf(line, "NOT SAVED for the next start: %s", report->unsaved);
+}
+
 /* Everything that is wrong, in one line, the worst first. Empty: nothing is. */
 static void collect_warnings(const struct report *report, struct text *line)
 {
@@ -157,6 +165,7 @@ static void collect_warnings(const struct report *report, struct text *line)
 	warn_ports(report, line);
 	warn_feed(report, line);
 	warn_clock(report, line);
+	warn_unsaved(report, line);
 }
 
 /* It outlives the agent, but that is said only of what was verified. */

@@ -218,9 +218,8 @@ int startup_prepare(struct daemon *d, struct startup *start, struct failure *fai
 	if (r == 0)
 		r = check_conflicts(d, failure);
 	STEP_TRY();
-	if (r == 0)
+	if (r == 0 && STEP_TRIES())
 		r = try_filter(d, start, failure);
-	STEP_TRIED();
 	if (r == 0)
 		daemon_open_ender(d);
 	if (r == 0)

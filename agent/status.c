@@ -132,6 +132,7 @@ static void fill_feed(struct daemon *d, struct clock_pair now, struct report *re
 	report->clock_offset_s = e->current.clock_offset_s;
 	report->refused_by_feed = &e->current.refused;
 	report->clock_floor = e->clock_floor.wall;
+	enforcer_describe_unsaved(e, report->unsaved, sizeof(report->unsaved));
 	report->only_protect = !e->answered && !e->restored;
 	if (e->answered && now.boot.ns < e->fresh_until.ns)
 		report->feed_state = REPORT_FEED_FRESH;
@@ -198,6 +199,8 @@ static void answer_explain(struct daemon *d, const struct control_request *reque
 					 .has_grant = verdict.has_entry,
 					 .drain_ns = verdict.drain_ns,
 					 .sessions = verdict.sessions,
+					 .sessions_unknown =
+						 verdict.sessions_error < 0 ? strerror(-verdict.sessions_error) : NULL,
 					 .unverified = unverified ? unverified->name : NULL,
 					 .unverified_why = unverified ? unverified->why : NULL};
 

@@ -26,12 +26,15 @@ GATE_INLINE __u32 flow_state(__u32 flags)
 	return flags & (GATE_TCP_FIN | GATE_TCP_RST) ? FLOW_ANSWERED | FLOW_CLOSING : FLOW_ANSWERED;
 }
 
+/*
+ * FIN and RST end nothing here. Whose word they are cannot be told without sequence numbers: the kernel refuses a
+ * forged one, and a session that it goes on with must not be cut because of a packet that anybody can send. What is
+ * over, and is still known, lets nothing in that a socket would take: no SYN passes.
+ */
 GATE_INLINE __u64 flow_idle_ns(__u8 proto, __u32 state)
 {
 	if (proto != IPPROTO_TCP)
 		return JITGATE_FLOW_UDP_IDLE_NS;
-	if (state & FLOW_CLOSING)
-		return JITGATE_FLOW_CLOSING_NS;
 	return state & FLOW_ANSWERED ? JITGATE_FLOW_TCP_IDLE_NS : JITGATE_FLOW_OPENING_NS;
 }
 
@@ -73,8 +76,9 @@ GATE_INLINE void see_flow(struct gate_flow *flow, __u32 state, __u64 now_boot_ns
 }
 
 /*
- * The packet was let in by a grant. A SYN begins anew; anything else will do, too, so that a
- * connection which is older than this table goes on as well: whoever is granted may open one anyhow.
+ * The packet was let in by a grant. Not only a SYN will do, so that a connection which is older than this table goes on
+ * as well: whoever is granted may open one anyhow. A SYN takes back that the source has said its end, but not that it
+ * has answered: it may be forged, too.
  */
 GATE_INLINE void learn_flow(const struct flow_key *key, __u32 flags, const struct match *match)
 {
@@ -88,7 +92,9 @@ GATE_INLINE void learn_flow(const struct flow_key *key, __u32 flags, const struc
 	}
 	fresh.end_boot_ns = match->end_boot_ns;
 	fresh.last_seen_boot_ns = match->now_boot_ns;
-	fresh.state = flow && state ? flow->state | state : state;
+	fresh.state = state;
+	if (flow)
+		fresh.state |= state ? flow->state : flow->state & FLOW_ANSWERED;
 	fresh.reserved = 0;
 	bpf_map_update_elem(&flows_v1, key, &fresh, BPF_ANY);
 }

@@ -107,13 +107,14 @@
 
 /*
  * How long a flow may be silent: a TCP connection longer than the two hours after which TCP itself asks (keepalive),
- * one whose opener sent no more than its SYN, one that was reset or where the source has said its FIN (what it still
- * acknowledges keeps it), and the protocols that have no end of their own.
+ * one whose opener sent no more than its SYN, and the protocols that have no end of their own.
  */
 #define JITGATE_FLOW_TCP_IDLE_NS 10800000000000ULL
 #define JITGATE_FLOW_OPENING_NS 30000000000ULL
-#define JITGATE_FLOW_CLOSING_NS 30000000000ULL
 #define JITGATE_FLOW_UDP_IDLE_NS 180000000000ULL
+
+/* For user space: after FIN or RST and so long a silence a session is not told of any more. */
+#define JITGATE_FLOW_CLOSED_NS 30000000000ULL
 
 /* last_seen_boot_ns is not written more often than this: a busy flow's cache line is only read. */
 #define JITGATE_FLOW_SEEN_STEP_NS 1000000000ULL

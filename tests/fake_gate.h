@@ -26,7 +26,7 @@ struct fake_gate {
 		struct gate_flow flow;
 	} flows[FAKE_FLOWS_MAX];
 	size_t n_flows;
-	unsigned int settled, walks, fail_walks;
+	unsigned int settled, walks, fail_walks, fail_flows;
 	struct sources sources;
 	struct gate_state state;
 	uint32_t resets[FAKE_ENTRIES_MAX]; /* how often each slot's usage was reset */
@@ -202,6 +202,23 @@ static void fake_set_session(void *ctx, uint8_t class, const struct gate_session
 	((struct fake_gate *)ctx)->sessions[class] = *session;
 }
 
+static int fake_lookup_flow(void *ctx, const struct flow_key *key, struct gate_flow *ret)
+{
+	struct fake_gate *g = ctx;
+
+	if (g->fail_flows) {
+		g->fail_flows--;
+		return -12;
+	}
+	for (size_t i = 0; i < g->n_flows; i++) {
+		if (memcmp(&g->flows[i].key, key, sizeof(*key)) == 0) {
+			*ret = g->flows[i].flow;
+			return 0;
+		}
+	}
+	return -2;
+}
+
 static int fake_each_flow(void *ctx, flow_visitor visit, void *visit_ctx)
 {
 	struct fake_gate *g = ctx;
@@ -262,6 +279,7 @@ static const struct gate_ops fake_gate_ops = {
 	.set_class = fake_set_class,
 	.get_session = fake_get_session,
 	.set_session = fake_set_session,
+	.lookup_flow = fake_lookup_flow,
 	.each_flow = fake_each_flow,
 	.settle = fake_settle,
 	.get_state = fake_get_state,

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 # The packet tests: the corpus, run through the packet program.
 
-packet_src := trial trial_case
+packet_src := trial trial_maps trial_read trial_case
 packet_pkg := libbpf zlib
 
 packet_tests := packet_test packet_session tap

@@ -3,12 +3,23 @@
 
 c_files := $(wildcard agent/*.[ch] bpf/*.[ch] include/*.h tests/*.h tests/*/*.[ch])
 
-# (label, programs, environment). What is done against Azure's stand-in mostly waits: beside each other.
-# Upgrades restart jitgated many times under a flood, and build variants of it.
-entries = $(foreach t,$(2),'$(1)/$(basename $(notdir $(t)))$(if $(filter azure_%,$(notdir $(t))), &)$(if \
-	$(filter upgrade% selftest%,$(notdir $(t))), @900): $(strip $(3) $(t))')
+# What measures time or the load of the machine runs alone; all else beside each other, for most of it waits.
+alone := deadline limits upgrade
+# What builds variants of the programs, or tries thousands of frames under sanitizers, takes longer.
+long_s := 900
+long := conflict knock_to_open mutants selftest selftest_mutant upgrade upgrade_abi
+
+# (label, name of the program, how it runs, command)
+entry = '$(1)/$(2)$(if $(filter $(long),$(2)), @$(long_s))$(3): $(strip $(4))'
+# (label, programs, environment). Those that run alone come first, then those that take longest.
+name_of = $(basename $(notdir $(1)))
+named = $(foreach t,$(2),$(if $(filter $(1),$(call name_of,$(t))),$(t)))
+not_named = $(foreach t,$(2),$(if $(filter $(1),$(call name_of,$(t))),,$(t)))
+beside = $(call named,$(long),$(call not_named,$(alone),$(1))) $(call not_named,$(alone) $(long),$(1))
+entries = $(foreach t,$(call named,$(alone),$(2)),$(call entry,$(1),$(call name_of,$(t)),,$(3) $(t))) \
+	$(foreach t,$(call beside,$(2)),$(call entry,$(1),$(call name_of,$(t)), &,$(3) $(t)))
 # The same, each beside the others and with so many seconds: (label, programs, environment, seconds).
-entries_beside = $(foreach t,$(2),'$(1)/$(basename $(notdir $(t))) @$(4) &: $(strip $(3) $(t))')
+entries_beside = $(foreach t,$(2),'$(1)/$(call name_of,$(t)) @$(4) &: $(strip $(3) $(t))')
 
 # Each *.sh is a test program; what they source ends in .bash.
 programs_in = $(filter-out %/demo.sh,$(sort $(wildcard $(1)/*.sh)))
@@ -19,15 +30,12 @@ check = '\# check: how the tree is written, layers, ABI' \
 unit = '\# unit: pure code natively, under ASan and UBSan' \
 	$(call entries,unit,$(unit_tests:%=build/san/unit/%)) \
 	'\# fuzz: the inputs that are kept of the fuzzers' \
-	$(foreach f,$(fuzzers),'fuzz/$(f): build/san/fuzz/$(f) tests/fuzz/corpus/$(f)')
+	$(foreach f,$(fuzzers),'fuzz/$(f) &: build/san/fuzz/$(f) tests/fuzz/corpus/$(f)')
 packet = '\# packet: the verdict table by BPF_PROG_RUN, and proof that each line is needed' \
-	'packet/packet_test: build/release/packet_test' \
-	'packet/trie_test: build/release/trie_test' \
-	$(if $(mutants),'packet/mutants @600: $(mutants)')
-sim = '\# sim: the enforcer with a fake clock, data path and feed, under ASan and UBSan' \
-	'sim/sim_test: build/san/sim_test' \
-	'\# pace: fleets that ask Azure for a week, against the bounds and against docs/azure.md' \
-	'sim/pace_sim @300: build/release/pace_sim --check docs/azure.md'
+	$(call entries,packet,build/release/packet_test build/release/trie_test $(mutants))
+sim = '\# sim: the enforcer with a fake clock, data path and feed, under ASan and UBSan; fleets that ask Azure for a week' \
+	'sim/pace_sim &: build/release/pace_sim --check docs/azure.md' \
+	'sim/sim_test &: build/san/sim_test'
 emulator = '\# emulator: the server that stands in for Azure' \
 	$(call entries,emulator,$(call programs_in,tests/emulator),JITGATE_BUILD=build/release)
 e2e = '\# e2e: real daemons, real TCP, the emulator over TLS' \

@@ -246,6 +246,11 @@ static int try_raw(const char *none)
 	return make_socket(AF_INET, SOCK_RAW, IPPROTO_TCP);
 }
 
+static int try_netlink(const char *protocol)
+{
+	return make_socket(AF_NETLINK, SOCK_RAW, (int)number(protocol));
+}
+
 static int try_diag(const char *none)
 {
 	(void)none;
@@ -325,6 +330,7 @@ static const struct {
 	{"control", try_control},
 	{"packet", try_packet},
 	{"raw", try_raw},
+	{"netlink", try_netlink},
 	{"diag", try_diag},
 	{"link_down", try_link_down},
 	{"setuid", try_setuid},

@@ -49,7 +49,7 @@ bare_pass_down() { :; }
 
 # ---------------------------------------------------------------- jitgate: the daemon, with a feed
 
-jitgate_up() { # CONTESTANT XDP_MODE FAMILY N
+jitgate_up() { # CONTESTANT XDP_MODE FAMILY N [CONFIG LINE]
   local who=$1 dir=$tmp/$1
   mkdir -p "$dir"
   cat >"$dir/jitgate.conf" <<CONF
@@ -61,6 +61,7 @@ max_grants = 131072
 pin_dir = "$tmp/bpf/$who"
 run_dir = "$dir/run"
 state_dir = "$dir/state"
+${5-}
 azure {
 	user = "64001"
 }
@@ -104,6 +105,13 @@ generic_lacks() { :; }
 generic_up() { jitgate_up generic generic "$@"; }
 generic_count() { jitgate_count generic "$1"; }
 generic_down() { jitgate_down generic; }
+
+# Behind another's XDP program, which passes all.
+contestant tc "flood granted unprotected" "jitgate at tc"
+tc_lacks() { :; }
+tc_up() { in_rx tc "$build/bench" bare $rx_if pass && jitgate_up tc native "$@" 'conflict = "tc"'; }
+tc_count() { jitgate_count tc "$1"; }
+tc_down() { jitgate_down tc; }
 
 # ---------------------------------------------------------------- xdp-filter: ports or addresses, not both, and no end
 

@@ -42,9 +42,10 @@ boot_ms() { awk '{ printf "%d", $1 * 1000 }' /proc/uptime; }
 
 command="$build/jitgate -c $tmp/jitgate.conf"
 start sshd "$ns_srv" socat TCP4-LISTEN:22,reuseaddr,fork 'EXEC:/bin/bash --norc'
-serve 2022/tcp 80/tcp
+serve 2022/tcp 3022/tcp 80/tcp
 conf[mode]='"audit"'
-conf[protect]='{"22/tcp", "2022/tcp"}'
+conf[protect]='{"22/tcp", "2022/tcp", "3022/tcp"}'
+conf['port "3022/tcp" { session']='"keep" }'
 must_start_jitgated
 feed_sync port=22/tcp grant=$cli4,22/tcp,10m grant=$cli4,2022/tcp,10m
 is "it begins in audit mode" audit "$(mode)"
@@ -67,10 +68,16 @@ is "the same in JSON" "1 true true null" "$rc $(head -n 1 <<<"$said" | jq -r '"\
 # 2. A session of somebody else's is shown, and does not stand in the way; who has a grant stays.
 start_hold other $nbr4 2022 60s 2s
 start_hold granted $cli4 2022 120s 2s
+feed_sync port=22/tcp grant=$cli4,22/tcp,10m grant=$cli4,2022/tcp,10m grant=$cli4,3022/tcp,10m
+start_hold kept $cli4 3022 60s 2s
+feed_sync port=22/tcp grant=$cli4,22/tcp,10m grant=$cli4,2022/tcp,10m
+start_hold late $cli4 3022 60s 2s
 said=$(jg arm --confirm 60s)
 is "arming from elsewhere goes" 0 $?
 like "the other session is shown as one to be cut" "^$nbr4 .* 2022/tcp +WOULD BE CUT\$" "$said"
 like "the granted one as one that stays" "^$cli4 .* 2022/tcp +stays\$" "$said"
+like "one whose port keeps it, as one that goes on" "^$cli4 .* 3022/tcp +stays: by session = keep\$" "$said"
+like "but not one that began after the grant" "^$cli4 .* 3022/tcp +WOULD BE CUT\$" "$said"
 like "which of them is one's own could not be told" 'which of them is yours' "$(one_line <<<"$said")"
 like "and how long it lasts" '^ENFORCING on trial until ' "$said"
 is "status says enforce" enforce "$(mode)"
@@ -79,6 +86,10 @@ check "the port is closed" closes_for $nbr4 2022 3
 check "the granted source gets in" tcp_from $cli4 2022
 await other 5
 like "the session without a grant is cut" end=stall "$(grep end= "$tmp/other.log")"
+await late 5
+like "so is the one that began too late" end=stall "$(grep end= "$tmp/late.log")"
+check "the one that is kept goes on" alive kept
+end_hold kept held
 check "disarm ends it" jg disarm
 is "status says audit" audit "$(mode)"
 check "nothing is dropped" opens_for $nbr4 2022 3s

@@ -100,6 +100,7 @@ try "control $tmp/run/control.sock"
 try packet
 try raw
 try diag anyone
+for protocol in 12 15 16; do try "netlink $protocol" anyone; done # netfilter, uevents, generic
 try link_down
 
 # Powers.

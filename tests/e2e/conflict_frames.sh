@@ -15,6 +15,7 @@ set_mtu() { ip -n "$ns_srv" link set jgraw0 mtu "$1" up && ip -n "$ns_nbr" link 
 in_srv sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.jgraw0.rp_filter=0
 conf[interfaces]='{"jgraw0"}'
 conf[conflict]='"tc"'
+conf[session]='"keep"'
 
 # referee NAME [pieces]: send everything; one line a frame in NAME.seen: delivered to 22, delivered to 23, verdict, name.
 referee() { "$build/probe" frames "/run/netns/$ns_nbr" jgraw1 "/run/netns/$ns_srv" "${@:2}" >"$tmp/$1.seen"; }
@@ -70,4 +71,41 @@ is "in pieces: what passes the gate reaches port 23" "" "$(lost pieces-free piec
 granted
 referee pieces-granted pieces
 within "in pieces: with a grant for the sources they arrive again" 30 "$(delivered pieces-granted 1 | wc -l)" 10000
+
+# Sessions that go on after their grant: known from frames in pieces, and let in by them. Each frame by itself: of a
+# train the first fragments of the run before wait for the rest of this one, as README says of a revocation.
+alone() { awk '$1 > 0 && $3 != "-" { $1 = $2 = $3 = ""; print }' "$tmp/$1.seen" | sort; }
+referee pieces-ack pieces ack
+within "in pieces: with a grant frames of connections arrive, too" 30 "$(alone pieces-ack | wc -l)" 10000
+feed_sync port=22/tcp
+referee pieces-on pieces ack
+is "in pieces: after the grant all go on that are no fragments and have their flags" "" \
+  "$(comm -23 <(alone pieces-ack) <(alone pieces-on) | grep -v 'fragment\|length that just holds the ports')"
+is "in pieces: and nothing else does" "" "$(comm -13 <(alone pieces-ack) <(alone pieces-on))"
+within "in pieces: so many go on" 30 "$(alone pieces-on | wc -l)" 10000
+referee pieces-new pieces
+is "in pieces: nobody begins anew" "" "$(alone pieces-new)"
+
+# The same of a real session, in frames that are larger than the link takes: put together by the stack.
+established() {
+  bpftool -j map dump pinned "$pin/stats_v1" |
+    jq -r '[.[] | (.formatted // .)][8].values | (map(.value.packets) | add), (map(.value.bytes) | add)' | paste -sd ' '
+}
+set_mtu 1500
+ip -n "$ns_nbr" addr add 192.0.2.2/24 dev jgraw1
+feed_sync port=22/tcp grant=192.0.2.2,22/tcp,10m
+start sink "$ns_srv" socat -u TCP4-LISTEN:22 SYSTEM:"wc -c >$tmp/sink.bytes"
+mkfifo "$tmp/source"
+start source "$ns_nbr" socat -u -b 65536 OPEN:"$tmp/source" TCP4:192.0.2.1:22,retry=20,interval=0.1
+exec 8>"$tmp/source"
+head -c 1000000 /dev/zero >&8
+feed_sync port=22/tcp
+read -r packets bytes < <(established)
+head -c 40000000 /dev/zero >&8
+exec 8>&-
+check "large frames: the session goes on and comes to its end" wait_for 10 test -s "$tmp/sink.bytes"
+is "large frames: nothing of it is lost" 41000000 "$(cat "$tmp/sink.bytes")"
+read -r packets_after bytes_after < <(established)
+within "large frames: of so many bytes each" 3000 \
+  $(((bytes_after - bytes) / (packets_after - packets > 0 ? packets_after - packets : 1))) 70000
 finish

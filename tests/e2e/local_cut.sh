@@ -7,12 +7,13 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.bash"
 begin local_cut
 
-conf[protect]='{"22/tcp", "443/tcp"}'
+conf[protect]='{"22/tcp", "443/tcp", "2022/tcp"}'
+conf['port "2022/tcp" { session']='"drain=2s" }'
 conf[end_sockets]='"on"'
 at_once_ms=1000
 
 # IPv4 sockets of port 22 are IPv4 ones, those of port 443 IPv6 ones with mapped addresses.
-shells() { start shells "$ns_srv" "$build/probe" shell 0.0.0.0 22 "$srv6" 22 :: 443 0.0.0.0 80; }
+shells() { start shells "$ns_srv" "$build/probe" shell 0.0.0.0 22 "$srv6" 22 :: 443 0.0.0.0 80 0.0.0.0 2022; }
 own_peer() { start peer "$ns_cli" "$build/probe" serve 7000/tcp; }
 
 # session NAME SOURCE PORT: a client with a heartbeat, and its process at the server in pid_of[NAME].
@@ -48,7 +49,7 @@ ended_lines() { log_since jitgated "${1:-0}" | grep -c ' ended source=\|^ended s
 # with_ends TIME: the grants that end in this time, and others that do not.
 with_ends() {
   local source grants=()
-  for source in $cli4,22 $cli4b,443 $cli6,22 $cli4c,22 127.0.0.1,22; do grants+=("grant=$source/tcp,$1"); done
+  for source in $cli4,22 $cli4b,443 $cli6,22 $cli4c,22 127.0.0.1,22 $cli4c,2022; do grants+=("grant=$source/tcp,$1"); done
   feed_sync port=22/tcp port=443/tcp "${grants[@]}" grant=$nbr4,22/tcp,600s grant=$cli4,443/tcp,600s grant=10.9.0.66/31,22/tcp,600s
 }
 
@@ -71,6 +72,7 @@ everything() {
   session neighbour $nbr4 22
   session other_port $cli4 443
   session wider $cli4c 22
+  session drained $cli4c 2022
   session unprotected $cli4 80
   start own "$ns_srv" "$build/probe" hold $srv4 $cli4 7000 300s 5s
   start local "$ns_srv" "$build/probe" hold 127.0.0.1 127.0.0.1 22 300s 5s
@@ -85,10 +87,12 @@ everything() {
   ends ipv6 "$means: IPv6, deadline" "$deadline"
   like "$means: the audit trail has it" \
     "ended source=$cli4 source_port=[0-9]+ port=22/tcp id=[0-9a-f]{8} requestor=" "$(log_since jitgated "$mark")"
+  check "$means: one that drains lives on then" lives drained
+  ends drained "$means: drain" $(($(deadline_of 2022) + 2000000000))
   check "$means: it was looked for late ones, too" wait_for 5 second_look "$deadline"
   for name in neighbour other_port wider unprotected local; do check "$means: $name lives on" lives $name; done
   check "$means: the machine's own connection to that peer lives on" alive own
-  is "$means: so many sockets were ended" 3 "$(ended_lines "$mark")"
+  is "$means: so many sockets were ended" 4 "$(ended_lines "$mark")"
 
   # 2. By revocation: the answer does not have it any more.
   feed_sync port=22/tcp port=443/tcp grant=$nbr4,22/tcp,600s grant=10.9.0.66/31,22/tcp,600s
@@ -114,7 +118,7 @@ everything() {
   like "$means: and how" 'end=ECONNABORTED' "$(how_it_ended wider)"
   end_hold wider seen
 
-  # 5. In audit mode nothing is cut off, so nothing ends.
+  # 5. In audit mode nothing is cut off, so nothing ends; nor on trial, which gives all back. What lasts ends them.
   conf[mode]='"audit"'
   write_conf
   check "$means: audit mode" reload_jitgated
@@ -123,9 +127,20 @@ everything() {
   session audited $cli4 22
   check "$means: it was looked for" wait_for 9 second_look "$deadline"
   check "$means: a session lives on in audit mode" lives audited
+  check "$means: armed" jg arm --confirm 60s
+  check "$means: closed on trial" silent_for $cli4 22
+  check "$means: whose process lives on meanwhile" kill -0 "${pid_of[audited]}"
+  check "$means: disarmed" jg disarm
+  check "$means: the session goes on" opens_for $cli4 22 3s
+  check "$means: with its process" lives audited
+  check "$means: armed again" jg arm --confirm 60s
+  deadline=$(boot_ns)
+  check "$means: confirmed" jg confirm
+  ends audited "$means: confirmed" "$deadline"
+  check "$means: disarmed again" jg disarm
   conf[mode]='"enforce"'
   stop jitgated
-  for name in own local unprotected audited shells peer; do stop $name; done
+  for name in own local unprotected shells peer; do stop $name; done
   rm -f "$tmp/shells.log"
   pid_of=()
 }

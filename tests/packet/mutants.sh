@@ -12,7 +12,7 @@ cd "$(dirname "$0")/../.." || exit 2
 
 packet_test=${JITGATE_BUILD:-build/release}/packet_test
 clang=${CLANG:-clang}
-jobs_max=$(nproc)
+jobs_max=$(($(nproc) * 2)) # they wait half of the time: the kernel frees programs and maps after a while
 word=${1:-}
 work=$(mktemp -d) || exit 2
 trap 'rm -rf "$work"' EXIT

@@ -37,6 +37,13 @@ static int confirm(void)
 	return enforcer_confirm(&w.e, &failure);
 }
 
+static void assert_on_trial(void)
+{
+	assert_int_equal(w.gate.state.mode, JITGATE_AUDIT);
+	assert_true(enforces());
+	w.on_save_armed = NULL;
+}
+
 static void a_trial_ends_by_itself_with_the_daemon_dead(void **state)
 {
 	(void)state;
@@ -247,6 +254,44 @@ static void a_confirmation_that_cannot_be_saved_counts_and_is_said(void **state)
 	assert_true(w.armed);
 }
 
+static void what_could_not_be_saved_is_shown_said_once_and_tried_again(void **state)
+{
+	char words[256];
+
+	(void)state;
+	start_in_audit_mode();
+	arm(300);
+	enforcer_describe_unsaved(&w.e, words, sizeof(words));
+	assert_string_equal(words, "");
+	w.save_error = -EROFS;
+	assert_int_equal(confirm(), ENFORCER_UNSAVED);
+	forget_log();
+	advance(ENFORCER_SAVE_RETRY_NS * 3);
+	enforcer_describe_unsaved(&w.e, words, sizeof(words));
+	assert_string_equal(words, "that arming was confirmed (Read-only file system)");
+	assert_false(logged("cannot save"));
+	w.save_error = 0;
+	assert_false(w.armed);
+	advance(ENFORCER_SAVE_RETRY_NS);
+	assert_true(w.armed);
+	assert_true(logged("<5>that arming was confirmed could be saved after all"));
+	enforcer_describe_unsaved(&w.e, words, sizeof(words));
+	assert_string_equal(words, "");
+	assert_int_equal(w.e.save_at.ns, 0);
+}
+
+/* A crash between the two leaves what is on trial, and never what enforces for good and is forgotten by a restart. */
+static void a_confirmation_is_saved_before_it_is_in_force(void **state)
+{
+	(void)state;
+	start_in_audit_mode();
+	arm(300);
+	w.on_save_armed = assert_on_trial;
+	assert_int_equal(confirm(), 0);
+	assert_null(w.on_save_armed);
+	assert_int_equal(w.gate.state.mode, JITGATE_ENFORCE);
+}
+
 static void with_nothing_to_close_the_first_answer_is_waited_for(void **state)
 {
 	struct snapshot s = {0}, too_many = {0};
@@ -330,6 +375,8 @@ static const struct CMUnitTest tests[] = {
 	world_test(arming_what_enforces_does_nothing_and_says_so),
 	world_test(disarming_ends_a_trial_and_what_was_confirmed),
 	world_test(a_confirmation_that_cannot_be_saved_counts_and_is_said),
+	world_test(what_could_not_be_saved_is_shown_said_once_and_tried_again),
+	world_test(a_confirmation_is_saved_before_it_is_in_force),
 	world_test(with_nothing_to_close_the_first_answer_is_waited_for),
 	world_test(after_the_first_answer_no_failure_goes_back_to_waiting),
 	world_test(with_protect_the_first_start_enforces_at_once),

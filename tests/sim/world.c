@@ -77,6 +77,8 @@ static int world_save_armed(void *ctx, bool armed)
 {
 	struct world *world = ctx;
 
+	if (world->on_save_armed)
+		world->on_save_armed();
 	if (!world->save_error)
 		world->armed = armed;
 	return world->save_error;

@@ -37,6 +37,7 @@ struct world {
 	void *opened;          /* the bytes of the file of what is opened by hand */
 	size_t opened_len;
 	bool armed; /* the record is there */
+	void (*on_save_armed)(void);
 };
 
 extern struct world w;

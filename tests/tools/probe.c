@@ -34,7 +34,7 @@ static const struct {
 	{"stream-check", probe_stream_check, 1, "FILE [DEADLINE_BOOT_NS]            what arrived, before and after"},
 	{"flood", probe_flood, 7,
 	 "FROM_NS TO_NS GRANTED UNGRANTED DST PORT TIME     numbered UDP packets of two sources, as fast as they go"},
-	{"frames", probe_frames, 3, "FROM_NS IFNAME TO_NS [pieces]             which frames the kernel delivers"},
+	{"frames", probe_frames, 3, "FROM_NS IFNAME TO_NS [pieces [ack]]       which frames the kernel delivers"},
 	{"dhcp-discover", probe_dhcp, 1, "IFNAME                             broadcast from 0.0.0.0"},
 	{"feed", probe_feed, 1, "SOCK ITEM…                                 speak the feed protocol"},
 	{"feed-time", probe_feed_time, 4,

@@ -90,8 +90,12 @@ struct referee {
 	struct sockaddr_ll to;
 	uint16_t round;
 	unsigned int gated, other; /* delivered in this round */
-	bool in_pieces;
+	bool in_pieces, goes_on;
 };
+
+/* Of a TCP header that is in one frame: as if the connection had begun long ago. */
+#define TCP_FLAGS_AT 13
+#define TCP_ACK 0x10
 
 /*
  * So that only the Ethernet header is in the first piece of what the receiving kernel gets: such a frame has to be
@@ -109,6 +113,12 @@ static void send_in_pieces(const struct referee *r, const struct frame *frame)
 	memcpy(bytes + sizeof(header), frame->data, frame->len);
 	if (sendto(r->send_fd, bytes, sizeof(bytes), 0, (const struct sockaddr *)&r->to, sizeof(r->to)) < 0)
 		probe_die("cannot send a frame in pieces: %m");
+}
+
+static void go_on(struct frame *frame)
+{
+	if (frame->l4_proto == IPPROTO_TCP && frame->l4_at + TCP_FLAGS_AT < frame->len)
+		frame->data[frame->l4_at + TCP_FLAGS_AT] = TCP_ACK;
 }
 
 static void send_frame(const struct referee *r, const struct frame *frame)
@@ -217,8 +227,11 @@ static void send_layers(const struct referee *r, const struct layer *layers, enu
 			real[i].c = real_port(real[i].c);
 		}
 	}
-	if (frame_build(real, ARRAY_SIZE(real), &frame) == 0)
-		send_frame(r, &frame);
+	if (frame_build(real, ARRAY_SIZE(real), &frame) < 0)
+		return;
+	if (r->goes_on)
+		go_on(&frame);
+	send_frame(r, &frame);
 }
 
 static void run_family(struct referee *r, const char *name, const char *verdict, const struct layer *frames, size_t n,
@@ -249,8 +262,9 @@ static size_t train_length(const struct train *train)
 }
 
 /*
- * probe frames FROM_NS IFNAME TO_NS [pieces]: one line a case, "DELIVERED-TO-22 DELIVERED-TO-23 VERDICT NAME", the
- * verdict being the packet tests' for a frame without a grant ("drop", "pass"), "-" for a train of fragments.
+ * probe frames FROM_NS IFNAME TO_NS [pieces [ack]]: one line a case, "DELIVERED-TO-22 DELIVERED-TO-23 VERDICT NAME",
+ * the verdict being the packet tests' for a frame without a grant ("drop", "pass"), "-" for a train of fragments. With
+ * "ack" no TCP header says SYN. A case has the same addresses and ports in each run.
  */
 int probe_frames(int argc, char **argv)
 {
@@ -258,6 +272,7 @@ int probe_frames(int argc, char **argv)
 	const int buffer = 1 << 20;
 
 	r.in_pieces = argc > 4 && strcmp(argv[4], "pieces") == 0;
+	r.goes_on = argc > 5 && strcmp(argv[5], "ack") == 0;
 	r.tcp4_fd = probe_socket_in(argv[3], AF_INET, SOCK_RAW, IPPROTO_TCP);
 	r.tcp6_fd = probe_socket_in(argv[3], AF_INET6, SOCK_RAW, IPPROTO_TCP);
 	r.udp4_fd = probe_socket_in(argv[3], AF_INET, SOCK_RAW, IPPROTO_UDP);

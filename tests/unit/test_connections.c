@@ -5,14 +5,16 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <string.h>
 
 #include "fake_gate.h"
 #include "connections.h"
+#include "session.h"
 #include "util.h"
 
-#define NOW 1000ULL
+#define NOW (1000 * (uint64_t)NS_PER_S)
 
 static struct fake_gate gate;
 
@@ -86,6 +88,55 @@ static void a_session_is_cut_unless_something_live_covers_it(void **state)
 	assert_int_equal(connections_count_cut(&sessions, &own), 3);
 	assert_int_equal(own, 0);
 	assert_false(connections_has_own(&sessions));
+}
+
+/* As `arm` would find it: a flow of the session, seen at NOW, of a grant that ended at NOW. */
+static struct gate_flow *flow_of(const struct connection *s)
+{
+	size_t at = gate.n_flows++;
+
+	gate.flows[at].key = (struct flow_key){.sport_be = htons(s->peer_port),
+					       .dport_be = htons(s->port),
+					       .proto = s->proto_bit == PROTO_BIT_UDP ? IPPROTO_UDP : IPPROTO_TCP,
+					       .family = s->peer.family};
+	memcpy(gate.flows[at].key.saddr, s->peer.addr, 16);
+	memcpy(gate.flows[at].key.daddr, s->local.addr, 16);
+	gate.flows[at].flow = (struct gate_flow){.end_boot_ns = NOW, .last_seen_boot_ns = NOW, .state = FLOW_ANSWERED};
+	return &gate.flows[at].flow;
+}
+
+static void nor_when_its_ports_policy_lets_it_go_on(void **state)
+{
+	_cleanup_connections_ struct connections sessions = {0};
+	_cleanup_text_ struct text text = {0};
+	static const bool cut[] = {false, true, true, false, true, false};
+
+	(void)state;
+	gate.class[22] = 1;
+	gate.protected[22] |= PROTO_BIT_UDP;
+	gate.sessions[1].drain_ns[PROTO_INDEX_TCP] = 60 * (uint64_t)NS_PER_S;
+	gate.sessions[1].drain_ns[PROTO_INDEX_UDP] = SESSION_KEEP;
+	connect_from(&sessions, "192.0.2.1", 22, 1);
+	connect_from(&sessions, "192.0.2.2", 22, 2); /* the drain is over */
+	connect_from(&sessions, "192.0.2.3", 22, 3); /* the flow is that of another port of the peer */
+	connect_from(&sessions, "2001:db8:1::7", 22, 4);
+	connect_from(&sessions, "192.0.2.5", 22, 5); /* began under no grant */
+	connect_from(&sessions, "192.0.2.6", 22, 6);
+	sessions.v[5].proto_bit = PROTO_BIT_UDP;
+	flow_of(&sessions.v[0]);
+	flow_of(&sessions.v[1])->end_boot_ns = NOW - 60 * (uint64_t)NS_PER_S;
+	flow_of(&sessions.v[2]);
+	gate.flows[2].key.sport_be ^= 1;
+	flow_of(&sessions.v[3]);
+	flow_of(&sessions.v[5]);
+	judge(&sessions, NULL);
+	assert_int_equal(sessions.n, ARRAY_SIZE(cut));
+	for (size_t i = 0; i < ARRAY_SIZE(cut); i++)
+		assert_int_equal(sessions.v[i].cut, cut[i]);
+	connections_text(&sessions, &text);
+	assert_non_null(strstr(text.data, "192.0.2.1       50000  22/tcp  stays: by session = drain=1m\n"));
+	assert_non_null(strstr(text.data, "192.0.2.6       50000  22/udp  stays: by session = keep\n"));
+	assert_non_null(strstr(text.data, "192.0.2.2       50000  22/tcp  WOULD BE CUT\n"));
 }
 
 static void only_protected_ports_and_protocols_are_told(void **state)
@@ -211,6 +262,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(a_session_is_cut_unless_something_live_covers_it, fresh_gate),
+		cmocka_unit_test_setup(nor_when_its_ports_policy_lets_it_go_on, fresh_gate),
 		cmocka_unit_test_setup(only_protected_ports_and_protocols_are_told, fresh_gate),
 		cmocka_unit_test_setup(a_session_between_two_sockets_of_this_machine_stays, fresh_gate),
 		cmocka_unit_test_setup(the_callers_own_is_known_by_the_socket_that_an_ancestor_holds, fresh_gate),

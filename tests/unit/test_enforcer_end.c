@@ -13,6 +13,7 @@
 
 #include "enforcer.h"
 #include "fake_gate.h"
+#include "flows.h"
 #include "session.h"
 #include "util.h"
 
@@ -83,6 +84,13 @@ static int world_is_guarded(void *ctx, const struct open_socket *socket)
 	return w.guard_error ? w.guard_error : socket->bound_ifindex != ELSEWHERE;
 }
 
+static int world_save_armed(void *ctx, bool armed)
+{
+	(void)ctx;
+	(void)armed;
+	return 0;
+}
+
 static int world_end(void *ctx, struct open_sockets *sockets)
 {
 	(void)ctx;
@@ -100,6 +108,7 @@ static const struct enforcer_hooks hooks = {
 	.log = world_log,
 	.save = world_save,
 	.ask = world_ask,
+	.save_armed = world_save_armed,
 	.list_sockets = world_list,
 	.is_guarded = world_is_guarded,
 	.end_sockets = world_end,
@@ -138,10 +147,26 @@ static struct cidr source(const char *text)
 /* A session to a local port; the number to ask is_open with. */
 static size_t session(const char *from, uint16_t port)
 {
-	w.sockets[w.n] = (struct open_socket){
-		.peer = source(from), .port = port, .peer_port = (uint16_t)(50000 + w.n), .cookie = w.n};
+	w.sockets[w.n] = (struct open_socket){.local = source(strchr(from, ':') ? "2001:db8::1" : "10.9.9.9"),
+					      .peer = source(from),
+					      .port = port,
+					      .peer_port = (uint16_t)(50000 + w.n),
+					      .cookie = w.n};
 	w.is_open[w.n] = true;
 	return w.n++;
+}
+
+/* One that the packet program has seen under a grant, which ends at `end_boot_ns` by what it knows. */
+static size_t flowing(const char *from, uint16_t port, uint64_t end_boot_ns)
+{
+	size_t s = session(from, port);
+	const struct open_socket *socket = &w.sockets[s];
+
+	w.gate.flows[w.gate.n_flows].key =
+		flow_of_socket(&socket->peer, socket->peer_port, &socket->local, port, PROTO_BIT_TCP);
+	w.gate.flows[w.gate.n_flows++].flow = (struct gate_flow){
+		.end_boot_ns = end_boot_ns, .last_seen_boot_ns = w.clock.boot.ns, .state = FLOW_ANSWERED};
+	return s;
 }
 
 static void advance(int64_t ns)
@@ -299,8 +324,8 @@ static void a_port_that_keeps_sessions_ends_them_when_it_is_made_to_cut(void **s
 	w.conf.session.drain_ns = SESSION_KEEP;
 	start();
 	FEED({"10.0.0.1", HOUR, 22}, {"10.0.0.2", 2 * HOUR, 22});
-	over = session("10.0.0.1", 22);
-	granted = session("10.0.0.2", 22);
+	over = flowing("10.0.0.1", 22, w.clock.boot.ns + HOUR);
+	granted = flowing("10.0.0.2", 22, w.clock.boot.ns + 2 * HOUR);
 	advance(HOUR + MINUTE);
 	assert_true(w.is_open[over]);
 	cutting = w.conf;
@@ -407,24 +432,28 @@ static void a_socket_is_of_the_grant_with_its_source_port_and_protocol(void **st
 	const struct open_socket of_22 = {.peer = source("10.0.0.1"), .port = 22};
 	struct grant grant = {.source = source("10.0.0.0/24"), .port = 22, .protos = PROTO_BIT_UDP};
 	struct ended_list list = {0};
-	const struct cidr allowed = source("10.0.0.0/8");
+	const struct grant allowed = {.source = source("10.0.0.0/8"), .protos = PROTO_BITS_ALL};
+	const struct boot_time at = {.ns = 1};
 
 	(void)state;
-	assert_int_equal(ended_add(&list, &grant, "udp"), 0);
-	assert_null(ended_find(&list, &of_22));
+	assert_int_equal(ended_add(&list, &grant, "udp", at), 0);
+	assert_null(ended_find(&list, &of_22, at));
 	grant.port = 23;
 	grant.protos = PROTO_BIT_TCP;
-	assert_int_equal(ended_add(&list, &grant, "another port"), 0);
-	assert_null(ended_find(&list, &of_22));
+	assert_int_equal(ended_add(&list, &grant, "another port", at), 0);
+	assert_null(ended_find(&list, &of_22, at));
 	grant.port = 22;
-	assert_int_equal(ended_add(&list, &grant, "this"), 0);
-	assert_string_equal(ended_find(&list, &of_22)->requestor, "this");
-	assert_int_equal(ended_add_allowed(&list, &allowed), 0);
-	assert_string_equal(ended_find(&list, &of_22)->requestor, "allow");
-	assert_int_equal(ended_next_port(&list, -1), 0);
-	assert_int_equal(ended_next_port(&list, 0), 22);
-	assert_int_equal(ended_next_port(&list, 22), 23);
-	assert_int_equal(ended_next_port(&list, 23), -1);
+	assert_int_equal(ended_add(&list, &grant, "this", at), 0);
+	assert_string_equal(ended_find(&list, &of_22, at)->requestor, "this");
+	assert_int_equal(ended_add(&list, &allowed, "allow", at), 0);
+	assert_string_equal(ended_find(&list, &of_22, at)->requestor, "allow");
+	assert_int_equal(ended_next_port(&list, -1, at), 0);
+	assert_int_equal(ended_next_port(&list, 0, at), 22);
+	assert_int_equal(ended_next_port(&list, 22, at), 23);
+	assert_int_equal(ended_next_port(&list, 23, at), -1);
+	list.v[3].due.ns = at.ns + 1; /* the allowed one waits */
+	assert_string_equal(ended_find(&list, &of_22, at)->requestor, "this");
+	assert_int_equal(ended_next_port(&list, -1, at), 22);
 	ended_free(&list);
 }
 
@@ -466,6 +495,370 @@ static void nothing_is_looked_at_when_it_is_off(void **state)
 	advance(HOUR + MINUTE);
 	assert_true(w.is_open[s]);
 	assert_int_equal(w.lists, 0);
+}
+
+/* ------------------------------------------------------------ what goes on for a while */
+
+/* Sessions go on for ten minutes; one of 10.0.0.1, whose grant ends in an hour. */
+static size_t start_drain(void)
+{
+	w.conf.session.drain_ns = 10 * MINUTE;
+	start();
+	FEED({"10.0.0.1", HOUR, 22});
+	return flowing("10.0.0.1", 22, w.clock.boot.ns + HOUR);
+}
+
+static void a_drained_session_ends_with_its_drain_and_not_before(void **state)
+{
+	size_t s = start_drain(), stranger = session("10.0.0.2", 22);
+	unsigned int lists;
+
+	(void)state;
+	advance(HOUR + NS_PER_S);
+	assert_true(w.is_open[s]);
+	lists = w.lists;
+	advance(10 * MINUTE - NS_PER_S - 1);
+	assert_true(w.is_open[s]);
+	assert_int_equal(w.lists, lists); /* nothing wakes up for it meanwhile */
+	advance(1);
+	assert_false(w.is_open[s]);
+	assert_true(w.is_open[stranger]);
+	assert_int_equal(count_lines("<5>ended source=10.0.0.1 source_port=50000 port=22/tcp id="), 1);
+	assert_int_equal(count_lines(" requestor=\"alice\"\n"), 1);
+	advance(MINUTE);
+	assert_int_equal(w.e.ended.n, 0);
+}
+
+static void each_of_several_ends_with_its_own_drain(void **state)
+{
+	size_t early, late;
+
+	(void)state;
+	w.conf.session.drain_ns = 10 * MINUTE;
+	start();
+	FEED({"10.0.0.0/24", HOUR, 22});
+	early = flowing("10.0.0.1", 22, w.clock.boot.ns + HOUR);
+	late = flowing("10.0.0.2", 22, w.clock.boot.ns + HOUR);
+	advance(HOUR);
+	w.gate.flows[0].flow.end_boot_ns -= 5 * MINUTE;
+	advance(NS_PER_S); /* the second look, which sees that */
+	advance(5 * MINUTE - NS_PER_S - 1);
+	assert_true(w.is_open[early] && w.is_open[late]);
+	advance(1);
+	assert_false(w.is_open[early]);
+	advance(5 * MINUTE - 1);
+	assert_true(w.is_open[late]);
+	advance(1);
+	assert_false(w.is_open[late]);
+}
+
+static void a_drained_session_that_is_granted_again_lives(void **state)
+{
+	size_t s = start_drain();
+
+	(void)state;
+	advance(HOUR + MINUTE);
+	FEED({"10.0.0.1", HOUR, 22});
+	advance(59 * MINUTE);
+	assert_true(w.is_open[s]);
+	assert_int_equal(w.ends, 0);
+	w.gate.flows[0].flow.last_seen_boot_ns = w.clock.boot.ns;
+	advance(MINUTE + 10 * MINUTE - 1);
+	assert_true(w.is_open[s]);
+	advance(1);
+	assert_false(w.is_open[s]);
+}
+
+/* The program knows it under the address that it was sent to, the socket has another one. */
+static void a_session_that_is_known_under_another_address_has_its_drain_too(void **state)
+{
+	size_t s = start_drain();
+
+	(void)state;
+	w.gate.flows[0].key.daddr[3] ^= 1;
+	advance(HOUR + 10 * MINUTE - 1);
+	assert_true(w.is_open[s]);
+	advance(1);
+	assert_false(w.is_open[s]);
+}
+
+static void and_is_never_ended_where_it_is_kept(void **state)
+{
+	size_t s;
+
+	(void)state;
+	w.conf.session.drain_ns = SESSION_KEEP;
+	start();
+	FEED({"10.0.0.1", HOUR, 22});
+	s = session("10.0.0.1", 22);
+	advance(9 * HOUR);
+	assert_true(w.is_open[s]);
+}
+
+static void a_session_that_is_kept_is_never_ended(void **state)
+{
+	size_t s;
+
+	(void)state;
+	w.conf.session.drain_ns = SESSION_KEEP;
+	start();
+	FEED({"10.0.0.1", HOUR, 22});
+	s = flowing("10.0.0.1", 22, w.clock.boot.ns + HOUR);
+	advance(3 * HOUR - 1);
+	assert_true(w.is_open[s]);
+	assert_int_equal(w.e.ended.n, 0);
+}
+
+static void reload_drain(struct conf *conf, uint64_t drain_ns)
+{
+	*conf = w.conf;
+	conf->session.drain_ns = drain_ns;
+	assert_int_equal(enforcer_reload(&w.e, conf), 0);
+}
+
+static void another_drain_counts_at_once_for_what_goes_on(void **state)
+{
+	size_t s = start_drain();
+	struct conf conf[3];
+
+	(void)state;
+	advance(HOUR + MINUTE);
+	reload_drain(&conf[0], 20 * MINUTE);
+	advance(10 * MINUTE);
+	assert_true(w.is_open[s]);
+	reload_drain(&conf[1], SESSION_KEEP);
+	advance(10 * MINUTE);
+	assert_true(w.is_open[s]);
+	reload_drain(&conf[2], 22 * MINUTE);
+	advance(MINUTE - 1);
+	assert_true(w.is_open[s]);
+	advance(1);
+	assert_false(w.is_open[s]);
+}
+
+static void a_drain_that_is_over_by_a_reload_is_over_at_once(void **state)
+{
+	size_t s = start_drain();
+	struct conf conf;
+
+	(void)state;
+	advance(HOUR + 5 * MINUTE);
+	reload_drain(&conf, 2 * MINUTE);
+	assert_false(w.is_open[s]);
+	assert_int_equal(count_lines("<5>ended "), 1);
+}
+
+static void restart(void)
+{
+	enforcer_free(&w.e);
+	enforcer_init(&w.e, &w.conf, &fake_gate_ops, &w.gate, &hooks, &w);
+	w.e.ends_sockets = true;
+	start();
+}
+
+static void a_drain_is_followed_over_a_restart(void **state)
+{
+	size_t s = start_drain(), never = session("10.0.0.7", 22);
+
+	(void)state;
+	advance(HOUR + 5 * MINUTE); /* nothing but the flow tells of the grant any more */
+	restart();
+	advance(5 * MINUTE - 1);
+	assert_true(w.is_open[s]);
+	advance(1);
+	assert_false(w.is_open[s]);
+	assert_true(w.is_open[never]);
+}
+
+static void a_drain_that_ended_while_the_daemon_was_dead_ends_when_it_is_back(void **state)
+{
+	size_t s = start_drain();
+
+	(void)state;
+	advance(HOUR + MINUTE);
+	w.clock.boot.ns += 10 * MINUTE;
+	w.clock.wall.ns += 10 * MINUTE;
+	assert_true(w.is_open[s]);
+	restart();
+	advance(1);
+	assert_false(w.is_open[s]);
+}
+
+static void flows_that_cannot_be_read_at_a_start_are_said(void **state)
+{
+	(void)state;
+	w.gate.fail_walks = 1;
+	start();
+	assert_int_equal(count_lines("<4>cannot read which sessions go on after their grant"), 1);
+}
+
+static void a_flow_that_cannot_be_looked_at_is_looked_at_again(void **state)
+{
+	size_t s = start_drain();
+
+	(void)state;
+	advance(HOUR + 10 * MINUTE - 1);
+	w.gate.fail_flows = 1;
+	advance(1 + NS_PER_S / 2);
+	assert_true(w.is_open[s]);
+	assert_int_equal(count_lines("cannot end the sockets of a grant that ended"), 1);
+	advance(NS_PER_S);
+	assert_false(w.is_open[s]);
+}
+
+/* ------------------------------------------------------------ audit, and what comes after */
+
+struct audited {
+	size_t over, never, granted;
+};
+
+/* In audit mode a grant has ended, another lives, and one session was under none. */
+static struct audited start_audit(void)
+{
+	struct audited is;
+
+	w.conf.mode = JITGATE_AUDIT;
+	start();
+	FEED({"10.0.0.1", HOUR, 22}, {"10.0.0.2", 9 * HOUR, 22});
+	is = (struct audited){session("10.0.0.1", 22), session("10.0.0.9", 22), session("10.0.0.2", 22)};
+	advance(HOUR + MINUTE);
+	assert_true(w.is_open[is.over]);
+	return is;
+}
+
+static void arm(void)
+{
+	struct failure failure;
+
+	assert_int_equal(enforcer_arm(&w.e, 300, &failure), 0);
+}
+
+static void expect_all_ended(struct audited is)
+{
+	assert_false(w.is_open[is.over] || w.is_open[is.never]);
+	assert_true(w.is_open[is.granted]);
+	assert_int_equal(count_lines("<5>ended "), 2);
+	assert_int_equal(count_lines(" requestor=\"enforced from now on\""), 2);
+}
+
+static void a_trial_ends_nobody_and_its_lapse_spares_them(void **state)
+{
+	struct audited is = start_audit();
+	size_t during;
+
+	(void)state;
+	FEED({"10.0.0.3", MINUTE, 22}, {"10.0.0.2", HOUR, 22});
+	during = session("10.0.0.3", 22);
+	arm();
+	advance(4 * MINUTE); /* a grant has ended meanwhile */
+	assert_true(w.is_open[is.over] && w.is_open[is.never] && w.is_open[is.granted] && w.is_open[during]);
+	advance(10 * MINUTE);
+	assert_true(w.is_open[is.over] && w.is_open[is.never] && w.is_open[is.granted] && w.is_open[during]);
+	assert_int_equal(w.ends, 0);
+	assert_int_equal(w.e.ended.n, 0);
+}
+
+static void what_is_confirmed_ends_who_is_cut_by_it(void **state)
+{
+	struct audited is = start_audit();
+	struct failure failure;
+
+	(void)state;
+	arm();
+	assert_int_equal(w.ends, 0);
+	assert_int_equal(enforcer_confirm(&w.e, &failure), 0);
+	expect_all_ended(is);
+	assert_int_equal(enforcer_confirm(&w.e, &failure), 0); /* once more is nothing new */
+	assert_int_equal(w.ends, 1);
+}
+
+static void what_the_config_enforces_after_audit_ends_who_is_cut_by_it(void **state)
+{
+	struct audited is = start_audit();
+	struct conf enforce = w.conf;
+
+	(void)state;
+	enforce.mode = JITGATE_ENFORCE;
+	assert_int_equal(enforcer_reload(&w.e, &enforce), 0);
+	expect_all_ended(is);
+}
+
+static void also_by_a_restart(void **state)
+{
+	struct audited is = start_audit();
+
+	(void)state;
+	w.conf.mode = JITGATE_ENFORCE;
+	restart();
+	advance(1);
+	expect_all_ended(is);
+}
+
+static void a_session_that_is_older_than_the_service_lives(void **state)
+{
+	struct conf same;
+	size_t s;
+
+	(void)state;
+	s = session("10.0.0.9", 22);
+	start();
+	same = w.conf;
+	assert_int_equal(enforcer_reload(&w.e, &same), 0);
+	FEED({"10.0.0.1", HOUR, 22});
+	restart();
+	advance(2 * HOUR);
+	assert_true(w.is_open[s]);
+}
+
+/* It waited for a first answer, with nothing to close, when the config gave it something. */
+static void so_does_one_that_a_first_protect_cuts(void **state)
+{
+	struct conf waits, protects;
+	size_t s = session("10.0.0.9", 22);
+
+	(void)state;
+	protects = waits = w.conf;
+	waits.n_protect = 0;
+	w.conf = waits;
+	start();
+	assert_int_equal(w.gate.state.mode, JITGATE_AUDIT);
+	w.conf = protects;
+	restart();
+	advance(MINUTE);
+	assert_int_equal(w.gate.state.mode, JITGATE_ENFORCE);
+	assert_true(w.is_open[s]);
+}
+
+static void also_by_a_reload(void **state)
+{
+	struct conf waits, protects;
+	size_t s = session("10.0.0.9", 22);
+
+	(void)state;
+	protects = waits = w.conf;
+	waits.n_protect = 0;
+	w.conf = waits;
+	start();
+	assert_int_equal(enforcer_reload(&w.e, &protects), 0);
+	assert_int_equal(w.gate.state.mode, JITGATE_ENFORCE);
+	advance(MINUTE);
+	assert_true(w.is_open[s]);
+}
+
+static void so_does_one_that_a_first_answer_cuts(void **state)
+{
+	size_t s;
+
+	(void)state;
+	w.conf.n_protect = 0;
+	start();
+	assert_int_equal(w.gate.state.mode, JITGATE_AUDIT);
+	s = session("10.0.0.9", 22);
+	w.conf.n_protect = 1;
+	FEED({"10.0.0.1", HOUR, 22});
+	assert_int_equal(w.gate.state.mode, JITGATE_ENFORCE);
+	advance(MINUTE);
+	assert_true(w.is_open[s]);
 }
 
 /* ------------------------------------------------------------ what fails */
@@ -596,6 +989,26 @@ int main(void)
 		world_test(whoever_comes_another_way_lives),
 		world_test(nothing_ends_in_audit_mode),
 		world_test(nothing_is_looked_at_when_it_is_off),
+		world_test(a_drained_session_ends_with_its_drain_and_not_before),
+		world_test(each_of_several_ends_with_its_own_drain),
+		world_test(a_drained_session_that_is_granted_again_lives),
+		world_test(a_session_that_is_known_under_another_address_has_its_drain_too),
+		world_test(and_is_never_ended_where_it_is_kept),
+		world_test(a_session_that_is_kept_is_never_ended),
+		world_test(another_drain_counts_at_once_for_what_goes_on),
+		world_test(a_drain_that_is_over_by_a_reload_is_over_at_once),
+		world_test(a_drain_is_followed_over_a_restart),
+		world_test(a_drain_that_ended_while_the_daemon_was_dead_ends_when_it_is_back),
+		world_test(flows_that_cannot_be_read_at_a_start_are_said),
+		world_test(a_flow_that_cannot_be_looked_at_is_looked_at_again),
+		world_test(a_trial_ends_nobody_and_its_lapse_spares_them),
+		world_test(what_is_confirmed_ends_who_is_cut_by_it),
+		world_test(what_the_config_enforces_after_audit_ends_who_is_cut_by_it),
+		world_test(also_by_a_restart),
+		world_test(a_session_that_is_older_than_the_service_lives),
+		world_test(so_does_one_that_a_first_protect_cuts),
+		world_test(also_by_a_reload),
+		world_test(so_does_one_that_a_first_answer_cuts),
 		world_test(a_list_that_cannot_be_read_is_read_again),
 		world_test(a_way_that_cannot_be_asked_is_asked_again),
 		world_test(one_whose_way_cannot_be_told_holds_up_no_other),

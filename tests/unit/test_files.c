@@ -341,6 +341,26 @@ static void killed_writer_leaves_a_whole_file(void **state)
 	}
 }
 
+static void what_killed_writers_left_is_swept_and_nothing_else(void **state)
+{
+	static const char *const others[] = {"snapshot",           ".snapshot.new",  ".snapshot.12x.new",
+					     ".snapshot.12.newer", ".opened.12.new", ".snapshot..new"};
+	int dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	(void)state;
+	assert_true(dir >= 0);
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		write_file(others[i], "x", 1, 0600);
+	write_file(".snapshot.12.new", "x", 1, 0600);
+	write_file(".snapshot.4194304.new", "x", 1, 0600);
+	assert_int_equal(files_sweep(dir, "snapshot"), 2);
+	assert_int_equal(count_entries("."), ARRAY_SIZE(others));
+	assert_int_equal(files_sweep(dir, "snapshot"), 0);
+	assert_int_equal(files_sweep(dir, "../snapshot"), -EINVAL);
+	assert_int_equal(files_sweep(-1, "snapshot"), -EBADF);
+	close(dir);
+}
+
 /* In a mount namespace of this process alone: it goes with the process. */
 static bool mount_tiny_disk(void)
 {
@@ -385,6 +405,7 @@ int main(void)
 		in_folder(stale_temporary_file_is_removed_not_followed),
 		in_folder(reader_never_sees_half_a_file_under_two_writers),
 		in_folder(killed_writer_leaves_a_whole_file),
+		in_folder(what_killed_writers_left_is_swept_and_nothing_else),
 		in_folder(full_disk_keeps_the_old_file),
 	};
 

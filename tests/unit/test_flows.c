@@ -219,6 +219,7 @@ static int send_packet(struct tuple *t, uint16_t flags)
 
 static void check_packet(struct tuple *t, bool at_rest)
 {
+	static const uint16_t goes_on[] = {GATE_TCP_ACK, GATE_TCP_ACK, GATE_TCP_FIN | GATE_TCP_ACK, GATE_TCP_RST};
 	bool begins = random_below(4) == 0;
 	uint64_t drain_ns = drain_in(&rules_after, t);
 	struct question q = question_of(t, clock_ns);
@@ -226,7 +227,8 @@ static void check_packet(struct tuple *t, bool at_rest)
 
 	if (t->proto_bit != PROTO_BIT_TCP)
 		begins = false;
-	reason = send_packet(t, begins ? GATE_TCP_SYN : GATE_TCP_ACK);
+	/* Some of it may be forged: what says that a session is over ends none. */
+	reason = send_packet(t, begins ? GATE_TCP_SYN : goes_on[random_below(ARRAY_SIZE(goes_on))]);
 	if (reason == REASON_ESTABLISHED) {
 		n_established++;
 		assert_false(begins);
@@ -245,8 +247,9 @@ static void check_packet(struct tuple *t, bool at_rest)
 			fail_msg("a source that is granted before and after is shut out between two writes");
 	} else if (reason == REASON_GRANTED) {
 		n_granted++;
-		/* Only what has been answered is sure to be remembered for hours. */
-		t->sure_until_ns = at_rest && drain_ns && !begins ? end_of(&after, t, clock_ns) : 0;
+		/* Only what has been answered, ever, is sure to be remembered for hours. */
+		t->sure_until_ns =
+			at_rest && drain_ns && (!begins || t->sure_until_ns) ? end_of(&after, t, clock_ns) : 0;
 	}
 }
 
@@ -489,8 +492,12 @@ static void a_flow_goes_on_to_the_last_nanosecond(void **state)
 	assert_false(flow_goes_on(&one_key, &flow, SESSION_KEEP, NOW_NS + JITGATE_FLOW_TCP_IDLE_NS));
 	assert_true(flow_goes_on(&udp, &flow, SESSION_KEEP, NOW_NS + JITGATE_FLOW_UDP_IDLE_NS - 1));
 	assert_false(flow_goes_on(&udp, &flow, SESSION_KEEP, NOW_NS + JITGATE_FLOW_UDP_IDLE_NS));
-	flow.state |= FLOW_CLOSING;
-	assert_false(flow_goes_on(&one_key, &flow, SESSION_KEEP, NOW_NS + JITGATE_FLOW_CLOSING_NS));
+	flow.state |= FLOW_CLOSING; /* whoever said so */
+	assert_true(flow_goes_on(&one_key, &flow, SESSION_KEEP, NOW_NS + JITGATE_FLOW_TCP_IDLE_NS - 1));
+	assert_false(flow_goes_on(&one_key, &flow, SESSION_KEEP, NOW_NS + JITGATE_FLOW_TCP_IDLE_NS));
+	assert_true(flow_counts(&one_key, &flow, SESSION_KEEP, NOW_NS + JITGATE_FLOW_CLOSED_NS - 1));
+	assert_false(flow_counts(&one_key, &flow, SESSION_KEEP, NOW_NS + JITGATE_FLOW_CLOSED_NS));
+	assert_false(flow_counts(&one_key, &flow, 1000, NOW_NS + 1000));
 	flow.state = 0;
 	assert_true(flow_goes_on(&one_key, &flow, SESSION_KEEP, NOW_NS + JITGATE_FLOW_OPENING_NS - 1));
 	assert_false(flow_goes_on(&one_key, &flow, SESSION_KEEP, NOW_NS + JITGATE_FLOW_OPENING_NS));

@@ -138,6 +138,7 @@ static void status_of_a_healthy_gate(void **state)
 static void sessions_that_go_on_are_counted_and_explained(void **state)
 {
 	_cleanup_text_ struct text list = {0}, json = {0}, explained = {0}, kept = {0};
+	_cleanup_text_ struct text unknown = {0}, unknown_json = {0};
 	struct sample s;
 	struct report_explain explain = {.port = 22,
 					 .proto_bit = PROTO_BIT_TCP,
@@ -169,6 +170,15 @@ static void sessions_that_go_on_are_counted_and_explained(void **state)
 	report_explain_text(&explain, &kept);
 	assert_non_null(strstr(kept.data, "sessions of this port: keep; 2 sessions of this source known"));
 	assert_non_null(strstr(kept.data, "as it lives\n"));
+
+	/* None is another answer than: it is not known. */
+	explain.sessions = 0;
+	explain.sessions_unknown = "Cannot allocate memory";
+	report_explain_text(&explain, &unknown);
+	report_explain_json(&explain, &unknown_json);
+	assert_non_null(strstr(unknown.data, "is NOT KNOWN, the table of sessions"));
+	assert_null(strstr(unknown.data, "0 sessions"));
+	assert_non_null(strstr(unknown_json.data, "\"session\":\"keep\",\"sessions\":null,\"sessions_until\":null"));
 }
 
 static void status_says_why_an_interface_is_at_tc(void **state)
