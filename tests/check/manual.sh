@@ -80,6 +80,7 @@ unsaid() {
     function known(i, words) {
       words = $i " " $(i + 1)
       if (index(text, words)) return 1
+      if ($i ~ /:$/ && index(text, "\n" substr($i, 1, length($i) - 1) "\n")) return 1 # put together from two
       sub(/[:,;.)]+$/, "", words)
       return index(text, words)
     }
