@@ -79,13 +79,13 @@ core := apply arming audit azure_before azure_blame azure_clock azure_compute az
 	calendar cidr clockmap conf conf_azure conf_char conf_keys conf_read conf_scan conf_show conf_value \
 	connections control_req corpus corpus_chains corpus_cuts corpus_stacks corpus_table corpus_twins effect ended \
 	enforcer enforcer_arm enforcer_end enforcer_open enforcer_take \
-	explain feed_msg feed_receive flows frame grant grant_list guard guardian guardian_choose json_member json_scan \
+	explain feed_msg feed_receive flows frame grant grant_list guard guardian guardian_choose guardian_left json_member json_scan \
 	knock knockers learned number opened pace reason reconcile refused report report_feed report_grants report_json \
 	selftest session show sources state takeover text timefmt uplink utf8 vf
 
 # What is behind datapath.h: the packet program that is in force.
 datapath := datapath pins carry activate attach attach_tc verify_tc tcx clsact links heal verify detach gate_maps gate_flows \
-	gate_counters
+	gate_counters probe_filter
 
 jitgated_src := jitgated daemon daemon_guard daemon_sockets end_sockets sock_diag orders selftest_brief trial trial_case \
 	status report_build feed_server control_server $(datapath) lro netif netlink netif_watch ethtool clock loop sandbox usock notify \
@@ -180,7 +180,8 @@ $(foreach t,$(edge_tested),$(eval $(B)/unit/test_$(t): $(B)/$(t).o))
 $(B)/unit/test_ask: $(B)/usock.o
 $(B)/unit/test_caller: $(B)/files.o
 $(B)/unit/test_azure_poll: $(addprefix $(B)/,azure_ask.o azure_list.o azure_renew.o azure_whoami.o clock.o log.o)
-$(B)/unit/test_lro: $(B)/ethtool.o
+$(B)/unit/test_lro: $(addprefix $(B)/,ethtool.o netif.o netlink.o)
+$(B)/unit/test_lro: unit_pkg += libmnl
 $(B)/unit/test_feed_link: $(B)/usock.o
 $(B)/unit/test_control_server: $(B)/clock.o $(B)/loop.o $(B)/usock.o
 

@@ -404,7 +404,8 @@ static int new_datapath(const char *pin_dir, struct datapath **ret, struct failu
 
 	if (!dp)
 		return failure_set(failure, -ENOMEM, "out of memory");
-	dp->dir_fd = dp->root_fd = dp->root_pin = dp->gate_pin = dp->root_tc_pin = dp->gate_tc_pin = -1;
+	dp->dir_fd = dp->root_fd = dp->root_pin = dp->gate_pin = -1;
+	dp->root_tc_fd = dp->root_tc_pin = dp->gate_tc_pin = -1;
 	dp->old_filter_fd = dp->old_filter_tc_fd = dp->layout_fd = dp->layout_pin = -1;
 	mark_unopened(&dp->fds);
 	mark_unopened(&dp->pins);
@@ -540,6 +541,7 @@ void datapath_free(struct datapath **dp_ptr)
 	close_fd(&dp->layout_pin);
 	close_fd(&dp->old_filter_fd);
 	close_fd(&dp->old_filter_tc_fd);
+	close_fd(&dp->root_tc_fd);
 	close_fd(&dp->root_tc_pin);
 	close_fd(&dp->gate_tc_pin);
 	while (dp->n_links)

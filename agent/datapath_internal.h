@@ -75,7 +75,8 @@ struct datapath {
 	int layout_fd;          /* layout_v1, which no program works on; -1: not pinned yet */
 	int root_pin, gate_pin; /* O_PATH, as in pins */
 	int layout_pin;
-	int root_tc_pin, gate_tc_pin;
+	int root_tc_fd, root_tc_pin, gate_tc_pin;
+	bool tc_was_empty; /* nothing was in the slot of the tc hook before datapath_activate */
 	struct held_link *links;
 	size_t n_links;
 	bool handed_over;    /* to the user, so that root's rights are gone */
@@ -115,6 +116,16 @@ bool datapath_tc_is_filter(const struct datapath *dp, uint32_t ifindex);
 /* What this process put there; NULL: nothing. And by the pins, for a reader, who attached nothing. */
 struct datapath_tc *datapath_tc_attached(const struct datapath *dp, uint32_t ifindex);
 bool datapath_tc_is_recorded(const struct datapath *dp, uint32_t ifindex);
+
+/* What is attached at the tc hook: the root program that is pinned, or the one that was loaded. */
+int datapath_settle_root_tc(struct datapath *dp);
+
+/* A start that failed: whatever of ours is at a tc hook runs the root program that is pinned. Both call the same slots.
+ */
+void datapath_tc_settle(struct datapath *dp);
+
+/* Whether nothing of ours is at any tc hook, by the pins. */
+bool datapath_tc_is_unused(const char *pin_dir);
 
 /* Whether a pinned link is one of the tc hook. */
 bool datapath_is_tc_link(const char *path);
@@ -168,6 +179,9 @@ void datapath_unpin_made(struct datapath *dp);
 
 /* Whether a pin's name is of a kind that we make, in any version. */
 bool datapath_is_our_pin(const char *name);
+
+/* gate_counters.c: what was counted for one reason, summed over CPUs. */
+int datapath_read_reason(const struct datapath *dp, uint32_t reason, struct gate_counter *ret);
 
 /* gate_flows.c: two of the gate_ops. */
 int datapath_each_flow(void *ctx, flow_visitor visit, void *visit_ctx);

@@ -349,7 +349,7 @@ static int attach_all(struct daemon *d, struct failure *failure)
 	int r = datapath_activate(d->dp, failure);
 
 	for (size_t i = 0; r == 0 && i < g->n; i++) {
-		struct guardian_attached attached;
+		struct attachment attached;
 
 		if (!g->v[i].now.ifindex)
 			continue;

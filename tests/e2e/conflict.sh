@@ -163,6 +163,20 @@ end_stream packets seen "$deadline"
 within "packets passed before the deadline" 1 "${seen[before_passed]}" 60000
 is "no packet after the deadline passes" 0 "${seen[after_passed]}"
 within "packets were sent after it" 1 "${seen[after_lost]}" 60000
+
+# 6. With conflict = "fail" again, and the XDP hook free, nothing of the tc hook stays behind.
+tc_slot() { bpftool map lookup pinned "$pin/slots_tc_v1" key 0 0 0 0 >/dev/null 2>&1; }
+check "before that its programs are pinned, and its slot is filled" test -e "$pin/root_tc" -a -e "$pin/gate_tc"
+check "with the filter" tc_slot
+no_xdp xdp
+conf[conflict]='"fail"'
+must_start_jitgated
+is "the XDP hook is taken" "native true" "$(interface '"\(.xdp_mode) \(.verified)"')"
+is "no pin of the tc hook's programs and attachments is left" "" "$(cd "$pin" && compgen -G '*_tc*' | grep -v slots_tc_v1; compgen -G 'clsact_*')"
+fails "and its slot is empty" tc_slot
+fails "ours is gone from the hook" grep -q root_tc <<<"$(tc_filters)"
+check "the port is closed" silent_for $nbr4 22 1s
+stop jitgated
 check "--detach" detach
 check "the other's filter is left alone, and its clsact" grep -q neighbour_tc <<<"$(tc_filters)"
 fails "ours is gone" grep -q root_tc <<<"$(tc_filters)"
