@@ -87,14 +87,14 @@ core := apply arming audit azure_before azure_blame azure_clock azure_compute az
 datapath := datapath pins carry activate attach attach_tc verify_tc tcx clsact links heal verify detach gate_maps gate_flows \
 	gate_counters probe_filter
 
-jitgated_src := jitgated daemon daemon_guard daemon_sockets end_sockets sock_diag orders selftest_brief trial trial_case \
+jitgated_src := jitgated daemon daemon_guardian daemon_sockets end_sockets sock_diag orders selftest_brief trial trial_case \
 	status report_build feed_server control_server $(datapath) lro netif netlink netif_watch ethtool clock loop sandbox usock notify \
 	sysctl conf_file files log
 jitgated_pkg := libbpf libconfuse zlib libcap-ng libseccomp libmnl
 jitgate-azure_src := jitgate_azure feed_client azure_ask azure_http azure_list azure_poll azure_renew azure_said azure_whoami \
 	clock conf_file feed_link usock sandbox notify files log
 jitgate-azure_pkg := libcurl libcjson libconfuse libcap-ng libseccomp
-jitgate_src := jitgate ask caller operate offline guarded report_build selftest_run gate_tags trial trial_case $(datapath) \
+jitgate_src := jitgate ask caller operate offline report_interfaces report_build selftest_run gate_tags trial trial_case $(datapath) \
 	lro netif netlink ethtool sock_diag clock usock conf_file conf_here files log
 jitgate_pkg := libbpf libconfuse libmnl
 

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "bpf_info.h"
 #include "datapath_internal.h"
 #include "util.h"
 
@@ -237,10 +238,9 @@ int datapath_filter_tag(const struct datapath *dp, bool tc, uint8_t ret[8])
 {
 	const struct bpf_program *filter = tc ? dp->skel->progs.gate_tc : dp->skel->progs.gate;
 	struct bpf_prog_info info = {0};
-	__u32 len = sizeof(info);
+	int r = bpf_info_program(bpf_program__fd(filter), &info);
 
-	if (bpf_obj_get_info_by_fd(bpf_program__fd(filter), &info, &len) < 0)
-		return -errno;
-	memcpy(ret, info.tag, sizeof(info.tag));
-	return 0;
+	if (r == 0)
+		memcpy(ret, info.tag, sizeof(info.tag));
+	return r;
 }

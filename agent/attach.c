@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "bpf_info.h"
 #include "clsact.h"
 #include "datapath_internal.h"
 #include "ethtool.h"
@@ -106,8 +107,7 @@ int datapath_each_link(const char *pin_dir, void (*visit)(void *ctx, const char 
 		_cleanup_close_ int fd = -1;
 		struct bpf_link_info info = {0};
 
-		if (strncmp(entry->d_name, DATAPATH_LINK_PREFIX, strlen(DATAPATH_LINK_PREFIX)) != 0 ||
-		    datapath_pin_path(pin_dir, entry->d_name, path) < 0)
+		if (!datapath_is_link_pin(entry->d_name) || datapath_pin_path(pin_dir, entry->d_name, path) < 0)
 			continue;
 		fd = datapath_get_link(path, &info);
 		if (fd >= 0)
@@ -209,9 +209,8 @@ static bool is_root_program(uint32_t id)
 {
 	_cleanup_close_ int fd = bpf_prog_get_fd_by_id(id);
 	struct bpf_prog_info info = {0};
-	__u32 len = sizeof(info);
 
-	return fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &len) == 0 && strcmp(info.name, "root") == 0;
+	return fd >= 0 && bpf_info_program(fd, &info) == 0 && strcmp(info.name, "root") == 0;
 }
 
 static int name_conflict(const struct netif *netif, struct failure *failure)

@@ -91,6 +91,9 @@ int datapath_pin_path(const char *pin_dir, const char *name, char out[DATAPATH_P
 
 bool datapath_is_bpffs(const char *path);
 
+/* Whether a pin is a link's, by its name. */
+bool datapath_is_link_pin(const char *name);
+
 /* Calls `visit` for each pinned link; index 0: its interface is gone. 0 or -errno. */
 int datapath_each_link(const char *pin_dir, void (*visit)(void *ctx, const char *path, uint32_t ifindex), void *ctx);
 

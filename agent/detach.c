@@ -15,11 +15,6 @@
 #include "lro.h"
 #include "util.h"
 
-static bool is_link_pin(const char *name)
-{
-	return strncmp(name, DATAPATH_LINK_PREFIX, strlen(DATAPATH_LINK_PREFIX)) == 0;
-}
-
 /* Only what we make, or another version does, is removed: pin_dir may be a folder that others use too. */
 bool datapath_is_our_pin(const char *name)
 {
@@ -30,7 +25,7 @@ bool datapath_is_our_pin(const char *name)
 		if (strcmp(name, programs[i]) == 0)
 			return true;
 	}
-	return is_link_pin(name) || datapath_is_filter_pin(name) || datapath_pin_version(name);
+	return datapath_is_link_pin(name) || datapath_is_filter_pin(name) || datapath_pin_version(name);
 }
 
 /* Whoever holds the link besides the pin, a jitgated that is stuck for one, does not keep it on. */
@@ -56,7 +51,7 @@ static int unlink_pins(const char *pin_dir, bool links, size_t *ret_n, struct fa
 		char path[DATAPATH_PATH_MAX];
 		int r;
 
-		if (!datapath_is_our_pin(entry->d_name) || links != is_link_pin(entry->d_name))
+		if (!datapath_is_our_pin(entry->d_name) || links != datapath_is_link_pin(entry->d_name))
 			continue;
 		r = datapath_pin_path(pin_dir, entry->d_name, path);
 		if (r == 0 && links)

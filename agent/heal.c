@@ -13,15 +13,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "bpf_info.h"
 #include "datapath_internal.h"
 #include "util.h"
 
 /* ------------------------------------------------------------ change of hands */
-
-static bool is_link(const char *name)
-{
-	return strncmp(name, DATAPATH_LINK_PREFIX, strlen(DATAPATH_LINK_PREFIX)) == 0;
-}
 
 /*
  * The root program of the tc hook, whoever pinned it: root loaded it, as the kernel says. Each start puts in another,
@@ -32,12 +28,11 @@ static bool is_root_of_tc(const char *pin_dir, int *ret_fd)
 	char path[DATAPATH_PATH_MAX];
 	_cleanup_close_ int fd = -1;
 	struct bpf_prog_info info = {0};
-	__u32 len = sizeof(info);
 
 	if (datapath_pin_path(pin_dir, "root_tc", path) < 0)
 		return false;
 	fd = bpf_obj_get(path);
-	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) < 0 || info.type != BPF_PROG_TYPE_SCHED_CLS ||
+	if (fd < 0 || bpf_info_program(fd, &info) < 0 || info.type != BPF_PROG_TYPE_SCHED_CLS ||
 	    info.created_by_uid != 0)
 		return false;
 	*ret_fd = TAKE_FD(fd);
@@ -75,10 +70,10 @@ static bool is_filter_in_force(const char *pin_dir, const char *slots, uint32_t 
 	char path[DATAPATH_PATH_MAX];
 	_cleanup_close_ int slots_fd = -1;
 	struct bpf_prog_info info = {0};
-	__u32 len = sizeof(info), id = 0;
+	__u32 id = 0;
 	const __u32 slot = 0;
 
-	if (fd < 0 || datapath_pin_path(pin_dir, slots, path) < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) < 0)
+	if (fd < 0 || datapath_pin_path(pin_dir, slots, path) < 0 || bpf_info_program(fd, &info) < 0)
 		return false;
 	slots_fd = bpf_obj_get(path);
 	return slots_fd >= 0 && bpf_map_lookup_elem(slots_fd, &slot, &id) == 0 && info.id == id && info.type == type &&
@@ -130,10 +125,9 @@ static bool is_root_in_force(const char *pin_dir, int fd)
 	char path[DATAPATH_PATH_MAX];
 	_cleanup_close_ int slots_fd = -1;
 	struct bpf_prog_info info = {0};
-	__u32 len = sizeof(info);
 
-	if (fd < 0 || datapath_pin_path(pin_dir, JITGATE_SLOTS_PIN, path) < 0 ||
-	    bpf_obj_get_info_by_fd(fd, &info, &len) < 0 || info.type != BPF_PROG_TYPE_XDP || info.created_by_uid != 0)
+	if (fd < 0 || datapath_pin_path(pin_dir, JITGATE_SLOTS_PIN, path) < 0 || bpf_info_program(fd, &info) < 0 ||
+	    info.type != BPF_PROG_TYPE_XDP || info.created_by_uid != 0)
 		return false;
 	slots_fd = bpf_obj_get(path);
 	return slots_fd >= 0 && datapath_program_uses(fd, slots_fd);
@@ -202,7 +196,7 @@ static int check_kind(int dir_fd, const char *pin_dir, uid_t user, bool maps, st
 	if (!dir)
 		return failure_set(failure, -errno, "cannot read %s: %s", pin_dir, strerror(errno));
 	while (r == 0 && (entry = readdir(dir))) {
-		if (datapath_is_our_pin(entry->d_name) && !is_link(entry->d_name) &&
+		if (datapath_is_our_pin(entry->d_name) && !datapath_is_link_pin(entry->d_name) &&
 		    maps == (datapath_pin_version(entry->d_name) != 0))
 			r = check_pin(dir_fd, pin_dir, entry->d_name, user, failure);
 	}
@@ -261,7 +255,7 @@ bool datapath_is_off(struct datapath *dp)
 		return false;
 	dir = opendir(dp->pin_dir);
 	while (dir && off && (entry = readdir(dir)))
-		off = is_link(entry->d_name) || !datapath_is_our_pin(entry->d_name);
+		off = datapath_is_link_pin(entry->d_name) || !datapath_is_our_pin(entry->d_name);
 	return dir && off;
 }
 

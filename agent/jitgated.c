@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 
 #include "conf_file.h"
-#include "daemon_guard.h"
+#include "daemon_guardian.h"
 #include "exit_codes.h"
 #include "log.h"
 #include "notify.h"

@@ -47,6 +47,11 @@ int datapath_replace_pin(const struct datapath *dp, int fd, const char *name, in
 	return 0;
 }
 
+bool datapath_is_link_pin(const char *name)
+{
+	return strncmp(name, DATAPATH_LINK_PREFIX, strlen(DATAPATH_LINK_PREFIX)) == 0;
+}
+
 /* The folder is its owner's alone. */
 int datapath_open_to_next(const char *path)
 {

@@ -233,7 +233,7 @@ static void summarize_feed(const struct report *report, struct text *line, bool 
 	}
 }
 
-static size_t count_by_hand(const struct report *report)
+size_t report_count_by_hand(const struct report *report)
 {
 	size_t n = 0;
 
@@ -244,7 +244,7 @@ static size_t count_by_hand(const struct report *report)
 
 static void summarize(const struct report *report, struct text *line, bool with_age)
 {
-	size_t by_hand = count_by_hand(report);
+	size_t by_hand = report_count_by_hand(report);
 
 	summarize_interfaces(report, line);
 	text_printf(line, "; ");

@@ -3,7 +3,7 @@
  * CORE. What programs read. Field names are a contract: a field may be added, none renamed or dropped. Texts for people
  * are in report.c.
  */
-#include "report.h"
+#include "report_parts.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -282,15 +282,6 @@ static void put_arming(struct text *out, const struct report *report)
 	text_printf(out, "}");
 }
 
-static size_t count_by_hand(const struct report *report)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; report->grants && i < report->n_grants; i++)
-		n += report->grants[i].by_hand;
-	return n;
-}
-
 void report_status_json(const struct report *report, struct text *out)
 {
 	text_printf(out, "{");
@@ -313,7 +304,7 @@ void report_status_json(const struct report *report, struct text *out)
 	put_ports(out, report);
 	put_number(out, "grants", report->n_grants);
 	if (report->agent_running)
-		put_number(out, "by_hand", count_by_hand(report));
+		put_number(out, "by_hand", report_count_by_hand(report));
 	else
 		put_null(out, "by_hand");
 	put_number(out, "allowed", report->n_allow);

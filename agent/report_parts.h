@@ -14,6 +14,9 @@ void report_refused_text(const struct report *report, struct text *out);
 /* "431 s ahead of"; only for a clock that is known. */
 void report_clock_words(const struct report *report, struct text *out);
 
+/* How many of the grants an operator gave. */
+size_t report_count_by_hand(const struct report *report);
+
 /* Worth a warning. */
 bool report_clock_is_off(const struct report *report);
 

@@ -17,6 +17,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "bpf_info.h"
 #include "gate.skel.h"
 #include "grant.h"
 #include "reconcile.h"
@@ -250,9 +251,8 @@ void trial_set_hook(struct trial *trial, bool tc)
 static int tag_of(int fd, uint8_t ret[TRIAL_TAG_BYTES], struct failure *failure)
 {
 	struct bpf_prog_info info = {0};
-	__u32 len = sizeof(info);
 
-	if (bpf_obj_get_info_by_fd(fd, &info, &len) < 0)
+	if (bpf_info_program(fd, &info) < 0)
 		return broken(failure, "cannot ask for a program's tag");
 	memcpy(ret, info.tag, TRIAL_TAG_BYTES);
 	return 0;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * EDGE. See guarded.h.
+ * EDGE. See report_interfaces.h.
  */
-#include "guarded.h"
+#include "report_interfaces.h"
 
 #include <errno.h>
 #include <string.h>
@@ -102,7 +102,7 @@ static int add_meant(struct datapath *dp, char *const *name, struct report *repo
 			   report);
 }
 
-int guarded_list(struct datapath *dp, const struct conf *conf, struct report *report)
+int report_list_interfaces(struct datapath *dp, const struct conf *conf, struct report *report)
 {
 	int r = add_linked(dp, report);
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * TOP. See daemon_guard.h.
+ * TOP. See daemon_guardian.h.
  *
  * The kernel tells of links and routes, but not of a program that was taken off an interface, nor of a pin: so the
  * attachments are verified twice a second. That is some dozen system calls each time, three more when the filter is
  * tried, and all that wakes jitgated up when nothing happens.
  */
-#include "daemon_guard.h"
+#include "daemon_guardian.h"
 
 #include <errno.h>
 #include <string.h>
@@ -167,7 +167,7 @@ static void on_news(void *ctx, uint32_t events)
 		arm_guard(d, DAEMON_NEWS_NS);
 }
 
-int daemon_guard_open(struct daemon *d)
+int daemon_guardian_open(struct daemon *d)
 {
 	int r = netif_watch_open();
 
@@ -185,7 +185,7 @@ int daemon_guard_open(struct daemon *d)
 	return 0;
 }
 
-void daemon_guard_close(struct daemon *d)
+void daemon_guardian_close(struct daemon *d)
 {
 	close_fd(&d->netif_fd);
 	guardian_free(&d->guardian);
