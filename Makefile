@@ -84,7 +84,7 @@ core := apply arming audit azure_before azure_blame azure_clock azure_compute az
 	selftest session show sources state takeover text timefmt uplink utf8 vf
 
 # What is behind datapath.h: the packet program that is in force.
-datapath := datapath pins carry activate attach attach_tc verify_tc tcx clsact links heal verify detach gate_maps gate_flows \
+datapath := datapath pin_dir pinned_maps pins carry activate attach attach_tc verify_tc tcx clsact links heal verify detach gate_maps gate_flows \
 	gate_counters probe_filter
 
 jitgated_src := jitgated daemon daemon_guardian daemon_sockets end_sockets sock_diag orders selftest_brief trial trial_case \

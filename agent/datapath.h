@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * EDGE. The packet program and its maps, through libbpf: load, pin, take over, attach, put, iterate, count. The files
- * behind this header (datapath.c, pins.c, carry.c, activate.c, attach.c, attach_tc.c, verify_tc.c, tcx.c, clsact.c,
- * links.c, heal.c, verify.c, detach.c, gate_maps.c, gate_flows.c, gate_counters.c) are the only ones that know libbpf,
- * but for the self-test's (gate_tags.c, trial.c). Decides nothing about grants.
+ * behind this header (see datapath_internal.h) are the only ones that know libbpf, but for the self-test's
+ * (gate_tags.c, trial.c) and end_sockets.c. Decides nothing about grants.
  *
  * Pins, under pin_dir: root, slots_v1, gate, the same for the tc hook (root_tc, slots_tc_v1, gate_tc), link_<ifname>,
  * clsact_<ifindex> (a filter at tc, where the kernel has no links for that), grants_v1, sources_v1, protected_v1,

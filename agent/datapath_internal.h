@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * EDGE. What the files behind datapath.h share: datapath.c (opening, pins of the maps), pins.c (which versions are
- * pinned), carry.c (from an older version's maps into ours), activate.c (which filter is in force), attach.c and
- * links.c (links), attach_tc.c (the same at the tc hook), heal.c, verify.c, gate_maps.c (grants, ports, state),
- * gate_flows.c and gate_counters.c (counters, events); and gate_tags.c, which reads pins, too. Nobody else includes it.
+ * EDGE. What the files behind datapath.h share: datapath.c (opening), pin_dir.c (the folder), pinned_maps.c (the maps'
+ * pins), pins.c (which versions are pinned), carry.c (from an older version's maps into ours), activate.c (which filter
+ * is in force), attach.c and links.c (links), attach_tc.c, verify_tc.c, tcx.c and clsact.c (the same at the tc hook),
+ * heal.c, verify.c, probe_filter.c, detach.c, gate_maps.c (grants, ports, state), gate_flows.c and gate_counters.c
+ * (counters, events); and gate_tags.c, which reads pins, too. Nobody else includes it.
  */
 #ifndef DATAPATH_INTERNAL_H
 #define DATAPATH_INTERNAL_H
@@ -20,7 +21,7 @@
 
 #define DATAPATH_FIRST_AGAIN "to be first again" /* ends what only a restart sets right */
 
-/* One descriptor for each pinned map. A new map gets a member here and a row in datapath.c's table. */
+/* One descriptor for each pinned map. A new map gets a member here and a row in pinned_maps.c's table. */
 struct datapath_fds {
 	int slots, slots_tc, grants, ports, stats, usage, events, budget, state, protected, sources, sessions, flows;
 };
@@ -174,6 +175,22 @@ int datapath_carry(struct datapath *dp, struct failure *failure);
 #define DATAPATH_LAYOUT_STEM "layout"
 #define DATAPATH_MADE_LAYOUT (1U << 31) /* in made_pins */
 int datapath_pin_layout(struct datapath *dp);
+
+/* The folder, made when missing, locked, and root's; and all in it is by root or by that user. See datapath_open. */
+int datapath_open_pin_dir(const char *pin_dir, uid_t user, int *ret_fd, struct failure *failure);
+
+/* Of the skeleton, before it is loaded: how many entries those maps have that max_grants sizes; pinned maps in place of
+ * new ones. After that: the descriptors of all. */
+int datapath_size_maps(const struct datapath *dp, uint32_t entries, struct failure *failure);
+int datapath_reuse_maps(const struct datapath *dp, struct failure *failure);
+void datapath_learn_maps(struct datapath *dp);
+
+/* For a reader: all pinned maps. -ENOENT, -ENODATA, -EPROTO as datapath_open_readonly. */
+int datapath_open_maps(struct datapath *dp, struct failure *failure);
+
+/* Descriptors of maps or of their pins: none is open; and all are closed. */
+void datapath_mark_unopened(struct datapath_fds *fds);
+void datapath_close_maps(struct datapath_fds *fds);
 
 /* Pin what is not pinned yet, and keep hold of each pin. */
 int datapath_pin_maps(struct datapath *dp, struct failure *failure);

@@ -35,7 +35,8 @@
  *   are made anew from the config.
  * - The state file has a version of its own (agent/state.h). A version reads its own and the one before it: after a
  *   reboot there are no maps, and the file is all there is.
- * - The names of maps that are given up stay known (datapath.c), so that --detach and the next start remove their pins.
+ * - The names of maps that are given up stay known (pinned_maps.c), so that --detach and the next start remove their
+ * pins.
  */
 #define JITGATE_SLOTS_PIN "slots_v1"
 #define JITGATE_SLOTS_TC_PIN "slots_tc_v1" /* the same of the tc hook */
