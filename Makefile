@@ -79,22 +79,22 @@ core := apply arming audit azure_before azure_blame azure_clock azure_compute az
 	calendar cidr clockmap conf conf_azure conf_char conf_keys conf_lex conf_read conf_refuse conf_scan \
 	conf_show conf_value connections control_req corpus corpus_chains corpus_cuts corpus_stacks corpus_table corpus_twins effect ended \
 	enforcer enforcer_arm enforcer_end enforcer_open enforcer_save enforcer_take \
-	explain feed_msg feed_receive flows frame grant grant_list guard guardian guardian_choose json_member json_scan \
+	explain feed_msg feed_receive flows frame grant grant_list guard guardian guardian_choose guardian_left json_member json_scan \
 	knock knockers learned number opened pace reason reconcile refused report report_feed report_grants report_json \
 	report_verdict selftest session show sources state takeover text timefmt uplink utf8 vf
 
 # What is behind datapath.h: the packet program that is in force.
-datapath := datapath pins carry activate attach attach_tc verify_tc tcx clsact links heal verify detach gate_maps gate_flows \
-	gate_counters
+datapath := datapath pin_dir pinned_maps pins carry activate attach attach_tc verify_tc tcx clsact links heal verify detach gate_maps gate_flows \
+	gate_counters probe_filter
 
-jitgated_src := jitgated startup dirs daemon daemon_guard daemon_sockets end_sockets sock_diag orders selftest_brief \
+jitgated_src := jitgated startup dirs daemon daemon_guardian daemon_sockets end_sockets sock_diag orders selftest_brief \
 	trial trial_maps trial_read trial_case status report_build feed_server control_server $(datapath) lro netif netlink netif_watch ethtool \
 	clock loop sandbox usock notify sysctl conf_file files log
 jitgated_pkg := libbpf libconfuse zlib libcap-ng libseccomp libmnl
 jitgate-azure_src := jitgate_azure feed_client azure_ask azure_http azure_list azure_poll azure_renew azure_said azure_whoami \
 	clock conf_file feed_link usock sandbox notify files log
 jitgate-azure_pkg := libcurl libcjson libconfuse libcap-ng libseccomp
-jitgate_src := jitgate cli inquire ask caller operate offline guarded report_build selftest_run gate_tags \
+jitgate_src := jitgate cli inquire ask caller operate offline report_interfaces report_build selftest_run gate_tags \
 	trial trial_maps trial_read trial_case $(datapath) lro netif netlink ethtool sock_diag clock usock conf_file conf_here files log
 jitgate_pkg := libbpf libconfuse libmnl
 
@@ -180,7 +180,8 @@ $(foreach t,$(edge_tested),$(eval $(B)/unit/test_$(t): $(B)/$(t).o))
 $(B)/unit/test_ask: $(B)/usock.o
 $(B)/unit/test_caller: $(B)/files.o
 $(B)/unit/test_azure_poll: $(addprefix $(B)/,azure_ask.o azure_list.o azure_renew.o azure_whoami.o clock.o log.o)
-$(B)/unit/test_lro: $(B)/ethtool.o
+$(B)/unit/test_lro: $(addprefix $(B)/,ethtool.o netif.o netlink.o)
+$(B)/unit/test_lro: unit_pkg += libmnl
 $(B)/unit/test_feed_link: $(B)/usock.o
 $(B)/unit/test_control_server: $(B)/clock.o $(B)/loop.o $(B)/usock.o
 

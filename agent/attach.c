@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "bpf_info.h"
 #include "clsact.h"
 #include "datapath_internal.h"
 #include "ethtool.h"
@@ -22,32 +23,48 @@
 
 /* A root program is of use only when the slots that it calls are the ones that are pinned: then the pinned one stays,
  * else the one just loaded, which takes its place. */
-static int settle_root(struct datapath *dp)
+static int settle(const struct datapath *dp, const char *name, const struct bpf_program *loaded, int slots_fd,
+		  int *ret_fd, int *ret_pin)
 {
 	char path[DATAPATH_PATH_MAX];
 	_cleanup_close_ int fd = -1;
 	int r;
 
-	if (dp->root_fd >= 0)
+	if (*ret_fd >= 0)
 		return 0;
-	r = datapath_pin_path(dp->pin_dir, "root", path);
+	r = datapath_pin_path(dp->pin_dir, name, path);
 	if (r < 0)
 		return r;
 	fd = bpf_obj_get(path);
-	if (fd >= 0 && datapath_program_uses(fd, dp->fds.slots)) {
-		dp->root_pin = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0 && datapath_program_uses(fd, slots_fd)) {
+		*ret_pin = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	} else {
 		close_fd(&fd);
-		fd = fcntl(bpf_program__fd(dp->skel->progs.root), F_DUPFD_CLOEXEC, 3);
+		fd = fcntl(bpf_program__fd(loaded), F_DUPFD_CLOEXEC, 3);
 		if (fd < 0)
 			return -errno;
-		r = datapath_replace_pin(dp, fd, "root", &dp->root_pin);
+		r = datapath_replace_pin(dp, fd, name, ret_pin);
 		if (r < 0)
 			return r;
 	}
-	dp->root_id = datapath_program_id(fd);
-	dp->root_fd = TAKE_FD(fd);
+	*ret_fd = TAKE_FD(fd);
 	return 0;
+}
+
+static int settle_root(struct datapath *dp)
+{
+	int r = settle(dp, "root", dp->skel->progs.root, dp->fds.slots, &dp->root_fd, &dp->root_pin);
+
+	dp->root_id = r < 0 ? 0 : datapath_program_id(dp->root_fd);
+	return r;
+}
+
+int datapath_settle_root_tc(struct datapath *dp)
+{
+	int r = settle(dp, "root_tc", dp->skel->progs.root_tc, dp->fds.slots_tc, &dp->root_tc_fd, &dp->root_tc_pin);
+
+	dp->root_tc_id = r < 0 ? 0 : datapath_program_id(dp->root_tc_fd);
+	return r;
 }
 
 /* After the start there is no other name for the folder than a descriptor's, which says nothing to people. */
@@ -87,8 +104,7 @@ int datapath_each_link(const char *pin_dir, void (*visit)(void *ctx, const char 
 		_cleanup_close_ int fd = -1;
 		struct bpf_link_info info = {0};
 
-		if (strncmp(entry->d_name, DATAPATH_LINK_PREFIX, strlen(DATAPATH_LINK_PREFIX)) != 0 ||
-		    datapath_pin_path(pin_dir, entry->d_name, path) < 0)
+		if (!datapath_is_link_pin(entry->d_name) || datapath_pin_path(pin_dir, entry->d_name, path) < 0)
 			continue;
 		fd = datapath_get_link(path, &info);
 		if (fd >= 0)
@@ -190,9 +206,8 @@ static bool is_root_program(uint32_t id)
 {
 	_cleanup_close_ int fd = bpf_prog_get_fd_by_id(id);
 	struct bpf_prog_info info = {0};
-	__u32 len = sizeof(info);
 
-	return fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &len) == 0 && strcmp(info.name, "root") == 0;
+	return fd >= 0 && bpf_info_program(fd, &info) == 0 && strcmp(info.name, "root") == 0;
 }
 
 static int name_conflict(const struct netif *netif, struct failure *failure)
@@ -223,12 +238,21 @@ static int create_link(int root_fd, uint32_t ifindex, uint32_t flags)
 	return fd < 0 ? -errno : fd;
 }
 
+static bool is_ifindex(void *ctx, uint32_t ifindex)
+{
+	return ifindex == *(const uint32_t *)ctx;
+}
+
+int datapath_restore_lro(struct datapath *dp, uint32_t ifindex)
+{
+	return lro_restore(&lro_by_ethtool, dp->dir_fd, is_ifindex, &ifindex);
+}
+
 /*
  * Once more without large receive offload, where that may be switched: by root at the start. The descriptor, or the
  * refusal that stays, with the offload as it was.
  */
-static int retry_without_lro(const struct datapath *dp, const struct netif *netif, int refusal,
-			     struct datapath_attached *attached)
+static int retry_without_lro(struct datapath *dp, const struct netif *netif, int refusal, struct attachment *attached)
 {
 	int fd, r = dp->handed_over ? -ethtool_lro(netif->name)
 				    : lro_switch_off(&lro_by_ethtool, dp->dir_fd, netif->name, netif->ifindex);
@@ -239,13 +263,13 @@ static int retry_without_lro(const struct datapath *dp, const struct netif *neti
 	fd = create_link(dp->root_fd, netif->ifindex, XDP_FLAGS_DRV_MODE);
 	attached->lro_off = fd >= 0;
 	if (fd < 0)
-		lro_restore(&lro_by_ethtool, dp->dir_fd, netif->name);
+		datapath_restore_lro(dp, netif->ifindex);
 	return fd;
 }
 
 /* The link's descriptor. Who occupies the interface (-EBUSY; in another mode -EEXIST) does so in generic mode too. */
-static int create_best_link(const struct datapath *dp, const struct netif *netif, enum conf_xdp_mode wanted,
-			    struct datapath_attached *attached)
+static int create_best_link(struct datapath *dp, const struct netif *netif, enum conf_xdp_mode wanted,
+			    struct attachment *attached)
 {
 	int fd;
 
@@ -277,13 +301,13 @@ static int note_new_link(struct datapath *dp, uint32_t ifindex)
 
 /* Until it is pinned, the link ends with this function: a failure leaves nothing attached. */
 static int make_link(struct datapath *dp, const struct netif *netif, enum conf_xdp_mode wanted, const char *path,
-		     struct datapath_attached *attached, struct failure *failure)
+		     struct attachment *attached, struct failure *failure)
 {
 	_cleanup_close_ int fd = create_best_link(dp, netif, wanted, attached);
 	int r;
 
 	if ((fd == -EBUSY || fd == -EEXIST) && dp->tc_allowed && netif->xdp_program) {
-		*attached = (struct datapath_attached){0};
+		*attached = (struct attachment){0};
 		return datapath_tc_attach(dp, netif, path, failure);
 	}
 	if (fd == -EBUSY || fd == -EEXIST)
@@ -304,8 +328,11 @@ static int make_link(struct datapath *dp, const struct netif *netif, enum conf_x
 		r = datapath_open_to_next(path);
 	if (r == 0)
 		r = datapath_hold_link(dp, netif->ifindex, fd, path);
-	if (r < 0)
+	if (r < 0) {
+		bpf_link_detach(fd);
+		datapath_restore_lro(dp, netif->ifindex);
 		return failure_set(failure, r, "cannot pin %s: %s", pin_name(path), strerror(-r));
+	}
 	/* A start lets go of it at its end, when nothing can fail any more. */
 	if (dp->handed_over)
 		datapath_tc_let_go(dp, netif->ifindex);
@@ -318,10 +345,10 @@ static bool is_other_mode(enum netif_xdp mode, enum conf_xdp_mode wanted)
 	       (wanted == CONF_XDP_GENERIC && mode != NETIF_XDP_GENERIC);
 }
 
-int datapath_attach(struct datapath *dp, const struct netif *netif, enum conf_xdp_mode wanted,
-		    struct datapath_attached *ret, struct failure *failure)
+int datapath_attach(struct datapath *dp, const struct netif *netif, enum conf_xdp_mode wanted, struct attachment *ret,
+		    struct failure *failure)
 {
-	struct datapath_attached attached = {0};
+	struct attachment attached = {0};
 	char path[DATAPATH_PATH_MAX];
 	struct netif now;
 	int r = netif_get(netif->ifindex, &now);
@@ -347,21 +374,38 @@ int datapath_attach(struct datapath *dp, const struct netif *netif, enum conf_xd
 	return 0;
 }
 
+/* At once: without its pin alone it would end a little later. */
+static int end_link(const char *path)
+{
+	_cleanup_close_ int fd = bpf_obj_get(path);
+
+	if (fd >= 0)
+		bpf_link_detach(fd);
+	return unlink(path) < 0 ? -errno : 0;
+}
+
 struct keep_list {
 	const struct netif *keep;
 	size_t n, detached;
 };
 
+static bool is_let_go(void *ctx, uint32_t ifindex)
+{
+	const struct keep_list *list = ctx;
+
+	for (size_t i = 0; i < list->n; i++) {
+		if (list->keep[i].ifindex == ifindex)
+			return false;
+	}
+	return true;
+}
+
 static void detach_unless_kept(void *ctx, const char *path, uint32_t ifindex)
 {
 	struct keep_list *list = ctx;
 
-	for (size_t i = 0; i < list->n; i++) {
-		if (list->keep[i].ifindex == ifindex)
-			return;
-	}
 	/* Index 0: the interface is gone, and its link with it. */
-	if (unlink(path) == 0 && ifindex)
+	if (is_let_go(list, ifindex) && end_link(path) == 0 && ifindex)
 		list->detached++;
 }
 
@@ -370,7 +414,9 @@ size_t datapath_detach_others(struct datapath *dp, const struct netif *keep, siz
 	struct keep_list list = {.keep = keep, .n = n_keep};
 
 	datapath_each_link(dp->pin_dir, detach_unless_kept, &list);
-	return list.detached + datapath_tc_release(dp, keep, n_keep);
+	list.detached += datapath_tc_release(dp, keep, n_keep);
+	lro_restore(&lro_by_ethtool, dp->dir_fd, is_let_go, &list);
+	return list.detached;
 }
 
 static void detach_if_new(void *ctx, const char *path, uint32_t ifindex)
@@ -379,13 +425,15 @@ static void detach_if_new(void *ctx, const char *path, uint32_t ifindex)
 
 	for (size_t i = 0; i < dp->n_new_links; i++) {
 		if (dp->new_links[i] == ifindex && !datapath_is_tc_link(path))
-			unlink(path);
+			end_link(path);
 	}
 }
 
 void datapath_detach_new(struct datapath *dp)
 {
 	datapath_each_link(dp->pin_dir, detach_if_new, dp);
+	for (size_t i = 0; i < dp->n_new_links; i++)
+		datapath_restore_lro(dp, dp->new_links[i]);
 	datapath_tc_detach_new(dp);
 }
 

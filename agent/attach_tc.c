@@ -4,7 +4,7 @@
  * Linux 6.6 (tcx.c), pinned like one of XDP; before that a filter (clsact.c), which lives without a pin, so that the
  * folder remembers it by `clsact_IFINDEX`, and by `clsact_own_IFINDEX` that the clsact is ours, too.
  *
- * The root program of this hook is put in anew at each start, in place of the one before: no device notices.
+ * The root program of this hook stays as that of XDP does, as long as it calls the slots that are pinned.
  *
  * A jitgated that runs, without rights, may make a link again, but not a filter; and it may not ask who is first at the
  * hook. It need not: the hook counts its changes, an attachment can be made for one count alone, and by the same count
@@ -14,6 +14,7 @@
 #include <bpf/libbpf.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -179,7 +180,7 @@ static int note_attached(struct datapath *dp, const struct datapath_tc *at)
 }
 
 /*
- * Our link in its place at the hook, with the new program. Behind another's one it is no good: 0, -errno. 1: kept.
+ * Our link in its place at the hook, with our root program. Behind another's one it is no good: 0, -errno. 1: kept.
  * Without rights one that is where this process put it is kept, and whether it is first still, verifying says.
  */
 static int keep_tc_link(struct datapath *dp, int fd, struct datapath_tc *at)
@@ -196,14 +197,14 @@ static int keep_tc_link(struct datapath *dp, int fd, struct datapath_tc *at)
 	}
 	if (r < 0 || at->program_id != program)
 		return r == -EPERM ? 0 : r;
-	return bpf_link_update(fd, bpf_program__fd(dp->skel->progs.root_tc), NULL) < 0 ? -errno : 1;
+	return program != dp->root_tc_id && bpf_link_update(fd, dp->root_tc_fd, NULL) < 0 ? -errno : 1;
 }
 
 /* In front of all, for that revision alone which the hook has: so it is known to be first, and which one comes next. */
 static int create_at_revision(const struct datapath *dp, struct datapath_tc *at)
 {
 	const struct datapath_tc *known = datapath_tc_attached(dp, at->ifindex);
-	int root_fd = bpf_program__fd(dp->skel->progs.root_tc), fd = -ESTALE;
+	int root_fd = dp->root_tc_fd, fd = -ESTALE;
 	/* The hook counts on, or, when it was empty meanwhile, from 1 again. */
 	const uint64_t from[] = {known && known->revision ? known->revision : 1, 1};
 
@@ -224,7 +225,7 @@ static int create_tc_link(const struct datapath *dp, struct datapath_tc *at)
 	at->is_new = true;
 	if (dp->handed_over)
 		return create_at_revision(dp, at);
-	return tcx_create(bpf_program__fd(dp->skel->progs.root_tc), at->ifindex, 0);
+	return tcx_create(dp->root_tc_fd, at->ifindex, 0);
 }
 
 /* At once: without its pin alone it would go a little later, and change the hook once more then. */
@@ -262,6 +263,50 @@ static int pin_tc_link(struct datapath *dp, const struct netif *netif, int fd, c
 	return r;
 }
 
+static void give_root(const struct datapath *dp, uint32_t ifindex, int link_fd)
+{
+	uint32_t of_link, program;
+
+	if (tcx_link(link_fd, &of_link, &program) && of_link == ifindex && program != dp->root_tc_id)
+		bpf_link_update(link_fd, dp->root_tc_fd, NULL);
+}
+
+/*
+ * The same program cannot be at a hook twice, and a link that stands behind another's is to have its successor in front
+ * before it goes: by the program that was loaded just now, which takes the place of the one before everywhere.
+ */
+static int renew_root_tc(struct datapath *dp)
+{
+	_cleanup_close_ int fd = fcntl(bpf_program__fd(dp->skel->progs.root_tc), F_DUPFD_CLOEXEC, 3);
+	int r = fd < 0 ? -errno : 0;
+
+	if (r == 0 && datapath_program_id(fd) == dp->root_tc_id)
+		r = -EEXIST;
+	if (r == 0)
+		r = datapath_replace_pin(dp, fd, "root_tc", &dp->root_tc_pin);
+	if (r < 0)
+		return r;
+	close_fd(&dp->root_tc_fd);
+	dp->root_tc_fd = TAKE_FD(fd);
+	dp->root_tc_id = datapath_program_id(dp->root_tc_fd);
+	for (size_t i = 0; i < dp->n_tc; i++) {
+		const struct held_link *link = datapath_held_link(dp, dp->tc[i].ifindex);
+
+		if (!link)
+			continue;
+		give_root(dp, dp->tc[i].ifindex, link->fd);
+		tcx_first(dp->tc[i].ifindex, &dp->tc[i].program_id, &dp->tc[i].revision);
+	}
+	return 0;
+}
+
+static int make_room_in_front(struct datapath *dp, int link_fd)
+{
+	uint32_t ifindex, program;
+
+	return tcx_link(link_fd, &ifindex, &program) && program == dp->root_tc_id ? renew_root_tc(dp) : 0;
+}
+
 /* 0, -errno; -EOPNOTSUPP: this kernel has no such links. */
 static int attach_link(struct datapath *dp, const struct netif *netif, const char *path, struct failure *failure)
 {
@@ -274,9 +319,8 @@ static int attach_link(struct datapath *dp, const struct netif *netif, const cha
 	if (found) {
 		fd = bpf_obj_get(pinned);
 		r = fd < 0 ? -errno : keep_tc_link(dp, fd, &at);
-		/* The same program cannot be there twice, and another has taken the place of ours in it. */
-		if (r == 0 && dp->handed_over)
-			r = end_tc_link(pinned);
+		if (r == 0)
+			r = dp->handed_over ? end_tc_link(pinned) : make_room_in_front(dp, fd);
 	}
 	if (r > 0) {
 		r = datapath_move_pin(dp, pinned, path, failure);
@@ -313,7 +357,7 @@ static int put_filter(const struct datapath *dp, uint32_t ifindex, int root_fd, 
 
 static int attach_filter(struct datapath *dp, const struct netif *netif)
 {
-	int root_fd = bpf_program__fd(dp->skel->progs.root_tc);
+	int root_fd = dp->root_tc_fd;
 	struct datapath_tc at = {.ifindex = netif->ifindex, .is_filter = true};
 	char name[64], own[DATAPATH_PATH_MAX];
 	_cleanup_close_ int pin = -1;
@@ -380,6 +424,30 @@ void datapath_tc_detach_new(struct datapath *dp)
 		else if (find_tc_link(dp->pin_dir, dp->tc[i].ifindex, NULL, path))
 			end_tc_link(path);
 	}
+}
+
+static void give_root_to_link(void *ctx, const char *path, uint32_t ifindex)
+{
+	_cleanup_close_ int fd = bpf_obj_get(path);
+
+	if (fd >= 0 && ifindex)
+		give_root(ctx, ifindex, fd);
+}
+
+static void give_root_to_filter(void *ctx, uint32_t ifindex)
+{
+	struct datapath *dp = ctx;
+	struct netif netif = {.ifindex = ifindex};
+	uint32_t id = 0;
+
+	if (clsact_ours(ifindex, &id) == 0 && id && id != dp->root_tc_id)
+		attach_filter(dp, &netif);
+}
+
+void datapath_tc_settle(struct datapath *dp)
+{
+	datapath_each_link(dp->pin_dir, give_root_to_link, dp);
+	datapath_each_filter(dp->pin_dir, give_root_to_filter, dp);
 }
 
 int datapath_tc_let_go(struct datapath *dp, uint32_t ifindex)

@@ -11,7 +11,7 @@
 
 #include "clock.h"
 #include "conf_file.h"
-#include "daemon_guard.h"
+#include "daemon_guardian.h"
 #include "exit_codes.h"
 #include "files.h"
 #include "log.h"
@@ -417,7 +417,7 @@ int daemon_open(struct daemon *d, int feed_listen_fd, int control_listen_fd, uid
 	}
 	if (r == 0)
 		(void)TAKE_FD(control_fd);
-	return r < 0 ? r : daemon_guard_open(d);
+	return r < 0 ? r : daemon_guardian_open(d);
 }
 
 int daemon_run(struct daemon *d)
@@ -447,7 +447,7 @@ void daemon_free(struct daemon *d)
 	control_server_free(&d->control);
 	loop_free(&d->loop);
 	enforcer_free(&d->enforcer);
-	daemon_guard_close(d);
+	daemon_guardian_close(d);
 	datapath_free(&d->dp);
 	end_sockets_free(&d->ender);
 	close_fd(&d->state_dir_fd);

@@ -40,7 +40,7 @@ struct daemon {
 	struct feed_server *feed;
 	struct control_server *control;
 	struct loop_source *deadline_timer, *refill_timer, *watchdog_timer, *guard_timer;
-	int netif_fd; /* where the kernel tells of interfaces; see daemon_guard.h */
+	int netif_fd; /* where the kernel tells of interfaces; see daemon_guardian.h */
 	bool news, news_of_routes;
 	struct boot_time looked_at;
 	bool refill_armed;

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * EDGE. The packet program and its maps, through libbpf: load, pin, take over, attach, put, iterate, count. The files
- * behind this header (datapath.c, pins.c, carry.c, activate.c, attach.c, attach_tc.c, verify_tc.c, tcx.c, clsact.c,
- * links.c, heal.c, verify.c, detach.c, gate_maps.c, gate_flows.c, gate_counters.c) are the only ones that know libbpf,
- * but for the self-test's (gate_tags.c, trial.c). Decides nothing about grants.
+ * behind this header (see datapath_internal.h) are the only ones that know libbpf, but for the self-test's
+ * (gate_tags.c, trial.c) and end_sockets.c. Decides nothing about grants.
  *
  * Pins, under pin_dir: root, slots_v1, gate, the same for the tc hook (root_tc, slots_tc_v1, gate_tc), link_<ifname>,
  * clsact_<ifindex> (a filter at tc, where the kernel has no links for that), grants_v1, sources_v1, protected_v1,
@@ -18,6 +17,7 @@
 
 #include <stdbool.h>
 
+#include "attachment.h"
 #include "conf.h"
 #include "failure.h"
 #include "gate.h"
@@ -72,26 +72,19 @@ void datapath_revert(struct datapath *dp);
 /* The start has succeeded: let the old filter go, and remove what other versions pinned. 0 or -errno of that. */
 int datapath_commit(struct datapath *dp);
 
-/* What there is to say about an attachment that succeeded. */
-struct datapath_attached {
-	int refused;     /* errno with which the driver refused native mode, so that it is generic; 0: it did not */
-	bool lro;        /* and large receive offload is on, which could not be switched off */
-	bool lro_off;    /* that was switched off, and then the driver took native mode */
-	bool other_mode; /* an earlier start's attachment was kept, and runs in another mode than `wanted` */
-};
-
 /*
  * Attach the root program to an interface and pin the link, or keep the link that is pinned for it, in the mode that it
  * has: changing the mode would take a detach, and leave a gap. -EBUSY: another XDP program is there (named, with its
  * id). With CONF_XDP_AUTO a driver's refusal leads to generic mode.
  */
-int datapath_attach(struct datapath *dp, const struct netif *netif, enum conf_xdp_mode wanted,
-		    struct datapath_attached *ret, struct failure *failure);
+int datapath_attach(struct datapath *dp, const struct netif *netif, enum conf_xdp_mode wanted, struct attachment *ret,
+		    struct failure *failure);
 
 /* Before anything is changed: is there room on every interface? -EBUSY with the name and id of what is there. */
 int datapath_check_conflicts(struct datapath *dp, const struct netif *netifs, size_t n, struct failure *failure);
 
-/* Undo the attachments that this datapath made itself; those that it found stay. */
+/* Undo the attachments that this datapath made itself, with what was switched off for them; those that it found stay.
+ */
 void datapath_detach_new(struct datapath *dp);
 
 /*
@@ -114,17 +107,24 @@ int datapath_heal(struct datapath *dp, struct failure *failure);
 bool datapath_is_off(struct datapath *dp);
 
 /*
- * Let the kernel run the root program of each hook that is in use on a frame that is always dropped: is it, and is it
- * counted? If not, why. One packet more is counted as malformed (in audit mode as audit). true, too, when this kernel
- * does not let it be tried.
+ * Let the kernel run the root program of a hook on a frame that has to be dropped: is it, and is it counted? `why`:
+ * when it is not, or when this kernel does not let it be tried; else untouched. It counts as one packet of
+ * REASON_PROBE, and no event tells of it. Three system calls.
  */
-bool datapath_probe_drop(struct datapath *dp, char why[REPORT_WHY_MAX]);
+enum probe_result datapath_probe(struct datapath *dp, bool tc, char why[REPORT_WHY_MAX]);
 
-/* Take one link and its pin off; nothing when there is none. -EPERM: it is a filter at the tc hook, which has no link,
- * and which only root takes off. */
+/* Large receive offload of one interface, when it was switched off for the filter's sake: on again. 0, also when it was
+ * not, or -errno: -EPERM after the start, which is done with the right to. */
+int datapath_restore_lro(struct datapath *dp, uint32_t ifindex);
+
+/*
+ * Take one link and its pin off; nothing when there is none. -errno: what is attached goes on. -EPERM: it is a filter
+ * at the tc hook, which has no link, and which only root takes off.
+ */
 int datapath_let_go(struct datapath *dp, uint32_t ifindex);
 
-/* Links that are pinned for interfaces other than `keep` are taken off. How many interfaces that leaves open. */
+/* Links that are pinned for interfaces other than `keep` are taken off, and what was switched off for them is on again.
+ * How many interfaces that leaves open. */
 size_t datapath_detach_others(struct datapath *dp, const struct netif *keep, size_t n_keep);
 
 /*

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * EDGE. What the files behind datapath.h share: datapath.c (opening, pins of the maps), pins.c (which versions are
- * pinned), carry.c (from an older version's maps into ours), activate.c (which filter is in force), attach.c and
- * links.c (links), attach_tc.c and verify_tc.c (the same at the tc hook), heal.c, verify.c, detach.c, gate_maps.c
- * (grants, ports, state), gate_flows.c and gate_counters.c (counters, events); and gate_tags.c, which reads pins, too.
- * Nobody else includes it.
+ * EDGE. What the files behind datapath.h share: datapath.c (opening), pin_dir.c (the folder), pinned_maps.c (the maps'
+ * pins), pins.c (which versions are pinned), carry.c (from an older version's maps into ours), activate.c (which filter
+ * is in force), attach.c and links.c (links), attach_tc.c, verify_tc.c, tcx.c and clsact.c (the same at the tc hook),
+ * heal.c, verify.c, probe_filter.c, detach.c, gate_maps.c (grants, ports, state), gate_flows.c and gate_counters.c
+ * (counters, events); and gate_tags.c, which reads pins, too. Nobody else includes it.
  */
 #ifndef DATAPATH_INTERNAL_H
 #define DATAPATH_INTERNAL_H
@@ -21,7 +21,7 @@
 
 #define DATAPATH_FIRST_AGAIN "to be first again" /* ends what only a restart sets right */
 
-/* One descriptor for each pinned map. A new map gets a member here and a row in datapath.c's table. */
+/* One descriptor for each pinned map. A new map gets a member here and a row in pinned_maps.c's table. */
 struct datapath_fds {
 	int slots, slots_tc, grants, ports, stats, usage, events, budget, state, protected, sources, sessions, flows;
 };
@@ -76,7 +76,8 @@ struct datapath {
 	int layout_fd;          /* layout_v1, which no program works on; -1: not pinned yet */
 	int root_pin, gate_pin; /* O_PATH, as in pins */
 	int layout_pin;
-	int root_tc_pin, gate_tc_pin;
+	int root_tc_fd, root_tc_pin, gate_tc_pin;
+	bool tc_was_empty; /* nothing was in the slot of the tc hook before datapath_activate */
 	struct held_link *links;
 	size_t n_links;
 	bool handed_over;    /* to the user, so that root's rights are gone */
@@ -92,6 +93,9 @@ int datapath_pin_path(const char *pin_dir, const char *name, char out[DATAPATH_P
 
 /* Whether the folder is there, on a bpf file system. */
 bool datapath_is_bpffs(const char *path);
+
+/* Whether a pin is a link's, by its name. */
+bool datapath_is_link_pin(const char *name);
 
 /* Calls `visit` for each pinned link; index 0: its interface is gone. 0 or -errno. */
 int datapath_each_link(const char *pin_dir, void (*visit)(void *ctx, const char *path, uint32_t ifindex), void *ctx);
@@ -118,6 +122,16 @@ bool datapath_tc_is_filter(const struct datapath *dp, uint32_t ifindex);
 /* What this process put there; NULL: nothing. And by the pins, for a reader, who attached nothing. */
 struct datapath_tc *datapath_tc_attached(const struct datapath *dp, uint32_t ifindex);
 bool datapath_tc_is_recorded(const struct datapath *dp, uint32_t ifindex);
+
+/* What is attached at the tc hook: the root program that is pinned, or the one that was loaded. */
+int datapath_settle_root_tc(struct datapath *dp);
+
+/* A start that failed: whatever of ours is at a tc hook runs the root program that is pinned. Both call the same slots.
+ */
+void datapath_tc_settle(struct datapath *dp);
+
+/* Whether nothing of ours is at any tc hook, by the pins. */
+bool datapath_tc_is_unused(const char *pin_dir);
 
 /* Whether a pinned link is one of the tc hook. */
 bool datapath_is_tc_link(const char *path);
@@ -164,6 +178,22 @@ int datapath_carry(struct datapath *dp, struct failure *failure);
 #define DATAPATH_MADE_LAYOUT (1U << 31) /* in made_pins */
 int datapath_pin_layout(struct datapath *dp);
 
+/* The folder, made when missing, locked, and root's; and all in it is by root or by that user. See datapath_open. */
+int datapath_open_pin_dir(const char *pin_dir, uid_t user, int *ret_fd, struct failure *failure);
+
+/* Of the skeleton, before it is loaded: how many entries those maps have that max_grants sizes; pinned maps in place of
+ * new ones. After that: the descriptors of all. */
+int datapath_size_maps(const struct datapath *dp, uint32_t entries, struct failure *failure);
+int datapath_reuse_maps(const struct datapath *dp, struct failure *failure);
+void datapath_learn_maps(struct datapath *dp);
+
+/* For a reader: all pinned maps. -ENOENT, -ENODATA, -EPROTO as datapath_open_readonly. */
+int datapath_open_maps(struct datapath *dp, struct failure *failure);
+
+/* Descriptors of maps or of their pins: none is open; and all are closed. */
+void datapath_mark_unopened(struct datapath_fds *fds);
+void datapath_close_maps(struct datapath_fds *fds);
+
 /* Pin what is not pinned yet, and keep hold of each pin. */
 int datapath_pin_maps(struct datapath *dp, struct failure *failure);
 /* Remove the pins that this process made. */
@@ -171,6 +201,9 @@ void datapath_unpin_made(struct datapath *dp);
 
 /* Whether a pin's name is of a kind that we make, in any version. */
 bool datapath_is_our_pin(const char *name);
+
+/* gate_counters.c: what was counted for one reason, summed over CPUs. */
+int datapath_read_reason(const struct datapath *dp, uint32_t reason, struct gate_counter *ret);
 
 /* gate_flows.c: three of the gate_ops. */
 int datapath_lookup_flow(void *ctx, const struct flow_key *key, struct gate_flow *ret);

@@ -15,21 +15,17 @@
 #include "lro.h"
 #include "util.h"
 
-static bool is_link_pin(const char *name)
-{
-	return strncmp(name, DATAPATH_LINK_PREFIX, strlen(DATAPATH_LINK_PREFIX)) == 0;
-}
-
 /* Only what we make, or another version does, is removed: pin_dir may be a folder that others use too. */
 bool datapath_is_our_pin(const char *name)
 {
-	static const char *const programs[] = {"root", "root_new", "gate", "gate_new", "root_tc", "gate_tc"};
+	static const char *const programs[] = {"root",    "pin_new", "gate",       "gate_new",
+					       "root_tc", "gate_tc", "gate_tc_new"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
 		if (strcmp(name, programs[i]) == 0)
 			return true;
 	}
-	return is_link_pin(name) || datapath_is_filter_pin(name) || datapath_pin_version(name);
+	return datapath_is_link_pin(name) || datapath_is_filter_pin(name) || datapath_pin_version(name);
 }
 
 /* Whoever holds the link besides the pin, a jitgated that is stuck for one, does not keep it on. */
@@ -55,7 +51,7 @@ static int unlink_pins(const char *pin_dir, bool links, size_t *ret_n, struct fa
 		char path[DATAPATH_PATH_MAX];
 		int r;
 
-		if (!datapath_is_our_pin(entry->d_name) || links != is_link_pin(entry->d_name))
+		if (!datapath_is_our_pin(entry->d_name) || links != datapath_is_link_pin(entry->d_name))
 			continue;
 		r = datapath_pin_path(pin_dir, entry->d_name, path);
 		if (r == 0 && links)
@@ -117,7 +113,13 @@ int datapath_detach(const char *pin_dir, size_t *ret_links, struct failure *fail
 		r = sweep_after(fd, pin_dir, failure);
 	/* After a failure the note stays, so that a jitgated that runs does not put back what is off by now. */
 	if (r == 0 && fd >= 0) {
-		lro_restore(&lro_by_ethtool, fd, NULL);
+		r = lro_restore(&lro_by_ethtool, fd, NULL, NULL);
+		if (r < 0)
+			failure_set(failure, r,
+				    "enforcement is off, but large receive offload, which was switched off for it, "
+				    "cannot be switched on again: %s; its interfaces are noted in %s (lro_*): "
+				    "ethtool -K INTERFACE lro on",
+				    strerror(-r), pin_dir);
 		unlinkat(fd, DATAPATH_OFF_NOTE, 0);
 	}
 	if (r == 0 && rmdir(pin_dir) < 0 && errno != ENOTEMPTY)

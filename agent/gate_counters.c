@@ -25,7 +25,7 @@ static int fetch_cpus(const struct datapath *dp, int fd, const void *key, size_t
 	return 0;
 }
 
-static int read_reason(const struct datapath *dp, uint32_t reason, struct gate_counter *ret)
+int datapath_read_reason(const struct datapath *dp, uint32_t reason, struct gate_counter *ret)
 {
 	_cleanup_free_ void *cpus = NULL;
 	int r = fetch_cpus(dp, dp->fds.stats, &reason, sizeof(*ret), &cpus);
@@ -47,7 +47,7 @@ int datapath_read_stats(struct datapath *dp, struct gate_counter ret[_REASON_MAX
 	struct gate_counter sums[_REASON_MAX] = {0};
 
 	for (uint32_t reason = 0; reason < _REASON_MAX; reason++) {
-		int r = read_reason(dp, reason, &sums[reason]);
+		int r = datapath_read_reason(dp, reason, &sums[reason]);
 
 		if (r < 0)
 			return r;

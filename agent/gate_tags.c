@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "bpf_info.h"
 #include "clsact.h"
 #include "datapath_internal.h"
 #include "util.h"
@@ -23,12 +24,11 @@ struct reading {
 static int program_tag(int fd, char ret[SELFTEST_TAG_MAX])
 {
 	struct bpf_prog_info info = {0};
-	__u32 len = sizeof(info);
+	int r = bpf_info_program(fd, &info);
 
-	if (bpf_obj_get_info_by_fd(fd, &info, &len) < 0)
-		return -errno;
-	selftest_tag(info.tag, ret);
-	return 0;
+	if (r == 0)
+		selftest_tag(info.tag, ret);
+	return r;
 }
 
 /* The filter in slot 0 of the array that a root program calls into; 0: there is none. */

@@ -15,11 +15,13 @@
 void guardian_init(struct guardian *g, const struct conf *conf, const struct guardian_ops *ops, void *ctx)
 {
 	*g = (struct guardian){.conf = conf, .ops = ops, .ctx = ctx};
+	guardian_probe_soon(g);
 }
 
 void guardian_free(struct guardian *g)
 {
 	free(g->v);
+	free(g->left);
 	*g = (struct guardian){0};
 }
 
@@ -48,8 +50,7 @@ static const char *mode_text(enum netif_xdp mode)
  * What made a driver refuse native mode. Azure's drivers say EOPNOTSUPP both of large receive offload and of an MTU
  * above 3506, others ERANGE or EINVAL of an MTU.
  */
-static void say_refused(const struct guarded_if *guarded, const struct guardian_attached *attached, char *text,
-			size_t size)
+static void say_refused(const struct guarded_if *guarded, const struct attachment *attached, char *text, size_t size)
 {
 	int err = attached->refused;
 
@@ -69,7 +70,7 @@ static void say_refused(const struct guarded_if *guarded, const struct guardian_
 }
 
 void guardian_say_attached(struct guardian *g, const struct guarded_if *guarded, const char *what,
-			   const struct guardian_attached *attached)
+			   const struct attachment *attached)
 {
 	char refused[384];
 
@@ -84,8 +85,8 @@ void guardian_say_attached(struct guardian *g, const struct guarded_if *guarded,
 	if (attached->lro_off)
 		guardian_say(
 			g, LOG_LEVEL_NOTICE,
-			"%s: large receive offload was switched off, for native mode; jitgated --detach switches it "
-			"on again",
+			"%s: large receive offload was switched off, for native mode; it is switched on again when "
+			"the filter is taken off",
 			guarded->name);
 	if (attached->refused) {
 		say_refused(guarded, attached, refused, sizeof(refused));
@@ -141,8 +142,46 @@ static void forget_vf(struct guarded_if *guarded)
 	guarded->vf_ifindex = 0;
 }
 
+void guardian_probe_soon(struct guardian *g)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(g->probes); i++)
+		g->probes[i].due = true;
+}
+
+static size_t hook_of(const struct guarded_if *guarded)
+{
+	return guarded->now.xdp_mode == NETIF_XDP_TC;
+}
+
+const struct guardian_probe *guardian_probe_of(const struct guardian *g, const struct guarded_if *guarded)
+{
+	return &g->probes[hook_of(guarded)];
+}
+
+/* The program that runs on this interface, if it was not tried already since that became due. */
+static const struct guardian_probe *probe(struct guardian *g, const struct guarded_if *guarded)
+{
+	struct guardian_probe *hook = &g->probes[hook_of(guarded)];
+
+	if (!hook->due)
+		return hook;
+	hook->due = false;
+	hook->result = g->ops->probe(g->ctx, hook_of(guarded), hook->why);
+	if (hook->result == PROBE_GOOD)
+		hook->good_at = g->ops->now(g->ctx).wall;
+	if (hook->result == PROBE_IMPOSSIBLE && !hook->impossible_said) {
+		hook->impossible_said = true;
+		guardian_say(g, LOG_LEVEL_NOTICE,
+			     "the filter cannot be tried with a packet here (%s): interfaces are verified by what the "
+			     "kernel says that they run, alone",
+			     hook->why);
+	}
+	return hook;
+}
+
 static bool verify(struct guardian *g, struct guarded_if *guarded)
 {
+	const struct guardian_probe *hook;
 	struct netif now = guarded->now;
 
 	guarded->verified = g->ops->verify(g->ctx, guarded->now.ifindex, &now, guarded->why);
@@ -153,10 +192,10 @@ static bool verify(struct guardian *g, struct guarded_if *guarded)
 		forget_vf(guarded);
 	if (!guarded->verified)
 		return false;
-	if (guarded->probe_why[0] || guarded->vf_why[0]) {
+	hook = probe(g, guarded);
+	if (hook->result == PROBE_BAD || guarded->vf_why[0]) {
 		guarded->verified = false;
-		memcpy(guarded->why, guarded->probe_why[0] ? guarded->probe_why : guarded->vf_why,
-		       sizeof(guarded->why));
+		memcpy(guarded->why, hook->result == PROBE_BAD ? hook->why : guarded->vf_why, sizeof(guarded->why));
 		return false;
 	}
 	guarded->verified_at = g->ops->now(g->ctx).wall;
@@ -165,16 +204,10 @@ static bool verify(struct guardian *g, struct guarded_if *guarded)
 	return true;
 }
 
-static void probe(struct guardian *g, struct guarded_if *guarded)
-{
-	if (g->ops->probe(g->ctx, guarded->probe_why))
-		guarded->probe_why[0] = '\0';
-}
-
-void guardian_adopt(struct guardian *g, struct guarded_if *guarded, const struct guardian_attached *attached)
+void guardian_adopt(struct guardian *g, struct guarded_if *guarded, const struct attachment *attached)
 {
 	guarded->attached = true;
-	probe(g, guarded);
+	guardian_probe_soon(g);
 	if (verify(g, guarded))
 		guardian_say_attached(g, guarded, "attached", attached);
 	else
@@ -212,7 +245,7 @@ static void note_failure(struct guarded_if *guarded, int r, struct boot_time now
 static void set_right(struct guardian *g, struct guarded_if *guarded)
 {
 	struct boot_time now = g->ops->now(g->ctx).boot;
-	struct guardian_attached attached = {0};
+	struct attachment attached = {0};
 	struct failure failure = {0};
 	char was[REPORT_WHY_MAX];
 	bool had = guarded->attached;
@@ -225,7 +258,7 @@ static void set_right(struct guardian *g, struct guarded_if *guarded)
 	r = g->ops->attach(g->ctx, &guarded->now, &attached, &failure);
 	if (r == 0) {
 		guarded->attached = true;
-		probe(g, guarded);
+		guardian_probe_soon(g);
 	}
 	if (r < 0 || !verify(g, guarded)) {
 		note_failure(guarded, r, now);
@@ -265,13 +298,16 @@ static void check_one(struct guardian *g, struct guarded_if *guarded)
 
 void guardian_check(struct guardian *g)
 {
+	int lro;
+
 	if (!g->off && g->ops->is_off(g->ctx)) {
 		g->off = true;
 		guardian_say(g, LOG_LEVEL_ERR,
 			     "NOTHING IS FILTERED: enforcement was taken off (jitgated --detach); it stays off until "
 			     "jitgated is restarted");
+		/* --detach does it as well, as root: what is left to it here is no news. */
 		for (size_t i = 0; i < g->n; i++)
-			g->ops->let_go(g->ctx, g->v[i].now.ifindex);
+			g->ops->let_go(g->ctx, g->v[i].now.ifindex, &lro);
 	}
 	for (size_t i = 0; i < g->n; i++)
 		check_one(g, &g->v[i]);

@@ -7,12 +7,17 @@
  * Once an interface is guarded it stays so while it exists, also when its default route goes: letting go opens ports,
  * and only a reload or a restart may do that. While a name in `interfaces` does not exist, which may be a typing error,
  * these do not either.
+ *
+ * Verified is an interface when the kernel says that it runs our program, and that program was last found to drop and
+ * count what has to be dropped, or cannot be tried here: that is told then. It is tried after each attachment, and at
+ * each look, so with each news of a link and every 10 s.
  */
 #ifndef GUARDIAN_H
 #define GUARDIAN_H
 
 #include <stdbool.h>
 
+#include "attachment.h"
 #include "clockmap.h"
 #include "conf.h"
 #include "failure.h"
@@ -28,14 +33,6 @@
 #define GUARDIAN_WINDOW_NS (60 * NS_PER_S)
 #define GUARDIAN_LINES 5 /* about one interface that is taken off and healed again, in such a window */
 
-/* What there is to say about an attachment that succeeded. */
-struct guardian_attached {
-	int refused;     /* errno with which the driver refused native mode, so that it is generic; 0: it did not */
-	bool lro;        /* and large receive offload is on */
-	bool lro_off;    /* that was switched off, and then the driver took native mode */
-	bool other_mode; /* an earlier start's attachment was kept, and runs in another mode than is wanted */
-};
-
 struct guardian_ops {
 	struct clock_pair (*now)(void *ctx);
 	void (*say)(void *ctx, enum log_level level, const char *line);
@@ -43,13 +40,15 @@ struct guardian_ops {
 	int (*list)(void *ctx, bool with_routes, struct netif **ret, size_t *ret_n);
 	/* Attach, or set right what is not as it has to be: link, filter, pins, the pin's name. -EBUSY: another program
 	 * is there. */
-	int (*attach)(void *ctx, const struct netif *netif, struct guardian_attached *ret, struct failure *failure);
-	void (*let_go)(void *ctx, uint32_t ifindex);
+	int (*attach)(void *ctx, const struct netif *netif, struct attachment *ret, struct failure *failure);
+	/* Take it off: 0 or -errno, then it is still enforced. *ret_lro: -errno when large receive offload, which was
+	 * switched off for the filter's sake, cannot be switched on again; else 0. */
+	int (*let_go)(void *ctx, uint32_t ifindex, int *ret_lro);
 	/* Does it run our program, by the kernel's answer? */
 	bool (*verify)(void *ctx, uint32_t ifindex, struct netif *ret_now, char why[REPORT_WHY_MAX]);
-	/* Is a packet that has to be dropped dropped and counted? Also true when the kernel does not let it be tried.
-	 */
-	bool (*probe)(void *ctx, char why[REPORT_WHY_MAX]);
+	/* Is a packet that has to be dropped dropped and counted, by what runs at one hook or the other? `why` unless
+	 * it is. */
+	enum probe_result (*probe)(void *ctx, bool tc, char why[REPORT_WHY_MAX]);
 	/* Enforcement was taken off on purpose, by jitgated --detach. */
 	bool (*is_off)(void *ctx);
 	/* What passed a VF, and what the filter counted meanwhile. false: not known. */
@@ -62,9 +61,8 @@ struct guarded_if {
 	struct netif now; /* as last seen; ifindex 0: there is none of that name */
 	bool attached;    /* by us, at some time */
 	bool verified;
-	char why[REPORT_WHY_MAX];       /* when it is not */
-	char probe_why[REPORT_WHY_MAX]; /* "": the last probe went well */
-	char vf_why[REPORT_WHY_MAX];    /* "": nothing is known against its VF */
+	char why[REPORT_WHY_MAX];    /* when it is not */
+	char vf_why[REPORT_WHY_MAX]; /* "": nothing is known against its VF */
 	struct vf_sample vf;
 	uint32_t vf_ifindex; /* 0: none, and vf is not set */
 	struct wall_time verified_at;
@@ -77,12 +75,35 @@ struct guarded_if {
 	uint32_t window_lines;
 };
 
+/*
+ * How the filter of a hook was last found when it was tried. One program runs on all interfaces of a hook, so one
+ * packet speaks for them all.
+ */
+struct guardian_probe {
+	bool due;
+	enum probe_result result;
+	char why[REPORT_WHY_MAX]; /* unless the result is good */
+	struct wall_time good_at; /* last; ns 0: never */
+	bool impossible_said;
+};
+
+/* An interface that is not guarded any more, and has something of ours on it still. */
+struct guardian_left {
+	uint32_t ifindex;
+	char name[16];
+	int enforced; /* -errno: why the filter is on it still; 0: it is off */
+	int lro;      /* -errno: why its large receive offload is off still; 0: it is not by us */
+};
+
 struct guardian {
 	const struct conf *conf;
 	const struct guardian_ops *ops;
 	void *ctx;
 	struct guarded_if *v;
 	size_t n;
+	struct guardian_probe probes[2]; /* of the XDP hook, of the tc hook */
+	struct guardian_left *left;
+	size_t n_left;
 	bool off;       /* is_off was seen: nothing is attached any more */
 	bool list_said; /* that the kernel does not list its interfaces */
 };
@@ -103,10 +124,13 @@ int guardian_add(struct guardian *g, const struct netif *netif);
 /* Whether a name in `interfaces` does not exist, so that what is guarded besides must stay. */
 bool guardian_misses(const struct guardian *g);
 
-/* The start attached this one: verify it, and say how it went. */
-void guardian_adopt(struct guardian *g, struct guarded_if *guarded, const struct guardian_attached *attached);
+/* How the filter was last found that this interface runs. */
+const struct guardian_probe *guardian_probe_of(const struct guardian *g, const struct guarded_if *guarded);
 
-/* All interfaces anew: take in those that came, let go those that went, then check. */
+/* The start attached this one: verify it, and say how it went. */
+void guardian_adopt(struct guardian *g, struct guarded_if *guarded, const struct attachment *attached);
+
+/* All interfaces anew: take in those that came, let go those that went, then check, and try the filter. */
 void guardian_look(struct guardian *g, bool with_routes);
 
 /* Verify what is guarded and set right what is not as it has to be. */

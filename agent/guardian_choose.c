@@ -176,7 +176,9 @@ int guardian_choose(struct guardian *g, struct failure *failure)
 
 static void take_leave(struct guardian *g, struct guarded_if *guarded)
 {
-	g->ops->let_go(g->ctx, guarded->now.ifindex);
+	int lro;
+
+	g->ops->let_go(g->ctx, guarded->now.ifindex, &lro); /* pins: there is nothing more to take off */
 	if (!is_named(g, guarded->name)) {
 		guardian_say(g, LOG_LEVEL_NOTICE, "%s: the interface is gone", guarded->name);
 		forget(g, guarded);
@@ -188,17 +190,18 @@ static void take_leave(struct guardian *g, struct guarded_if *guarded)
 	guarded->verified = guarded->attached = false;
 	guarded->attached_at.ns = guarded->retry_at.ns = guarded->failures = 0;
 	guarded->vf_ifindex = 0;
-	guarded->vf_why[0] = guarded->probe_why[0] = '\0';
+	guarded->vf_why[0] = '\0';
 	snprintf(guarded->why, sizeof(guarded->why), "the interface is gone; it is attached when it appears again");
 }
 
 /* The pin has the name, too: setting right what is not as it has to be moves it. */
 static void rename_one(struct guardian *g, struct guarded_if *guarded, const struct netif *now)
 {
-	struct guardian_attached attached;
+	struct attachment attached;
 	struct failure failure;
 	int r = g->off ? 0 : g->ops->attach(g->ctx, now, &attached, &failure);
 
+	guardian_probe_soon(g);
 	guardian_say(g, LOG_LEVEL_NOTICE, "%s is %s now, and goes on being guarded", guarded->name, now->name);
 	if (r < 0)
 		guardian_say(g, LOG_LEVEL_WARNING, "%s: %s", now->name, failure.text);
@@ -249,7 +252,7 @@ static void drop_vfs(struct guardian *g, const struct netif *all, size_t n)
 			is_vf |= uplink_is_vf(&guarded->now, &all[j]);
 		if (!is_vf)
 			continue;
-		g->ops->let_go(g->ctx, guarded->now.ifindex);
+		guardian_let_go(g, guarded);
 		guardian_say(g, LOG_LEVEL_NOTICE, "%s: belongs to another interface, which has the filter for both",
 			     guarded->name);
 		forget(g, guarded);
@@ -263,9 +266,10 @@ static void drop_unmeant(struct guardian *g, const struct netif *all, size_t n)
 
 		if (g->conf->interfaces_auto ? uplink_is(&guarded->now, all, n) : is_named(g, guarded->name))
 			continue;
-		g->ops->let_go(g->ctx, guarded->now.ifindex);
-		guardian_say(g, LOG_LEVEL_WARNING,
-			     "%s: is no longer in `interfaces` and was detached: its ports are open", guarded->name);
+		if (guardian_let_go(g, guarded))
+			guardian_say(g, LOG_LEVEL_WARNING,
+				     "%s: is no longer in `interfaces` and was detached: its ports are open",
+				     guarded->name);
 		forget(g, guarded);
 	}
 }
@@ -295,8 +299,10 @@ static void look_at(struct guardian *g, const struct netif *all, size_t n)
 {
 	follow(g, all, n);
 	drop_vfs(g, all, n);
+	guardian_probe_soon(g);
 	if (add_meant(g, all, n) < 0)
 		guardian_say(g, LOG_LEVEL_ERR, "out of memory: an interface that appeared is not guarded yet");
+	guardian_retry_left(g, all, n);
 	guardian_check(g);
 	for (size_t i = 0; i < g->n; i++)
 		guardian_check_vf(g, &g->v[i], all, n);
@@ -307,10 +313,12 @@ void guardian_look(struct guardian *g, bool with_routes)
 	_cleanup_free_ struct netif *all = NULL;
 	size_t n = 0;
 
-	if (list(g, with_routes && g->conf->interfaces_auto, &all, &n) == 0)
+	if (list(g, with_routes && g->conf->interfaces_auto, &all, &n) == 0) {
 		look_at(g, all, n);
-	else
-		guardian_check(g);
+		return;
+	}
+	guardian_probe_soon(g);
+	guardian_check(g);
 }
 
 /* Nothing is let go as long as what is meant is not there in full. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
  * EDGE. What the owner of a datapath does about it while it runs, as an ordinary user: put back the filter and the pins
- * that somebody took away, see that enforcement was taken off on purpose, try whether a packet is dropped. And the
- * pins' change of hands: who may have made them is checked before they are taken over.
+ * that somebody took away, and see that enforcement was taken off on purpose. And the pins' change of hands: who may
+ * have made them is checked before they are taken over.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -10,21 +10,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
-#include <linux/pkt_cls.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "arming.h"
-#include "clock.h"
+#include "bpf_info.h"
 #include "datapath_internal.h"
 #include "util.h"
 
 /* ------------------------------------------------------------ change of hands */
-
-static bool is_link(const char *name)
-{
-	return strncmp(name, DATAPATH_LINK_PREFIX, strlen(DATAPATH_LINK_PREFIX)) == 0;
-}
 
 /*
  * The root program of the tc hook, whoever pinned it: root loaded it, as the kernel says. Each start puts in another,
@@ -35,12 +28,11 @@ static bool is_root_of_tc(const char *pin_dir, int *ret_fd)
 	char path[DATAPATH_PATH_MAX];
 	_cleanup_close_ int fd = -1;
 	struct bpf_prog_info info = {0};
-	__u32 len = sizeof(info);
 
 	if (datapath_pin_path(pin_dir, "root_tc", path) < 0)
 		return false;
 	fd = bpf_obj_get(path);
-	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) < 0 || info.type != BPF_PROG_TYPE_SCHED_CLS ||
+	if (fd < 0 || bpf_info_program(fd, &info) < 0 || info.type != BPF_PROG_TYPE_SCHED_CLS ||
 	    info.created_by_uid != 0)
 		return false;
 	*ret_fd = TAKE_FD(fd);
@@ -78,10 +70,10 @@ static bool is_filter_in_force(const char *pin_dir, const char *slots, uint32_t 
 	char path[DATAPATH_PATH_MAX];
 	_cleanup_close_ int slots_fd = -1;
 	struct bpf_prog_info info = {0};
-	__u32 len = sizeof(info), id = 0;
+	__u32 id = 0;
 	const __u32 slot = 0;
 
-	if (fd < 0 || datapath_pin_path(pin_dir, slots, path) < 0 || bpf_obj_get_info_by_fd(fd, &info, &len) < 0)
+	if (fd < 0 || datapath_pin_path(pin_dir, slots, path) < 0 || bpf_info_program(fd, &info) < 0)
 		return false;
 	slots_fd = bpf_obj_get(path);
 	return slots_fd >= 0 && bpf_map_lookup_elem(slots_fd, &slot, &id) == 0 && info.id == id && info.type == type &&
@@ -101,13 +93,18 @@ static void note_filter(void *ctx, uint32_t ifindex)
 	*(bool *)ctx = true;
 }
 
-/* Whether the slots of the tc hook can go, and be made anew: nothing calls them. */
-static bool is_unused(const char *pin_dir, const char *name)
+bool datapath_tc_is_unused(const char *pin_dir)
 {
 	bool any = false;
 
-	return strcmp(name, JITGATE_SLOTS_TC_PIN) == 0 && datapath_each_link(pin_dir, note_tc_link, &any) == 0 &&
+	return datapath_each_link(pin_dir, note_tc_link, &any) == 0 &&
 	       datapath_each_filter(pin_dir, note_filter, &any) == 0 && !any;
+}
+
+/* Whether the slots of the tc hook can go, and be made anew: nothing calls them. */
+static bool is_unused(const char *pin_dir, const char *name)
+{
+	return strcmp(name, JITGATE_SLOTS_TC_PIN) == 0 && datapath_tc_is_unused(pin_dir);
 }
 
 static bool is_map_of_ours(int dir_fd, const char *pin_dir, const char *name, int fd)
@@ -128,10 +125,9 @@ static bool is_root_in_force(const char *pin_dir, int fd)
 	char path[DATAPATH_PATH_MAX];
 	_cleanup_close_ int slots_fd = -1;
 	struct bpf_prog_info info = {0};
-	__u32 len = sizeof(info);
 
-	if (fd < 0 || datapath_pin_path(pin_dir, JITGATE_SLOTS_PIN, path) < 0 ||
-	    bpf_obj_get_info_by_fd(fd, &info, &len) < 0 || info.type != BPF_PROG_TYPE_XDP || info.created_by_uid != 0)
+	if (fd < 0 || datapath_pin_path(pin_dir, JITGATE_SLOTS_PIN, path) < 0 || bpf_info_program(fd, &info) < 0 ||
+	    info.type != BPF_PROG_TYPE_XDP || info.created_by_uid != 0)
 		return false;
 	slots_fd = bpf_obj_get(path);
 	return slots_fd >= 0 && datapath_program_uses(fd, slots_fd);
@@ -200,7 +196,7 @@ static int check_kind(int dir_fd, const char *pin_dir, uid_t user, bool maps, st
 	if (!dir)
 		return failure_set(failure, -errno, "cannot read %s: %s", pin_dir, strerror(errno));
 	while (r == 0 && (entry = readdir(dir))) {
-		if (datapath_is_our_pin(entry->d_name) && !is_link(entry->d_name) &&
+		if (datapath_is_our_pin(entry->d_name) && !datapath_is_link_pin(entry->d_name) &&
 		    maps == (datapath_pin_version(entry->d_name) != 0))
 			r = check_pin(dir_fd, pin_dir, entry->d_name, user, failure);
 	}
@@ -285,7 +281,7 @@ bool datapath_is_off(struct datapath *dp)
 		return false;
 	dir = opendir(dp->pin_dir);
 	while (dir && off && (entry = readdir(dir)))
-		off = is_link(entry->d_name) || !datapath_is_our_pin(entry->d_name);
+		off = datapath_is_link_pin(entry->d_name) || !datapath_is_our_pin(entry->d_name);
 	return dir && off;
 }
 
@@ -309,7 +305,7 @@ static int put_back_pins(struct datapath *dp)
 	if (r == 0 && !is_pinned(dp->gate_pin))
 		r = datapath_replace_pin(dp, bpf_program__fd(dp->skel->progs.gate), "gate", &dp->gate_pin);
 	if (r == 0 && !is_pinned(dp->root_tc_pin))
-		r = datapath_replace_pin(dp, bpf_program__fd(dp->skel->progs.root_tc), "root_tc", &dp->root_tc_pin);
+		r = datapath_replace_pin(dp, dp->root_tc_fd, "root_tc", &dp->root_tc_pin);
 	if (r == 0 && !is_pinned(dp->gate_tc_pin))
 		r = datapath_replace_pin(dp, bpf_program__fd(dp->skel->progs.gate_tc), "gate_tc", &dp->gate_tc_pin);
 	for (size_t i = 0; r == 0 && (name = datapath_map_at(dp, i, &fd)); i++) {
@@ -340,58 +336,4 @@ int datapath_heal(struct datapath *dp, struct failure *failure)
 		return failure_set(failure, r, "cannot put the filter back into its slot: %s", strerror(-r));
 	r = put_back_pins(dp);
 	return r < 0 ? failure_set(failure, r, "cannot put a pin back: %s", strerror(-r)) : 0;
-}
-
-/* ------------------------------------------------------------ probe */
-
-static uint64_t count_drops(struct datapath *dp)
-{
-	struct gate_counter stats[_REASON_MAX];
-
-	if (datapath_read_stats(dp, stats) < 0)
-		return 0;
-	return stats[REASON_MALFORMED].packets + stats[REASON_AUDIT].packets;
-}
-
-/* The verdict on what has to be dropped, as the mode is now. */
-static uint32_t verdict_now(const struct datapath *dp, uint32_t drop_verdict, uint32_t pass_verdict)
-{
-	struct gate_state state = *(const struct gate_state *)dp->state;
-
-	return arming_in_force(&state, clock_now().boot) == JITGATE_AUDIT ? pass_verdict : drop_verdict;
-}
-
-/* An IPv4 header that says it is shorter than one: whatever is configured, this is dropped, and the stack would not
- * take it either. Both hooks' programs are shown a whole header, at least. */
-static bool probe(struct datapath *dp, int root_fd, uint32_t drop_verdict, uint32_t pass_verdict,
-		  char why[REPORT_WHY_MAX])
-{
-	uint8_t frame[14 + 20] = {[12] = 0x08, [13] = 0x00, [14] = 0x44};
-	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame, .data_size_in = sizeof(frame), .repeat = 1);
-	uint32_t wanted = verdict_now(dp, drop_verdict, pass_verdict);
-	int64_t budget = dp->budget->left;
-	uint64_t before = count_drops(dp);
-	int r;
-
-	dp->budget->left = 0; /* nobody need be told of it */
-	r = bpf_prog_test_run_opts(root_fd, &run);
-	dp->budget->left = budget;
-	if (r < 0)
-		return true; /* then it is not for us to try: by the ids alone, as without this */
-	/* A trial may end between the two. */
-	if (run.retval != wanted && run.retval != verdict_now(dp, drop_verdict, pass_verdict))
-		snprintf(why, REPORT_WHY_MAX, "a packet that has to be dropped gets verdict %u", run.retval);
-	else if (count_drops(dp) == before)
-		snprintf(why, REPORT_WHY_MAX, "a packet that was dropped is not counted");
-	else
-		return true;
-	return false;
-}
-
-bool datapath_probe_drop(struct datapath *dp, char why[REPORT_WHY_MAX])
-{
-	if (!probe(dp, dp->root_fd, XDP_DROP, XDP_PASS, why))
-		return false;
-	return !dp->n_tc ||
-	       probe(dp, bpf_program__fd(dp->skel->progs.root_tc), TC_ACT_SHOT, (uint32_t)TC_ACT_UNSPEC, why);
 }

@@ -20,13 +20,15 @@
 #include "util.h"
 
 /* In between the object has a name that is not in use, and that --detach knows. */
+#define FRESH_PIN "pin_new"
+
 int datapath_replace_pin(const struct datapath *dp, int fd, const char *name, int *ret_pin)
 {
 	char path[DATAPATH_PATH_MAX], fresh[DATAPATH_PATH_MAX];
 	_cleanup_close_ int pin = -1;
 	int r;
 
-	if (datapath_pin_path(dp->pin_dir, name, path) < 0 || datapath_pin_path(dp->pin_dir, "root_new", fresh) < 0)
+	if (datapath_pin_path(dp->pin_dir, name, path) < 0 || datapath_pin_path(dp->pin_dir, FRESH_PIN, fresh) < 0)
 		return -ENAMETOOLONG;
 	if (unlink(fresh) < 0 && errno != ENOENT)
 		return -errno;
@@ -43,6 +45,11 @@ int datapath_replace_pin(const struct datapath *dp, int fd, const char *name, in
 	close_fd(ret_pin);
 	*ret_pin = TAKE_FD(pin);
 	return 0;
+}
+
+bool datapath_is_link_pin(const char *name)
+{
+	return strncmp(name, DATAPATH_LINK_PREFIX, strlen(DATAPATH_LINK_PREFIX)) == 0;
 }
 
 /* The folder is its owner's alone. */
@@ -160,6 +167,9 @@ int datapath_let_go(struct datapath *dp, uint32_t ifindex)
 
 	if (!link)
 		return r;
+	/* At once: without its pin and its descriptor it would end a little later. */
+	if (bpf_link_detach(link->fd) < 0 && errno != ENOLINK)
+		return -errno;
 	if (fstat(link->pin_fd, &st) == 0 && st.st_nlink > 0)
 		unlink_inode(dp->pin_dir, st.st_ino);
 	datapath_drop_link(dp, link);

@@ -6,10 +6,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <net/if.h>
 #include <string.h>
 
 #include "ethtool.h"
+#include "netif.h"
 #include "number.h"
 #include "util.h"
 
@@ -18,25 +18,22 @@
 
 const struct lro_switch lro_by_ethtool = {.get = ethtool_lro, .set = ethtool_set_lro};
 
-/* With ':' for '.', which bpffs does not have in names and interfaces do not have at all. */
-static void note_name(const char *ifname, char ret[NOTE_MAX])
+static void note_name(uint32_t ifindex, char ret[NOTE_MAX])
 {
-	snprintf(ret, NOTE_MAX, NOTE_PREFIX "%s", ifname);
-	replace_char(ret, '.', ':');
+	snprintf(ret, NOTE_MAX, NOTE_PREFIX "%u", ifindex);
 }
 
 /* The note comes first: what is switched off without one stays so for ever. */
 int lro_switch_off(const struct lro_switch *lro, int dir_fd, const char *ifname, uint32_t ifindex)
 {
-	char name[NOTE_MAX], index[16];
+	char name[NOTE_MAX];
 	int r = lro->get(ifname);
 	bool fresh;
 
 	if (r <= 0)
 		return 0;
-	note_name(ifname, name);
-	snprintf(index, sizeof(index), "%u", ifindex);
-	fresh = symlinkat(index, dir_fd, name) == 0;
+	note_name(ifindex, name);
+	fresh = symlinkat(ifname, dir_fd, name) == 0;
 	if (!fresh && errno != EEXIST)
 		return -errno;
 	r = lro->set(ifname, false);
@@ -45,34 +42,48 @@ int lro_switch_off(const struct lro_switch *lro, int dir_fd, const char *ifname,
 	return r < 0 ? r : 1;
 }
 
-/* By its index: it may have another name by now. One that is gone has nothing to switch. */
-static void restore_note(const struct lro_switch *lro, int dir_fd, const char *name)
+/* The interface that a note is of; 0: the name is no note's. */
+static uint32_t noted_ifindex(const char *name)
 {
-	char index[16] = "", ifname[IF_NAMESIZE];
-	ssize_t len = readlinkat(dir_fd, name, index, sizeof(index) - 1);
 	uint64_t ifindex;
 
-	if (len > 0 && number_parse(index, (size_t)len, INT32_MAX, &ifindex) == 0 &&
-	    if_indextoname((unsigned int)ifindex, ifname))
-		lro->set(ifname, true);
-	unlinkat(dir_fd, name, 0);
+	if (strncmp(name, NOTE_PREFIX, strlen(NOTE_PREFIX)) != 0)
+		return 0;
+	name += strlen(NOTE_PREFIX);
+	return number_parse(name, strlen(name), INT32_MAX, &ifindex) < 0 ? 0 : (uint32_t)ifindex;
 }
 
-void lro_restore(const struct lro_switch *lro, int dir_fd, const char *ifname)
+/* It may have another name by now. One that is gone has nothing to switch. */
+static int restore_note(const struct lro_switch *lro, int dir_fd, const char *name, uint32_t ifindex)
+{
+	struct netif netif;
+	int r = netif_get(ifindex, &netif);
+
+	if (r == 0)
+		r = lro->set(netif.name, true);
+	if (r < 0 && r != -ENODEV)
+		return r;
+	return unlinkat(dir_fd, name, 0) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+int lro_restore(const struct lro_switch *lro, int dir_fd, bool (*is_meant)(void *ctx, uint32_t ifindex), void *ctx)
 {
 	_cleanup_close_ int again = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	_cleanup_closedir_ DIR *dir = again < 0 ? NULL : fdopendir(again);
 	const struct dirent *entry;
-	char wanted[NOTE_MAX] = "";
+	int error = dir ? 0 : -errno;
 
 	if (!dir)
-		return;
+		return error;
 	again = -1; /* the DIR's */
-	if (ifname)
-		note_name(ifname, wanted);
 	while ((entry = readdir(dir))) {
-		if (strncmp(entry->d_name, NOTE_PREFIX, strlen(NOTE_PREFIX)) == 0 &&
-		    (!ifname || strcmp(entry->d_name, wanted) == 0))
-			restore_note(lro, dir_fd, entry->d_name);
+		uint32_t ifindex = noted_ifindex(entry->d_name);
+		int r = 0;
+
+		if (ifindex && (!is_meant || is_meant(ctx, ifindex)))
+			r = restore_note(lro, dir_fd, entry->d_name, ifindex);
+		if (r < 0)
+			error = r;
 	}
+	return error;
 }

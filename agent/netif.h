@@ -7,7 +7,6 @@
 
 #include <stdbool.h>
 
-#include "failure.h"
 #include "uplink.h"
 
 /* One interface by index; -ENODEV when it is gone. Without the members that only a list has. */
@@ -19,12 +18,5 @@ const char *netif_xdp_text(enum netif_xdp mode);
 /* Every interface of this network namespace, with_routes: and which of them a default route leaves through. Caller
  * frees *ret. */
 int netif_list(bool with_routes, struct netif **ret, size_t *ret_n);
-
-/*
- * The interfaces to guard: those named, or every uplink (uplink_is). Each is checked: it exists and is Ethernet. Caller
- * frees *ret. -ENODEV or -EOPNOTSUPP with the line for the operator.
- */
-int netif_select(char *const *names, size_t n_names, bool uplinks, struct netif **ret, size_t *ret_n,
-		 struct failure *failure);
 
 #endif

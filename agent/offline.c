@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "clock.h"
-#include "guarded.h"
+#include "report_interfaces.h"
 #include "report_build.h"
 #include "util.h"
 
@@ -49,7 +49,7 @@ static int fill(struct datapath *dp, const struct conf *conf, struct report *rep
 	int r = report_fill_maps(dp, conf, report);
 
 	if (r == 0)
-		r = guarded_list(dp, conf, report);
+		r = report_list_interfaces(dp, conf, report);
 	if (r == 0)
 		r = fill_grants(dp, now, report);
 	datapath_gate_ops.get_state(dp, &state);

@@ -24,6 +24,7 @@ static const struct {
 	[REASON_AUDIT] = {"audit", true, "enforcing would drop it"},
 	[REASON_EXPIRED] = {"expired", false, "the grant has ended"},
 	[REASON_NO_GRANT] = {"no_grant", false, "no grant covers the source"},
+	[REASON_PROBE] = {"probe", false, "jitgated tried the filter with it"},
 };
 _Static_assert(ARRAY_SIZE(reasons) == _REASON_MAX, "every reason has a name");
 

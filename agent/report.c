@@ -58,6 +58,37 @@ static void explain_tc(const struct report_interface *interface, struct text *ou
 	show_paragraph(out, &words, 2, 4);
 }
 
+/* That it is verified says less where nothing can be tried. */
+static void explain_no_probe(const struct report_interface *interface, struct text *out)
+{
+	_cleanup_text_ struct text words = {0};
+
+	if (!interface->verified || !*interface->not_probed)
+		return;
+	text_printf(&words, "%s: verified by what the kernel says that it runs, not tried with a packet: %s",
+		    interface->name, interface->not_probed);
+	show_paragraph(out, &words, 2, 4);
+}
+
+static void print_left(const struct report *report, struct text *out)
+{
+	for (size_t i = 0; i < report->n_left; i++) {
+		const struct report_left *left = &report->left[i];
+		_cleanup_text_ struct text words = {0};
+
+		text_printf(&words, "%s: not guarded any more; ", left->name);
+		if (left->enforced)
+			text_printf(&words, "its filter cannot be taken off (%s): restart jitgated",
+				    strerror(-left->enforced));
+		else
+			text_printf(&words,
+				    "its large receive offload, switched off for native mode, stays off (%s): ethtool "
+				    "-K %s lro on, or restart jitgated",
+				    strerror(-left->lro), left->name);
+		show_paragraph(out, &words, 0, 2);
+	}
+}
+
 static void print_interfaces(const struct report *report, struct text *out)
 {
 	static const struct show_column columns[] = {
@@ -89,7 +120,10 @@ static void print_interfaces(const struct report *report, struct text *out)
 	show_table(&table, out, 0);
 	for (size_t i = 0; i < report->n_interfaces; i++)
 		explain_tc(&report->interfaces[i], out);
+	for (size_t i = 0; i < report->n_interfaces; i++)
+		explain_no_probe(&report->interfaces[i], out);
 	print_losses(report, out);
+	print_left(report, out);
 }
 
 static void add_traffic(struct show_table *table, uint64_t packets, uint64_t bytes)
@@ -159,10 +193,12 @@ static void print_counters(const struct report *report, struct text *out)
 		{"BYTES", true, 0},   {"MEANING", false, 12},
 	};
 	_cleanup_show_table_ struct show_table table = {.columns = columns, .n_columns = ARRAY_SIZE(columns)};
+	bool seen = false;
 
 	for (size_t i = 0; i < _REASON_MAX; i++) {
 		if (!report->counters[i].packets)
 			continue;
+		seen |= i != REASON_PROBE;
 		text_printf(&table.cells, "%s", reason_name(i));
 		show_cell_end(&table);
 		text_printf(&table.cells, "%s", reason_passes(i) ? "pass" : "drop");
@@ -171,7 +207,7 @@ static void print_counters(const struct report *report, struct text *out)
 		text_printf(&table.cells, "%s", reason_meaning(i));
 		show_cell_end(&table);
 	}
-	text_printf(out, table.n_cells ? "\n" : "\nno packet seen yet\n");
+	text_printf(out, seen ? "\n" : "\nno packet seen yet\n");
 	show_table(&table, out, 0);
 }
 

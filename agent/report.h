@@ -21,14 +21,24 @@
 struct report_interface {
 	char name[16];
 	uint32_t ifindex;
-	char xdp_mode[12];            /* "native", "generic", "tc", "none" */
-	uint32_t program_id;          /* what the kernel says is on the interface; 0: nothing */
-	uint32_t holder_id;           /* with "tc": another's program, which holds the XDP hook; 0: that is free */
-	bool verified;                /* that is our program, and its filter slot is filled */
-	char why[REPORT_WHY_MAX];     /* when not verified: the reason */
-	bool guarded;                 /* what follows is known: jitgated runs */
-	struct wall_time verified_at; /* last; ns 0: never */
-	uint32_t lost, reattached;    /* how often something was amiss since jitgated's start, and was set right */
+	char xdp_mode[12];               /* "native", "generic", "tc", "none" */
+	uint32_t program_id;             /* what the kernel says is on the interface; 0: nothing */
+	uint32_t holder_id;              /* with "tc": another's program, which holds the XDP hook; 0: that is free */
+	bool verified;                   /* that is our program, and its filter slot is filled */
+	char why[REPORT_WHY_MAX];        /* when not verified: the reason */
+	bool guarded;                    /* what follows is known: jitgated runs */
+	struct wall_time verified_at;    /* last; ns 0: never */
+	struct wall_time probed_at;      /* what it runs was last seen to drop and count a packet; ns 0: never */
+	char not_probed[REPORT_WHY_MAX]; /* why that cannot be tried here; "": it can */
+	uint32_t lost, reattached;       /* how often something was amiss since jitgated's start, and was set right */
+};
+
+/* An interface that is not guarded any more, and has something of ours on it still. */
+struct report_left {
+	char name[16];
+	uint32_t ifindex;
+	int enforced; /* -errno: why the filter is on it still; 0: it is off */
+	int lro;      /* -errno: why its large receive offload, which was switched off for native mode, is off still */
 };
 
 struct report_port {
@@ -67,6 +77,8 @@ struct report {
 	const char *agent_why; /* when not running: what was tried */
 	struct report_interface *interfaces;
 	size_t n_interfaces;
+	struct report_left *left; /* NULL: not known */
+	size_t n_left;
 	enum report_feed_state feed_state;
 	const char *feed_name; /* "" before the first HELLO */
 	bool feed_connected;

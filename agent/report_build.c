@@ -124,6 +124,7 @@ void report_add_usage(struct datapath *dp, uint32_t slot, struct clock_pair now,
 void report_clear(struct report *report)
 {
 	free(report->interfaces);
+	free(report->left);
 	free(report->ports);
 	free(report->grants);
 	refused_free(&report->refused_by_guard);

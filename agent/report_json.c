@@ -88,6 +88,9 @@ static void put_interface(struct text *out, const struct report_interface *inter
 		put_time(out, "verified_at", interface->verified_at);
 		put_number(out, "lost", interface->lost);
 		put_number(out, "reattached", interface->reattached);
+		put_time(out, "probed_at", interface->probed_at);
+		if (*interface->not_probed)
+			put_string(out, "not_probed", interface->not_probed);
 	}
 	text_printf(out, "}");
 }
@@ -98,6 +101,35 @@ static void put_interfaces(struct text *out, const struct report *report)
 	text_printf(out, "[");
 	for (size_t i = 0; i < report->n_interfaces; i++) {
 		put_interface(out, &report->interfaces[i]);
+	}
+	text_printf(out, "]");
+}
+
+/* What is left on interfaces that are not guarded any more. null: only the daemon knows. */
+static void put_left(struct text *out, const struct report *report)
+{
+	if (!report->left) {
+		put_null(out, "left");
+		return;
+	}
+	put_name(out, "left");
+	text_printf(out, "[");
+	for (size_t i = 0; i < report->n_left; i++) {
+		const struct report_left *left = &report->left[i];
+
+		separate(out);
+		text_printf(out, "{");
+		put_string(out, "name", left->name);
+		put_number(out, "ifindex", left->ifindex);
+		if (left->enforced)
+			put_string(out, "still_enforced", strerror(-left->enforced));
+		else
+			put_null(out, "still_enforced");
+		if (left->lro)
+			put_string(out, "lro_still_off", strerror(-left->lro));
+		else
+			put_null(out, "lro_still_off");
+		text_printf(out, "}");
 	}
 	text_printf(out, "]");
 }
@@ -261,6 +293,7 @@ void report_status_json(const struct report *report, struct text *out)
 	put_string(out, "mode", report->mode == JITGATE_AUDIT ? "audit" : "enforce");
 	put_arming(out, report);
 	put_interfaces(out, report);
+	put_left(out, report);
 	put_feed(out, report);
 	if (report->agent_running)
 		put_bool(out, "clock_set", report->clock_floor.ns == 0);

@@ -125,6 +125,18 @@ static void warn_clock(const struct report *report, struct text *line)
 	text_printf(line, " feed %s's", report->feed_name);
 }
 
+/* Not open, but closed where nobody wants it. */
+static void warn_left(const struct report *report, struct text *line)
+{
+	for (size_t i = 0; i < report->n_left; i++) {
+		if (!report->left[i].enforced)
+			continue;
+		begin_clause(line);
+		text_printf(line, "STILL ENFORCED on %s, which is not in `interfaces`: restart jitgated",
+			    report->left[i].name);
+	}
+}
+
 /* That nothing is dropped, or that it may be so soon. */
 static void warn_mode(const struct report *report, struct text *line)
 {
@@ -157,6 +169,7 @@ static void collect_warnings(const struct report *report, struct text *line)
 {
 	warn_interfaces(report, line);
 	warn_mode(report, line);
+	warn_left(report, line);
 	if (!report->agent_running) {
 		begin_clause(line);
 		text_printf(line, "jitgated is NOT RUNNING");

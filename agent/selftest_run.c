@@ -11,7 +11,7 @@
 #include "clock.h"
 #include "datapath.h"
 #include "gate_tags.h"
-#include "guarded.h"
+#include "report_interfaces.h"
 #include "report_build.h"
 #include "trial.h"
 
@@ -95,7 +95,7 @@ static bool uses_tc(const struct conf *conf, const struct selftest *test)
 static int note_unverified(struct datapath *dp, const struct conf *conf, struct selftest *test)
 {
 	CLEANUP(report_clear) struct report report = {0};
-	int r = guarded_list(dp, conf, &report);
+	int r = report_list_interfaces(dp, conf, &report);
 
 	for (size_t i = 0; r == 0 && i < report.n_interfaces; i++) {
 		if (!report.interfaces[i].verified)

@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "daemon_guard.h"
+#include "daemon_guardian.h"
 #include "dirs.h"
 #include "log.h"
 #include "selftest_brief.h"
@@ -171,7 +171,7 @@ static int attach_all(struct daemon *d, struct failure *failure)
 	int r = datapath_activate(d->dp, failure);
 
 	for (size_t i = 0; r == 0 && i < g->n; i++) {
-		struct guardian_attached attached;
+		struct attachment attached;
 
 		if (!g->v[i].now.ifindex)
 			continue;

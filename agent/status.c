@@ -91,20 +91,40 @@ static int fill_refused(struct daemon *d, struct clock_pair now, struct report *
 }
 
 /* As the guardian last saw it, which was just now. */
-static void fill_interface(const struct guarded_if *guarded, struct report_interface *out)
+static void fill_interface(const struct guardian *g, const struct guarded_if *guarded, struct report_interface *out)
 {
+	const struct guardian_probe *probe = guardian_probe_of(g, guarded);
+
 	*out = (struct report_interface){.ifindex = guarded->now.ifindex,
 					 .program_id = guarded->now.xdp_program,
 					 .holder_id = guarded->now.xdp_holder,
 					 .verified = guarded->verified,
 					 .guarded = true,
 					 .verified_at = guarded->verified_at,
+					 .probed_at = guarded->attached ? probe->good_at : (struct wall_time){0},
 					 .lost = guarded->lost,
 					 .reattached = guarded->reattached};
 	memcpy(out->name, guarded->name, sizeof(out->name));
 	snprintf(out->xdp_mode, sizeof(out->xdp_mode), "%s", netif_xdp_text(guarded->now.xdp_mode));
 	if (!guarded->verified)
 		memcpy(out->why, guarded->why, sizeof(out->why));
+	else if (probe->result == PROBE_IMPOSSIBLE)
+		memcpy(out->not_probed, probe->why, sizeof(out->not_probed));
+}
+
+static int fill_left(const struct guardian *g, struct report *report)
+{
+	report->left = calloc(g->n_left + 1, sizeof(*report->left));
+	if (!report->left)
+		return -ENOMEM;
+	for (size_t i = 0; i < g->n_left; i++) {
+		const struct guardian_left *left = &g->left[i];
+		struct report_left *out = &report->left[report->n_left++];
+
+		*out = (struct report_left){.ifindex = left->ifindex, .enforced = left->enforced, .lro = left->lro};
+		memcpy(out->name, left->name, sizeof(out->name));
+	}
+	return 0;
 }
 
 static int fill_interfaces(struct daemon *d, struct report *report)
@@ -115,8 +135,8 @@ static int fill_interfaces(struct daemon *d, struct report *report)
 	if (!report->interfaces)
 		return -ENOMEM;
 	for (size_t i = 0; i < g->n; i++)
-		fill_interface(&g->v[i], &report->interfaces[report->n_interfaces++]);
-	return 0;
+		fill_interface(g, &g->v[i], &report->interfaces[report->n_interfaces++]);
+	return fill_left(g, report);
 }
 
 static void fill_feed(struct daemon *d, struct clock_pair now, struct report *report)
@@ -175,7 +195,7 @@ static bool find_unverified(struct daemon *d, struct report_interface *ret)
 	for (size_t i = 0; i < g->n; i++) {
 		if (g->v[i].verified)
 			continue;
-		fill_interface(&g->v[i], ret);
+		fill_interface(g, &g->v[i], ret);
 		return true;
 	}
 	if (g->n)

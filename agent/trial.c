@@ -10,6 +10,7 @@
 #include <linux/pkt_cls.h>
 #include <time.h>
 
+#include "bpf_info.h"
 #include "map_memory.h"
 #include "trial_internal.h"
 
@@ -188,9 +189,8 @@ void trial_set_hook(struct trial *trial, bool tc)
 static int tag_of(int fd, uint8_t ret[TRIAL_TAG_BYTES], struct failure *failure)
 {
 	struct bpf_prog_info info = {0};
-	__u32 len = sizeof(info);
 
-	if (bpf_obj_get_info_by_fd(fd, &info, &len) < 0)
+	if (bpf_info_program(fd, &info) < 0)
 		return trial_broken(failure, "cannot ask for a program's tag");
 	memcpy(ret, info.tag, TRIAL_TAG_BYTES);
 	return 0;

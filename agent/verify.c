@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "bpf_info.h"
 #include "datapath_internal.h"
 #include "util.h"
 
@@ -20,9 +21,8 @@
 uint32_t datapath_program_id(int fd)
 {
 	struct bpf_prog_info info = {0};
-	__u32 len = sizeof(info);
 
-	return bpf_obj_get_info_by_fd(fd, &info, &len) < 0 ? 0 : info.id;
+	return bpf_info_program(fd, &info) < 0 ? 0 : info.id;
 }
 
 static uint32_t map_id(int fd)

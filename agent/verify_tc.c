@@ -31,7 +31,7 @@ static int first_as_before(struct datapath *dp, const struct datapath_tc *at, ui
 	}
 	if (!at->revision)
 		return -ESTALE;
-	r = tcx_is_unchanged(bpf_program__fd(dp->skel->progs.root_tc), at->ifindex, at->revision);
+	r = tcx_is_unchanged(dp->root_tc_fd, at->ifindex, at->revision);
 	if (r <= 0)
 		return r < 0 ? r : -ESTALE;
 	*ret_id = at->program_id;

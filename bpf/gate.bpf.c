@@ -110,6 +110,13 @@ GATE_INLINE int drop(const struct hook *hook, int reason, __u32 slot, __u64 byte
 	return audit ? XDP_PASS : XDP_DROP;
 }
 
+/* Nothing is told of it, and it is no packet that an audit would have to count. */
+GATE_INLINE int drop_probe(__u64 bytes)
+{
+	count_packet(REASON_PROBE, bytes);
+	return is_audit() ? XDP_PASS : XDP_DROP;
+}
+
 /*
  * For a port that has a class: learns from what a grant let in; else whether the packet's flow goes on without.
  */
@@ -157,6 +164,8 @@ GATE_INLINE int judge(const struct hook *hook)
 	__u16 word;
 
 	reason = gate_parse(frame_data(hook), frame_end(hook), &pkt);
+	if (is_probe(hook, reason))
+		return drop_probe(bytes);
 	if (reason != GATE_HAS_PORTS)
 		return is_drop(reason) ? drop(hook, reason, 0, bytes, JITGATE_KEPT_FOR_PORTS) : pass(reason, bytes);
 	if (!is_protected(&pkt))

@@ -122,4 +122,21 @@ GATE_INLINE void tell(const struct hook *hook, __u32 slot, int reason, int would
 		tell_xdp(hook->ctx, slot, reason, would_be);
 }
 
+/* Whether it is what jitgated tries the filter with; see jitgate_abi.h. */
+GATE_INLINE int is_probe(const struct hook *hook, int reason)
+{
+	const struct ethhdr *eth = frame_data(hook);
+	int i;
+
+	if (reason != REASON_MALFORMED || frame_ifindex(hook) != JITGATE_PROBE_IFINDEX ||
+	    (const void *)(eth + 1) > frame_end(hook))
+		return 0;
+#pragma clang loop unroll(full)
+	for (i = 0; i < ETH_ALEN; i++) {
+		if (eth->h_dest[i] != (__u8)JITGATE_PROBE_MAC[i])
+			return 0;
+	}
+	return 1;
+}
+
 #endif

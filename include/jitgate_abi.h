@@ -21,8 +21,9 @@
 /*
  * What an upgrade rests on, so whoever raises JITGATE_ABI_VERSION keeps to it:
  *
- * - The pins `root`, `slots_v1`, `gate` and `link_*` are the same in all versions. What is attached is `root`, which
- *   calls slot 0 of slots_v1; only that slot changes hands. slots_v1 keeps its name and layout whatever the version.
+ * - The pins `root`, `slots_v1`, `gate` and `link_*`, and those of the tc hook, `root_tc`, `slots_tc_v1`, `gate_tc`,
+ *   `clsact_*` and `clsact_own_*`, are the same in all versions. What is attached is `root` or `root_tc`, which calls
+ *   slot 0 of its array; only that slot changes hands. The arrays keep name and layout whatever the version.
  * - All other maps have the new version in their names, all of them, also those that are as before: so one look at the
  *   filter in the slot tells which version is in force.
  * - jitgated makes maps of its own version beside the old ones, carries over what these hold (agent/carry.c), applies
@@ -34,7 +35,8 @@
  *   are made anew from the config.
  * - The state file has a version of its own (agent/state.h). A version reads its own and the one before it: after a
  *   reboot there are no maps, and the file is all there is.
- * - The names of maps that are given up stay known (datapath.c), so that --detach and the next start remove their pins.
+ * - The names of maps that are given up stay known (pinned_maps.c), so that --detach and the next start remove their
+ * pins.
  */
 #define JITGATE_SLOTS_PIN "slots_v1"
 #define JITGATE_SLOTS_TC_PIN "slots_tc_v1" /* the same of the tc hook */
@@ -132,6 +134,16 @@
 #define JITGATE_SOURCES_BYTES 8192
 
 /*
+ * The frame that jitgated tries the filter in force with (BPF_PROG_RUN), every few seconds: to this Ethernet address,
+ * with an IPv4 header that says it is shorter than one, so that the stack would not take it either. It is judged and
+ * counted like any other, but under a reason of its own, and nothing is told of it. It is known by coming from the
+ * loopback interface, where the kernel says that such a run comes from: no packet does, since no loopback interface is
+ * filtered.
+ */
+#define JITGATE_PROBE_MAC "\x02jitpr"
+#define JITGATE_PROBE_IFINDEX 1
+
+/*
  * Why a packet passed or was dropped: index of stats_v1. The order is the order of the
  * verdict table; user space has the names (agent/reason.c).
  */
@@ -148,6 +160,7 @@ enum reason {
 	REASON_AUDIT,          /* pass: would have been dropped, audit mode */
 	REASON_EXPIRED,        /* drop: an entry covers the source, its deadline is past */
 	REASON_NO_GRANT,       /* drop: nothing covers the source */
+	REASON_PROBE,          /* drop: the frame that jitgated tries the filter with; no packet of a network */
 	_REASON_MAX,
 };
 

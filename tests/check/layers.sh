@@ -23,7 +23,7 @@ cJSON_                              azure_json json_member
 cfg_                                conf_read
 curl_                               azure_http
 azure_token_header                  azure_http
-bpf_|libbpf_|btf__|ring_buffer__    datapath pins carry activate attach attach_tc verify_tc tcx clsact links heal detach verify gate_maps gate_flows gate_counters gate_tags trial trial_maps trial_read end_sockets
+bpf_|libbpf_|btf__|ring_buffer__    datapath pin_dir pinned_maps pins carry activate attach attach_tc verify_tc tcx clsact links heal detach verify gate_maps gate_flows gate_counters probe_filter gate_tags trial trial_maps trial_read end_sockets
 mnl_                                netlink netif sock_diag clsact
 seccomp_|capng_                     sandbox
 EOF

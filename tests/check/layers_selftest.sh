@@ -108,7 +108,7 @@ check "the token's header outside of azure_http is found" broken_by azure_ask "$
 check "a text in the token's keeper is found" broken_by azure_token "$token_text" \
   'agent/azure_token.c: keeps a secret and may not use text_append'
 check "a bpf call in jitgate-azure is found" broken_by jitgate_azure "$bpf_call" \
-  'agent/jitgate_azure.c: only datapath pins carry activate attach attach_tc verify_tc tcx clsact links heal detach verify gate_maps gate_flows gate_counters gate_tags trial trial_maps trial_read end_sockets may use bpf_map_freeze'
+  'agent/jitgate_azure.c: only datapath pin_dir pinned_maps pins carry activate attach attach_tc verify_tc tcx clsact links heal detach verify gate_maps gate_flows gate_counters probe_filter gate_tags trial trial_maps trial_read end_sockets may use bpf_map_freeze'
 check "jitgated linked with curl is found" linked_with_curl
 check "control: the tree restored passes" tests/check/layers.sh
 cd "$origin" || exit 1

@@ -57,6 +57,7 @@ in_tc_mode() {
     "$(interface '"\(.xdp_mode) \(.verified) \(.xdp_held_by)"')"
   like "$1: and says so in words" "XDP program $other_id is another's, so jitgate judges behind it" \
     "$(jg status | paste -sd ' ' | tr -s ' ')"
+  is "$1: its filter was tried with a packet" true "$(interface '.probed_at != null and .not_probed == null')"
   check "$1: selftest tries the programs of this hook, and finds them in force" jg selftest
 }
 
@@ -165,6 +166,45 @@ end_stream packets seen "$deadline"
 within "packets passed before the deadline" 1 "${seen[before_passed]}" 60000
 is "no packet after the deadline passes" 0 "${seen[after_passed]}"
 within "packets were sent after it" 1 "${seen[after_lost]}" 60000
+
+# 6. Before Linux 6.6 a reload cannot let go of the interface: its filter is root's to take off. That is told, and a start
+# does it.
+if [[ $hook == filter ]]; then
+  must_start_jitgated
+  ip -n "$ns_srv" link add jgspare type veth peer name jgspare-p
+  mark=$(mark_log jitgated)
+  conf[interfaces]='{"jgspare"}'
+  write_conf
+  kill -HUP "${pids[jitgated]}"
+  check "an interface that is let go in vain is said to be enforced still" wait_for 20 log_has jitgated "$mark" \
+    "$srv_if: is no longer guarded, but STILL ENFORCED, because it cannot be taken off: .*; restart jitgated"
+  like "status has it in its first line" "STILL ENFORCED on $srv_if" "$(jg status | paste -sd ' ')"
+  is "and JSON" "$srv_if Operation not permitted" "$(jg status --json | jq -r '.left[] | "\(.name) \(.still_enforced)"')"
+  check "it is closed" silent_for $nbr4 22 1s
+  stop jitgated
+  must_start_jitgated
+  is "after a start nothing is left of it" "[]" "$(jg status --json | jq -c .left)"
+  check "and it is open" tcp_from $nbr4 22 3s
+  conf[interfaces]="{\"$srv_if\"}"
+  stop jitgated
+  must_start_jitgated
+  is "it is guarded again, behind the other" tc "$(interface .xdp_mode)"
+  stop jitgated
+fi
+
+# 7. With conflict = "fail" again, and the XDP hook free, nothing of the tc hook stays behind.
+tc_slot() { bpftool map lookup pinned "$pin/slots_tc_v1" key 0 0 0 0 >/dev/null 2>&1; }
+check "before that its programs are pinned, and its slot is filled" test -e "$pin/root_tc" -a -e "$pin/gate_tc"
+check "with the filter" tc_slot
+no_xdp xdp
+conf[conflict]='"fail"'
+must_start_jitgated
+is "the XDP hook is taken" "native true" "$(interface '"\(.xdp_mode) \(.verified)"')"
+is "no pin of the tc hook's programs and attachments is left" "" "$(cd "$pin" && compgen -G '*_tc*' | grep -v slots_tc_v1; compgen -G 'clsact_*')"
+fails "and its slot is empty" tc_slot
+fails "ours is gone from the hook" grep -q root_tc <<<"$(tc_filters)"
+check "the port is closed" silent_for $nbr4 22 1s
+stop jitgated
 check "--detach" detach
 check "the other's filter is left alone, and its clsact" grep -q neighbour_tc <<<"$(tc_filters)"
 fails "ours is gone" grep -q root_tc <<<"$(tc_filters)"

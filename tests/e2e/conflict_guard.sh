@@ -112,7 +112,36 @@ rm -f "$tmp/bpf/overtaker"
 stop jitgated
 start_guardian # to look at the hook as it is now
 
-# 6. The other leaves, and the attachment is taken off after that: the XDP hook is taken.
+# 6. A start that fails, after it got in front of somebody again: what was in force is, by what is pinned, too.
+in_slot() { echo $((16#$(bpftool -j map lookup pinned "$pin/slots_tc_v1" key 0 0 0 0 | jq -r '.value | map(ltrimstr("0x")) | reverse | add'))); }
+filter=$(id_of "$pin/gate_tc") root=$(id_of "$pin/root_tc")
+is "the filter in the slot is the one that is pinned" "$filter" "$(in_slot)"
+in_srv "$build/probe" tcx-first "$other/neighbour_tc" $srv_if "$tmp/bpf/overtaker" || die "the other program does not get in front"
+check "with another in front the port is open" tcp_from $nbr4 22 3s
+stop jitgated
+ip -n "$ns_srv" link add jgbridge type bridge
+conf[interfaces]="{\"$srv_if\", \"jgbridge\"}"
+conf[xdp_mode]='"native"'
+write_conf
+try_jitgated
+is "an interface without native mode: the start fails" 1 $?
+like "and names it" 'cannot attach to jgbridge in native mode' "$said"
+fails "the root program had to be another one, to get in front" test "$root" == "$(id_of "$pin/root_tc")"
+is "what runs is what is pinned: verified, without jitgated" "tc true" "$(of $srv_if '| "\(.xdp_mode) \(.verified)"')"
+is "the filter of before is in the slot, and pinned" "$filter $filter" "$(in_slot) $(id_of "$pin/gate_tc")"
+check "nothing of the start is left" test ! -e "$pin/gate_tc_new" -a ! -e "$pin/gate_new"
+check "the port is closed" silent_for $nbr4 22
+check "the grant goes on" tcp_from $cli4 22 3s
+rm -f "$tmp/bpf/overtaker"
+conf[interfaces]="{\"$srv_if\"}"
+start_guardian
+is "the next start keeps the root program" "$(id_of "$pin/root_tc")" "$(of $srv_if program_id)"
+ip -n "$ns_srv" link del jgbridge
+stop jitgated
+unset 'conf[xdp_mode]'
+start_guardian
+
+# 7. The other leaves, and the attachment is taken off after that: the XDP hook is taken.
 in_srv bpftool net detach xdp dev $srv_if
 check "with the XDP hook free it stays at tc" in_mode $srv_if tc
 bpftool link detach pinned "$pin/link_$srv_if"
@@ -120,7 +149,7 @@ check "taken off then, it takes the XDP hook within a second" wait_for 1 in_mode
 is "there is one link" "link_$srv_if" "$(cd "$pin" && ls -d link_*)"
 check "the port is closed" silent_for $nbr4 22
 
-# 7. --detach beside a jitgated that runs.
+# 8. --detach beside a jitgated that runs.
 kill -STOP "${pids[jitgated]}"
 bpftool link detach pinned "$pin/link_$srv_if"
 other_xdp $srv_if || die "the other program cannot be attached"

@@ -89,6 +89,25 @@ is "and the next start takes over what a user without capabilities made" "$befor
 fails "ip link set xdp off is refused by the kernel" in_srv ip link set dev $srv_if xdp off
 check "so the port stays closed" silent_for $nbr4 22
 
+# The filter is tried at each link event and every 10 s, under a reason of its own. Whoever sends the same frame is counted
+# as all others are.
+tries() { reason_count probe; }
+before=$(tries)
+for _ in {1..5}; do jg status >/dev/null; done
+within "being asked does not try it" "$before" "$(tries)" $((before + 1))
+before=$(tries)
+ip -n "$ns_srv" link set jglate mtu 1400
+tried_again() { (($(tries) > before)); }
+check "a link event has the filter tried within a second" wait_for 1 tried_again
+within "some seconds ago at most, status says" 0 \
+  "$(($(date +%s) - $(date -d "$(of $srv_if probed_at)" +%s)))" 11
+before=$(reason_count malformed)
+tried=$(tries)
+in_cli "$build/probe" raw jglate-p "026a69747072020000000009080044$(printf '%038d' 0)" 50 || die "the frame cannot be sent"
+counted_malformed() { (($(reason_count malformed) == before + 50)); }
+check "the same frame from a network is malformed, and counted so" wait_for 2 counted_malformed
+within "and not as one of jitgated's" "$tried" "$(tries)" $((tried + 2))
+
 # 6. The pin of a link: it is held, so nothing opens.
 start_stream ungranted $nbr4 22/tcp 60s
 before=$(link_id $srv_if)

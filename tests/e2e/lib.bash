@@ -485,9 +485,10 @@ is_untouched() {
 
 # ---------------------------------------------------------------- traffic
 
-# tcp_from SOURCE PORT [TIMEOUT]: exit 0 open, 1 silence, 3 refused. The family follows the source.
-tcp_from() { run_in "$(home_of "$1")" "$build/probe" connect "$1" "$(peer_of "$1")" "$2" "${3:-300ms}"; }
-udp_from() { run_in "$(home_of "$1")" "$build/probe" udp-ask "$1" "$(peer_of "$1")" "$2" "${3:-300ms}" ${4:+"$4"}; }
+# tcp_from SOURCE PORT [TIMEOUT]: exit 0 open, 1 silence, 3 refused. The family follows the source. A SYN
+# that was lost is sent again after a second, and is not to be taken for one that came through.
+tcp_from() { run_in "$(home_of "$1")" "$build/probe" connect "$1" "$(peer_of "$1")" "$2" "${3:-900ms}"; }
+udp_from() { run_in "$(home_of "$1")" "$build/probe" udp-ask "$1" "$(peer_of "$1")" "$2" "${3:-900ms}" ${4:+"$4"}; }
 # opens_for SOURCE PORT TIMEOUT: attempts until one answers.
 opens_for() { run_in "$(home_of "$1")" "$build/probe" open-wait "$1" "$(peer_of "$1")" "$2" "$3"; }
 # silent_for SOURCE PORT: dropped, which is not the same as refused.

@@ -63,10 +63,12 @@ try_jitgated
 is "the mutant is not put in force: exit code" 1 $?
 like "it says why" 'SELF-TEST FAILED: the new filter judges [0-9]+ of [0-9]+ frames wrong' "$said"
 
-# Another version, which judges as it must.
+# Another version, which judges as it must, but at the tc hook, which is not in use.
 cp "$tests/../bpf/gate_parse.h" "$copy/bpf/"
 sed -i 's/^#define JITGATE_FLOW_SEEN_STEP_NS 1/#define JITGATE_FLOW_SEEN_STEP_NS 2/' "$copy/include/jitgate_abi.h"
 fails "another version: one line is changed" cmp "$copy/include/jitgate_abi.h" "$tests/../include/jitgate_abi.h"
+sed -i 's/? TC_ACT_SHOT : TC_ACT_UNSPEC/? TC_ACT_UNSPEC : TC_ACT_SHOT/' "$copy/bpf/gate.bpf.c"
+fails "and one at the tc hook, which makes it wrong there" cmp "$copy/bpf/gate.bpf.c" "$tests/../bpf/gate.bpf.c"
 check "it is built" make_mutant
 must_start_jitgated
 build=$good
@@ -81,4 +83,33 @@ stop jitgated
 must_start_jitgated
 jg_of "$good"
 is "the good one has been started: exit code" 0 $rc
+stop jitgated
+
+# The same on a machine that needs the tc hook: what is in force there stays.
+id_of() { bpftool -j prog show pinned "$1" | jq .id; }
+tc_in_force() { echo "$(id_of "$pin/gate_tc") $(id_of "$pin/root_tc") $(bpftool map lookup pinned "$pin/slots_tc_v1" key 0 0 0 0)"; }
+detach() { in_srv "$build/jitgated" -c "$tmp/jitgate.conf" --detach >>"$tmp/detach.log" 2>&1; }
+check "the XDP hook is free" detach
+mkdir "$tmp/bpf/other"
+bpftool prog loadall "$build/neighbour.bpf.o" "$tmp/bpf/other" 2>/dev/null || die "cannot load somebody else's programs"
+in_srv bpftool net attach xdp pinned "$tmp/bpf/other/neighbour_xdp" dev $srv_if || die "the other program cannot be attached"
+serve 22/tcp 80/tcp
+conf[conflict]='"tc"'
+must_start_jitgated
+feed_sync port=22/tcp grant=$cli4,22/tcp,600s
+stop jitgated
+before=$(tc_in_force)
+build=$copy/build/$variant
+try_jitgated
+is "a filter that is wrong at the tc hook is not put in force: exit code" 1 $?
+like "it says why" 'SELF-TEST FAILED: the new filter judges [0-9]+ of [0-9]+ frames wrong' "$said"
+build=$good
+is "the filter in the slot, the root program and the pins at the tc hook are those of before" "$before" "$(tc_in_force)"
+is "which are verified" "tc true" "$(jg status --json | jq -r '.interfaces[0] | "\(.xdp_mode) \(.verified)"')"
+check "the port is closed" silent_for $nbr4 22 1s
+check "the grant goes on" tcp_from $cli4 22 3s
+check "an open port answers" tcp_from $nbr4 80 3s
+must_start_jitgated
+check "control: the good one starts there" jg selftest
+fails "and puts its own filter into the slot" test "$before" == "$(tc_in_force)"
 finish

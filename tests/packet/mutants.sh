@@ -233,6 +233,12 @@ an empty slot drops at tc|bpf/gate.bpf.c|/slots_tc_v1, 0/,/return/s/return TC_AC
 a pass at tc ends the judging there|bpf/gate.bpf.c|s/? TC_ACT_SHOT : TC_ACT_UNSPEC/? TC_ACT_SHOT : TC_ACT_OK/
 an empty slot at tc ends the judging there|bpf/gate.bpf.c|/slots_tc_v1, 0/,/return/s/return TC_ACT_UNSPEC/return TC_ACT_OK/
 a drop at tc passes|bpf/gate.bpf.c|s/? TC_ACT_SHOT : TC_ACT_UNSPEC/? TC_ACT_UNSPEC : TC_ACT_UNSPEC/
+the frame to try the filter with is counted as any other|bpf/gate.bpf.c|/is_probe(hook, reason)/,+1d
+the frame to try the filter with passes|bpf/gate.bpf.c|s/return is_audit() ? XDP_PASS : XDP_DROP/return XDP_PASS/
+the frame to try the filter with is dropped by an audit|bpf/gate.bpf.c|s/return is_audit() ? XDP_PASS : XDP_DROP/return XDP_DROP/
+the frame to try the filter with is not counted|bpf/gate.bpf.c|/count_packet(REASON_PROBE, bytes)/d
+any frame to that address is a try|bpf/gate_tell.h|s/reason != REASON_MALFORMED || //
+any malformed frame is a try|bpf/gate_tell.h|/h_dest\[i\] != /,+1d
 bytes at tc are one too many|bpf/gate_hook.h|s/return skb->len + /&1 + /
 event at tc without interface|bpf/gate_hook.h|s/__sk_buff \*)hook->ctx)->ifindex/__sk_buff *)hook->ctx)->ingress_ifindex/
 TABLE

@@ -17,6 +17,7 @@
 #include <bpf/libbpf.h>
 
 #include "packet/tap.h"
+#include "probe_frame.h"
 #include "sources.h"
 #include "util.h"
 
@@ -203,6 +204,64 @@ static void run_budget(struct trial *trial)
 	end_test("as many events as the budget has for denied packets, every packet counted");
 }
 
+/* What jitgated tries the filter with: judged as any such frame is, but counted by itself, and nothing is told of it.
+ */
+static void run_probe(struct trial *trial)
+{
+	static const struct {
+		uint32_t mode;
+		int verdict;
+	} in_modes[] = {{JITGATE_ENFORCE, XDP_DROP}, {JITGATE_AUDIT, XDP_PASS}};
+	uint8_t frame[PROBE_FRAME_BYTES];
+	struct effect effect;
+
+	for (size_t i = 0; i < ARRAY_SIZE(in_modes); i++) {
+		close_port(trial, BUDGET);
+		trial_set_mode(trial, in_modes[i].mode, BUDGET);
+		probe_frame(frame);
+		if (must(trial_run(trial, true, frame, sizeof(frame), &failed), &failed) != in_modes[i].verdict)
+			wrong("mode %u: verdict not %d", in_modes[i].mode, in_modes[i].verdict);
+		effect = effect_of(trial);
+		for (int j = 0; j < _REASON_MAX; j++) {
+			if (effect.stats[j].packets != (j == REASON_PROBE))
+				wrong("mode %u: %llu packets of reason %d", in_modes[i].mode,
+				      (unsigned long long)effect.stats[j].packets, j);
+		}
+		if (effect.stats[REASON_PROBE].bytes != sizeof(frame) || effect.n_events ||
+		    effect.budget_left != BUDGET)
+			wrong("mode %u: %zu events", in_modes[i].mode, effect.n_events);
+	}
+	end_test("the frame that the filter is tried with is counted by itself, and not told");
+}
+
+/* Each byte of its address counts, and with it a frame that is not malformed is like any other. */
+static void run_near_probe(struct trial *trial)
+{
+	uint8_t frame[FRAME_BYTES_MAX];
+	struct effect effect;
+
+	for (int i = 0; i < 6; i++) {
+		close_port(trial, BUDGET);
+		probe_frame(frame);
+		frame[i] ^= 1;
+		if (must(trial_run(trial, false, frame, PROBE_FRAME_BYTES, &failed), &failed) != XDP_DROP)
+			wrong("byte %d: passes", i);
+		effect = effect_of(trial);
+		if (effect.stats[REASON_MALFORMED].packets != 1 || effect.stats[REASON_PROBE].packets ||
+		    effect.n_events != 1)
+			wrong("byte %d is not looked at", i);
+	}
+	close_port(trial, BUDGET);
+	memcpy(frame, syn()->data, syn()->len);
+	memcpy(frame, JITGATE_PROBE_MAC, 6);
+	if (must(trial_run(trial, false, frame, syn()->len, &failed), &failed) != XDP_DROP)
+		wrong("a SYN passes");
+	effect = effect_of(trial);
+	if (effect.stats[REASON_NO_GRANT].packets != 1 || effect.n_events != 1)
+		wrong("a SYN is not judged as one");
+	end_test("what only looks like it is judged, counted and told like all others");
+}
+
 static void run_first_use(struct trial *trial)
 {
 	struct effect effect;
@@ -324,6 +383,8 @@ static void run_all(struct trial *trial)
 	run_protocols(trial, 4);
 	run_protocols(trial, 6);
 	run_budget(trial);
+	run_probe(trial);
+	run_near_probe(trial);
 	run_first_use(trial);
 	run_deadline(trial);
 	run_trial_deadline(trial);

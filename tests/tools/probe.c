@@ -36,6 +36,7 @@ static const struct {
 	 "FROM_NS TO_NS GRANTED UNGRANTED DST PORT TIME     numbered UDP packets of two sources, as fast as they go"},
 	{"frames", probe_frames, 3, "FROM_NS IFNAME TO_NS [pieces [ack]]       which frames the kernel delivers"},
 	{"dhcp-discover", probe_dhcp, 1, "IFNAME                             broadcast from 0.0.0.0"},
+	{"raw", probe_raw, 3, "IFNAME HEX TIMES                             a frame as it is given"},
 	{"feed", probe_feed, 1, "SOCK ITEM…                                 speak the feed protocol"},
 	{"feed-time", probe_feed_time, 4,
 	 "RUN_DIR PIN_DIR GRANTS UNTIL_WALL_NS [CHANGED [FIRST]]   a snapshot, and when it was in the maps"},

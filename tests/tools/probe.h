@@ -54,6 +54,7 @@ int probe_udp_ask(int argc, char **argv);
 int probe_stream(int argc, char **argv);
 int probe_stream_check(int argc, char **argv);
 int probe_dhcp(int argc, char **argv);
+int probe_raw(int argc, char **argv);
 int probe_flood(int argc, char **argv);
 int probe_frames(int argc, char **argv);
 int probe_feed(int argc, char **argv);

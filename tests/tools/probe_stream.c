@@ -264,6 +264,35 @@ static uint16_t ip_checksum(const void *header)
 	return (uint16_t) ~(sum + (sum >> 16));
 }
 
+static uint8_t hex_digit(char c)
+{
+	const char *digits = "0123456789abcdef", *at = c ? strchr(digits, c) : NULL;
+
+	if (!at)
+		probe_die("a frame is written in hex digits");
+	return (uint8_t)(at - digits);
+}
+
+/* raw IFNAME HEX TIMES: a frame as it is given, out of that interface. */
+int probe_raw(int argc, char **argv)
+{
+	_cleanup_close_ int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	struct sockaddr_ll to = {.sll_family = AF_PACKET, .sll_ifindex = (int)if_nametoindex(argv[1])};
+	size_t len = strlen(argv[2]) / 2;
+	uint8_t frame[1500];
+
+	(void)argc;
+	if (len > sizeof(frame))
+		probe_die("a frame has at most %zu bytes", sizeof(frame));
+	for (size_t i = 0; i < len; i++)
+		frame[i] = (uint8_t)(hex_digit(argv[2][2 * i]) << 4 | hex_digit(argv[2][2 * i + 1]));
+	for (uint64_t left = probe_number(argv[3], 1, 1000000); left > 0; left--) {
+		if (sendto(fd, frame, len, 0, (const struct sockaddr *)&to, sizeof(to)) != (ssize_t)len)
+			probe_die("%s: %m", argv[1]);
+	}
+	return PROBE_YES;
+}
+
 /* A DISCOVER as a client without an address sends it: 0.0.0.0:68 to 255.255.255.255:67. */
 int probe_dhcp(int argc, char **argv)
 {

@@ -69,7 +69,7 @@ static void the_brief_part_has_every_verdict_framing_and_header(void **state)
 	}
 	assert_in_range(n, 1000, 2500);
 	for (size_t i = 0; i < _REASON_MAX; i++)
-		assert_true(reasons[i] == (i != REASON_AUDIT && i != REASON_ESTABLISHED));
+		assert_true(reasons[i] == (i != REASON_AUDIT && i != REASON_ESTABLISHED && i != REASON_PROBE));
 	for (size_t i = 0; i < _CORPUS_KIND_MAX; i++)
 		assert_true(kinds[i] == (i != CORPUS_CUT));
 	assert_true(tags[0] && tags[1] && tags[2] && tags[4]);

@@ -22,9 +22,11 @@ static struct netif netifs[NETIFS_MAX];
 static size_t n_netifs;
 static struct boot_time now;
 static int attach_error;
-static bool list_fails, probe_fails, off, routes_asked;
-static unsigned int attaches, let_go_of, probes;
-static struct guardian_attached attach_says;
+static bool list_fails, off, routes_asked;
+static enum probe_result probe_says;
+static int let_go_error, lro_error;
+static unsigned int attaches, let_go_of, let_gos, probes, probes_at_tc;
+static struct attachment attach_says;
 static struct vf_sample vf_is;
 static char said[32][512];
 static size_t n_said;
@@ -75,7 +77,7 @@ static struct netif *find(uint32_t ifindex)
 	return NULL;
 }
 
-static int play_attach(void *ctx, const struct netif *netif, struct guardian_attached *ret, struct failure *failure)
+static int play_attach(void *ctx, const struct netif *netif, struct attachment *ret, struct failure *failure)
 {
 	struct netif *there = find(netif->ifindex);
 
@@ -92,14 +94,17 @@ static int play_attach(void *ctx, const struct netif *netif, struct guardian_att
 	return 0;
 }
 
-static void play_let_go(void *ctx, uint32_t ifindex)
+static int play_let_go(void *ctx, uint32_t ifindex, int *ret_lro)
 {
 	struct netif *there = find(ifindex);
 
 	(void)ctx;
 	let_go_of = ifindex;
-	if (there)
+	let_gos++;
+	*ret_lro = let_go_error ? 0 : lro_error;
+	if (there && !let_go_error)
 		there->xdp_program = 0;
+	return let_go_error;
 }
 
 static bool play_verify(void *ctx, uint32_t ifindex, struct netif *ret_now, char why[REPORT_WHY_MAX])
@@ -119,13 +124,16 @@ static bool play_verify(void *ctx, uint32_t ifindex, struct netif *ret_now, char
 	return !why[0];
 }
 
-static bool play_probe(void *ctx, char why[REPORT_WHY_MAX])
+static enum probe_result play_probe(void *ctx, bool tc, char why[REPORT_WHY_MAX])
 {
 	(void)ctx;
 	probes++;
-	if (probe_fails)
+	probes_at_tc += tc;
+	if (probe_says == PROBE_BAD)
 		snprintf(why, REPORT_WHY_MAX, "a packet that was dropped is not counted");
-	return !probe_fails;
+	if (probe_says == PROBE_IMPOSSIBLE)
+		snprintf(why, REPORT_WHY_MAX, "not permitted");
+	return probe_says;
 }
 
 static bool play_is_off(void *ctx)
@@ -219,12 +227,12 @@ static int starts(void)
 	int r = guardian_choose(&g, &failure);
 
 	for (size_t i = 0; r == 0 && i < g.n; i++) {
-		struct guardian_attached attached;
+		struct attachment attached;
 
 		if (g.v[i].now.ifindex && play_attach(NULL, &g.v[i].now, &attached, &failure) == 0)
 			guardian_adopt(&g, &g.v[i], &attached);
 	}
-	attaches = probes = 0;
+	attaches = probes = probes_at_tc = 0;
 	return r;
 }
 
@@ -235,9 +243,11 @@ static int clean(void **state)
 	memset(netifs, 0, sizeof(netifs));
 	now.ns = 100 * NS_PER_S;
 	attach_error = 0;
-	list_fails = probe_fails = off = routes_asked = false;
-	attaches = let_go_of = probes = 0;
-	attach_says = (struct guardian_attached){0};
+	list_fails = off = routes_asked = false;
+	probe_says = PROBE_GOOD;
+	let_go_error = lro_error = 0;
+	attaches = let_go_of = let_gos = probes = probes_at_tc = 0;
+	attach_says = (struct attachment){0};
 	vf_is = (struct vf_sample){0};
 	conf = (struct conf){0};
 	means(NULL, NULL);
@@ -592,15 +602,86 @@ static void a_probe_that_fails_is_not_verified(void **state)
 {
 	(void)state;
 	start_one();
-	probe_fails = true;
+	probe_says = PROBE_BAD;
 	find(2)->xdp_program = 0;
 	guardian_check(&g);
 	assert_false(verified("eth0"));
 	assert_string_equal(guarded("eth0")->why, "a packet that was dropped is not counted");
-	probe_fails = false;
+	probe_says = PROBE_GOOD;
 	pass(1000);
 	guardian_check(&g);
 	assert_true(verified("eth0"));
+}
+
+static void the_filter_is_tried_at_each_look_once_for_all_interfaces_of_a_hook(void **state)
+{
+	(void)state;
+	means("eth0", "eth1");
+	appears(2, "eth0");
+	appears(3, "eth1");
+	assert_int_equal(starts(), 0);
+	for (int i = 0; i < 5; i++) {
+		pass(450);
+		guardian_check(&g);
+	}
+	assert_int_equal(probes, 0); /* it is not as cheap as all that */
+	pass(450);
+	guardian_look(&g, false);
+	assert_int_equal(probes, 1);
+	assert_int_equal(guardian_probe_of(&g, guarded("eth0"))->good_at.ns, (int64_t)now.ns + 1000);
+	find(3)->xdp_mode = NETIF_XDP_TC;
+	guardian_look(&g, false);
+	assert_int_equal(probes, 3);
+	assert_int_equal(probes_at_tc, 1);
+	list_fails = true; /* also when the kernel does not say what there is */
+	guardian_look(&g, false);
+	assert_int_equal(probes, 5);
+}
+
+static void a_filter_that_goes_wrong_by_itself_is_noticed_at_the_next_look(void **state)
+{
+	(void)state;
+	start_one();
+	probe_says = PROBE_BAD;
+	pass(450);
+	guardian_check(&g);
+	assert_true(verified("eth0"));
+	pass(10000);
+	guardian_look(&g, false);
+	assert_false(verified("eth0"));
+	assert_int_equal(attaches, 1); /* which puts slot and pins right */
+	assert_int_equal(guarded("eth0")->lost, 1);
+	assert_int_equal(heard("eth0: NOT PROTECTED: a packet that was dropped is not counted"), 1);
+	pass(450);
+	guardian_check(&g);
+	assert_false(verified("eth0"));
+	probe_says = PROBE_GOOD;
+	pass(10000);
+	guardian_look(&g, false);
+	assert_true(verified("eth0"));
+}
+
+/* Not as good: it is told that nothing was tried, and when it was last. */
+static void what_cannot_be_tried_is_said_once_and_verified_by_the_ids_alone(void **state)
+{
+	struct wall_time last;
+
+	(void)state;
+	start_one();
+	last = guardian_probe_of(&g, guarded("eth0"))->good_at;
+	assert_int_not_equal(last.ns, 0);
+	probe_says = PROBE_IMPOSSIBLE;
+	for (int i = 0; i < 5; i++) {
+		pass(10000);
+		guardian_look(&g, false);
+	}
+	assert_int_equal(probes, 5);
+	assert_true(verified("eth0"));
+	assert_int_equal(guardian_probe_of(&g, guarded("eth0"))->result, PROBE_IMPOSSIBLE);
+	assert_string_equal(guardian_probe_of(&g, guarded("eth0"))->why, "not permitted");
+	assert_int_equal(guardian_probe_of(&g, guarded("eth0"))->good_at.ns, last.ns);
+	assert_int_equal(heard("the filter cannot be tried with a packet here (not permitted)"), 1);
+	assert_int_equal(n_said, 1);
 }
 
 static void taken_off_on_purpose_stays_off(void **state)
@@ -639,6 +720,84 @@ static void a_kernel_that_does_not_list_is_said_once_and_checked_all_the_same(vo
 	assert_true(verified("eth0"));
 }
 
+/* ---------------------------------------------------------------- let go, in vain */
+
+/* eth0 is guarded, and then only eth1. */
+static void leave_eth0(void)
+{
+	means("eth0", "eth1");
+	appears(2, "eth0");
+	appears(3, "eth1");
+	assert_int_equal(starts(), 0);
+	n_said = 0;
+	means("eth1", NULL);
+	guardian_reload(&g);
+	assert_null(guarded("eth0"));
+}
+
+static void what_cannot_be_taken_off_is_not_said_to_be_off_and_tried_again(void **state)
+{
+	(void)state;
+	let_go_error = -EPERM;
+	leave_eth0();
+	assert_int_equal(find(2)->xdp_program, OURS);
+	assert_int_equal(heard("its ports are open"), 0);
+	assert_int_equal(heard("eth0: is no longer guarded, but STILL ENFORCED"), 1);
+	assert_int_equal(heard("Operation not permitted; restart jitgated"), 1);
+	assert_int_equal(g.n_left, 1);
+	assert_string_equal(g.left[0].name, "eth0");
+	assert_int_equal(g.left[0].enforced, -EPERM);
+	pass(10000);
+	guardian_look(&g, false);
+	assert_int_equal(g.n_left, 1);
+	assert_int_equal(n_said, 1);
+	let_go_error = 0;
+	pass(10000);
+	guardian_look(&g, false);
+	assert_int_equal(g.n_left, 0);
+	assert_int_equal(find(2)->xdp_program, 0);
+	assert_int_equal(heard("eth0: was detached now: its ports are open"), 1);
+	let_gos = 0;
+	guardian_look(&g, false);
+	assert_int_equal(let_gos, 0);
+}
+
+static void what_is_left_ends_with_the_interface_or_when_it_is_guarded_again(void **state)
+{
+	(void)state;
+	let_go_error = -EPERM;
+	leave_eth0();
+	assert_int_equal(g.n_left, 1);
+	means("eth0", "eth1");
+	guardian_reload(&g);
+	assert_true(verified("eth0"));
+	assert_int_equal(g.n_left, 0);
+	means("eth1", NULL);
+	guardian_reload(&g);
+	assert_int_equal(g.n_left, 1);
+	vanishes(2);
+	guardian_look(&g, false);
+	assert_int_equal(g.n_left, 0);
+}
+
+static void an_offload_that_stays_off_is_said_with_the_command_to_run(void **state)
+{
+	(void)state;
+	lro_error = -EPERM;
+	leave_eth0();
+	assert_int_equal(find(2)->xdp_program, 0);
+	assert_int_equal(heard("eth0: is no longer in `interfaces` and was detached: its ports are open"), 1);
+	assert_int_equal(heard("stays off: Operation not permitted; ethtool -K eth0 lro on, or restart jitgated"), 1);
+	assert_int_equal(g.n_left, 1);
+	assert_int_equal(g.left[0].enforced, 0);
+	assert_int_equal(g.left[0].lro, -EPERM);
+	lro_error = 0;
+	pass(10000);
+	guardian_look(&g, false);
+	assert_int_equal(g.n_left, 0);
+	assert_int_equal(n_said, 2);
+}
+
 /* ---------------------------------------------------------------- words, VF */
 
 static void a_refusal_of_native_mode_is_told_with_the_way_to_get_it(void **state)
@@ -653,14 +812,14 @@ static void a_refusal_of_native_mode_is_told_with_the_way_to_get_it(void **state
 	vanishes(2);
 	guardian_look(&g, false);
 	appears(3, "eth0");
-	attach_says = (struct guardian_attached){.refused = EOPNOTSUPP, .lro = true};
+	attach_says = (struct attachment){.refused = EOPNOTSUPP, .lro = true};
 	guardian_look(&g, false);
 	assert_int_equal(heard("because large receive offload is on; for native mode: jitgated --detach, then restart"),
 			 1);
 	vanishes(3);
 	guardian_look(&g, false);
 	appears(4, "eth0");
-	attach_says = (struct guardian_attached){.refused = EOPNOTSUPP};
+	attach_says = (struct attachment){.refused = EOPNOTSUPP};
 	guardian_look(&g, false);
 	assert_int_equal(heard("eth0: the driver refused native mode (Operation not supported)"), 2);
 	assert_int_equal(heard("MTU"), 1);
@@ -799,6 +958,12 @@ int main(void)
 		PLAY(a_fight_does_not_spin_and_does_not_fill_the_log),
 		PLAY(an_attachment_that_fails_is_tried_more_and_more_rarely),
 		PLAY(a_probe_that_fails_is_not_verified),
+		PLAY(the_filter_is_tried_at_each_look_once_for_all_interfaces_of_a_hook),
+		PLAY(a_filter_that_goes_wrong_by_itself_is_noticed_at_the_next_look),
+		PLAY(what_cannot_be_tried_is_said_once_and_verified_by_the_ids_alone),
+		PLAY(what_cannot_be_taken_off_is_not_said_to_be_off_and_tried_again),
+		PLAY(what_is_left_ends_with_the_interface_or_when_it_is_guarded_again),
+		PLAY(an_offload_that_stays_off_is_said_with_the_command_to_run),
 		PLAY(taken_off_on_purpose_stays_off),
 		PLAY(a_kernel_that_does_not_list_is_said_once_and_checked_all_the_same),
 		PLAY(a_refusal_of_native_mode_is_told_with_the_way_to_get_it),

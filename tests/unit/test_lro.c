@@ -18,6 +18,7 @@
 #include "util.h"
 
 #define LO_INDEX 1
+#define LO_NOTE "lro_1"
 
 static int lro_is, set_error, n_sets;
 
@@ -62,7 +63,7 @@ static int remove_folder(void **state)
 {
 	struct folder *folder = *state;
 
-	unlinkat(folder->fd, "lro_lo", 0);
+	unlinkat(folder->fd, LO_NOTE, 0);
 	close(folder->fd);
 	assert_int_equal(rmdir(folder->path), 0);
 	free(folder);
@@ -73,7 +74,7 @@ static bool is_noted(const struct folder *folder)
 {
 	struct stat st;
 
-	return fstatat(folder->fd, "lro_lo", &st, AT_SYMLINK_NOFOLLOW) == 0;
+	return fstatat(folder->fd, LO_NOTE, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 static void what_was_on_is_on_again_in_the_end(void **state)
@@ -84,7 +85,7 @@ static void what_was_on_is_on_again_in_the_end(void **state)
 	assert_int_equal(lro_switch_off(&played, folder->fd, "lo", LO_INDEX), 1);
 	assert_int_equal(lro_is, 0);
 	assert_true(is_noted(folder));
-	lro_restore(&played, folder->fd, NULL);
+	assert_int_equal(lro_restore(&played, folder->fd, NULL, NULL), 0);
 	assert_int_equal(lro_is, 1);
 	assert_false(is_noted(folder));
 }
@@ -95,7 +96,7 @@ static void what_was_off_stays_off(void **state)
 
 	assert_int_equal(lro_switch_off(&played, folder->fd, "lo", LO_INDEX), 0);
 	assert_false(is_noted(folder));
-	lro_restore(&played, folder->fd, NULL);
+	assert_int_equal(lro_restore(&played, folder->fd, NULL, NULL), 0);
 	assert_int_equal(n_sets, 0);
 }
 
@@ -122,22 +123,48 @@ static void the_note_of_an_interface_that_is_gone_is_removed_and_nothing_switche
 {
 	const struct folder *folder = *state;
 
-	assert_int_equal(symlinkat("2147483647", folder->fd, "lro_lo"), 0);
-	lro_restore(&played, folder->fd, NULL);
-	assert_false(is_noted(folder));
+	struct stat st;
+
+	assert_int_equal(symlinkat("eth9", folder->fd, "lro_2147483647"), 0);
+	assert_int_equal(lro_restore(&played, folder->fd, NULL, NULL), 0);
+	assert_int_equal(fstatat(folder->fd, "lro_2147483647", &st, AT_SYMLINK_NOFOLLOW), -1);
 	assert_int_equal(n_sets, 0);
 }
 
-static void only_the_named_one_is_restored(void **state)
+static bool is_wanted(void *ctx, uint32_t ifindex)
+{
+	return ifindex == *(uint32_t *)ctx;
+}
+
+static void only_the_one_that_is_meant_is_restored(void **state)
+{
+	const struct folder *folder = *state;
+	uint32_t meant = LO_INDEX + 1;
+
+	lro_is = 1;
+	assert_int_equal(lro_switch_off(&played, folder->fd, "lo", LO_INDEX), 1);
+	assert_int_equal(lro_restore(&played, folder->fd, is_wanted, &meant), 0);
+	assert_true(is_noted(folder));
+	assert_int_equal(lro_is, 0);
+	meant = LO_INDEX;
+	assert_int_equal(lro_restore(&played, folder->fd, is_wanted, &meant), 0);
+	assert_int_equal(lro_is, 1);
+}
+
+/* By a user who may not: root does it later. */
+static void what_cannot_be_switched_on_stays_noted_and_is_told(void **state)
 {
 	const struct folder *folder = *state;
 
 	lro_is = 1;
 	assert_int_equal(lro_switch_off(&played, folder->fd, "lo", LO_INDEX), 1);
-	lro_restore(&played, folder->fd, "lo.5");
+	set_error = -EPERM;
+	assert_int_equal(lro_restore(&played, folder->fd, NULL, NULL), -EPERM);
 	assert_true(is_noted(folder));
-	lro_restore(&played, folder->fd, "lo");
+	set_error = 0;
+	assert_int_equal(lro_restore(&played, folder->fd, NULL, NULL), 0);
 	assert_int_equal(lro_is, 1);
+	assert_false(is_noted(folder));
 }
 
 int main(void)
@@ -149,7 +176,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_switch_that_is_refused_leaves_no_note, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(the_note_of_an_interface_that_is_gone_is_removed_and_nothing_switched,
 						make_folder, remove_folder),
-		cmocka_unit_test_setup_teardown(only_the_named_one_is_restored, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(only_the_one_that_is_meant_is_restored, make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(what_cannot_be_switched_on_stays_noted_and_is_told, make_folder,
+						remove_folder),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <errno.h>
 #include <cjson/cJSON.h>
 #include <stdbool.h>
 #include <string.h>
@@ -295,6 +296,74 @@ static void what_was_amiss_is_told_also_when_it_is_not_any_more(void **state)
 	s.interfaces[1].verified_at = AT(NOW_S - 60);
 	s.interfaces[1].lost = 2;
 	assert_says(&s.report, "\neth1: was not verified 2 times since jitgated started, set right 0; last verified ");
+}
+
+/* On one line: where it breaks is of no matter here. */
+static void assert_says_somewhere(const struct report *report, const char *expected)
+{
+	_cleanup_text_ struct text t = {0};
+	char *to;
+
+	report_status_text(report, &t);
+	to = t.data;
+	for (const char *from = t.data; *from; from++) {
+		bool blank = *from == ' ' || *from == '\n';
+
+		if (!blank || (to > t.data && to[-1] != ' '))
+			*to++ = blank ? ' ' : *from;
+	}
+	*to = '\0';
+	if (!strstr(t.data, expected))
+		fail_msg("\"%s\" is not in:\n%s", expected, t.data);
+}
+
+static void what_was_not_tried_with_a_packet_is_told(void **state)
+{
+	_cleanup_text_ struct text t = {0};
+	struct sample s;
+
+	(void)state;
+	fill_sample(&s);
+	s.interfaces[0].guarded = true;
+	report_status_text(&s.report, &t);
+	assert_null(strstr(t.data, "not tried"));
+	snprintf(s.interfaces[0].not_probed, sizeof(s.interfaces[0].not_probed), "no such call");
+	assert_says_somewhere(&s.report,
+			      "eth0: verified by what the kernel says that it runs, not tried with a packet: no "
+			      "such call");
+}
+
+static void what_jitgated_tries_the_filter_with_is_no_packet_that_was_seen(void **state)
+{
+	struct sample s;
+
+	(void)state;
+	fill_sample(&s);
+	memset(s.report.counters, 0, sizeof(s.report.counters));
+	s.report.counters[REASON_PROBE] = (struct gate_counter){7, 238};
+	assert_says(&s.report, "\nno packet seen yet\n");
+	assert_says_somewhere(&s.report, "probe drop 7 238 B jitgated tried the filter with it");
+	s.report.counters[REASON_GRANTED].packets = 1;
+	assert_says(&s.report, "\nREASON");
+}
+
+static void what_is_left_on_an_interface_is_told_with_the_way_out(void **state)
+{
+	struct report_left left[] = {{.name = "eth5", .ifindex = 5, .enforced = -EPERM},
+				     {.name = "eth6", .ifindex = 6, .lro = -EPERM}};
+	struct sample s;
+
+	(void)state;
+	fill_sample(&s);
+	s.report.left = left;
+	s.report.n_left = 2;
+	assert_first_line(&s.report,
+			  "jitgate 0.1.0: STILL ENFORCED on eth5, which is not in `interfaces`: restart jitgated");
+	assert_says_somewhere(&s.report, "eth5: not guarded any more; its filter cannot be taken off (Operation not "
+					 "permitted): restart jitgated");
+	assert_says_somewhere(&s.report,
+			      "eth6: not guarded any more; its large receive offload, switched off for native "
+			      "mode, stays off (Operation not permitted): ethtool -K eth6 lro on, or restart");
 }
 
 static void audit_mode_comes_first(void **state)
@@ -661,12 +730,16 @@ static void status_json_has_the_fields_of_the_contract(void **state)
 	s.interfaces[0].verified_at = AT(NOW_S);
 	s.interfaces[0].lost = 4;
 	s.interfaces[0].reattached = 3;
+	s.interfaces[0].probed_at = AT(NOW_S - 3);
+	memcpy(s.interfaces[0].not_probed, "not permitted", sizeof("not permitted"));
 	text_free(&t);
 	report_status_json(&s.report, &t);
 	json = parse(&t);
 	item = cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(json, "interfaces"), 0);
 	assert_number_at(item, "lost", 4);
 	assert_number_at(item, "reattached", 3);
+	assert_string_at(item, "probed_at", "2026-11-22T17:29:57Z");
+	assert_string_at(item, "not_probed", "not permitted");
 	assert_non_null(cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(item, "verified_at")));
 	item = cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(json, "interfaces"), 1);
 	assert_true(cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(item, "verified_at")));
@@ -687,6 +760,35 @@ static void status_json_has_the_fields_of_the_contract(void **state)
 	for (unsigned int i = 0; i < _REASON_MAX; i++)
 		assert_number_at(cJSON_GetObjectItemCaseSensitive(counters, reason_name(i)), "packets",
 				 (double)s.report.counters[i].packets);
+	cJSON_Delete(json);
+}
+
+static void status_json_has_what_is_left_or_null(void **state)
+{
+	_cleanup_text_ struct text t = {0};
+	struct report_left left[] = {{.name = "eth5", .ifindex = 5, .enforced = -EPERM},
+				     {.name = "eth6", .ifindex = 6, .lro = -EPERM}};
+	struct sample s;
+	cJSON *json, *item;
+
+	(void)state;
+	fill_sample(&s);
+	report_status_json(&s.report, &t);
+	json = parse(&t);
+	assert_true(cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(json, "left")));
+	cJSON_Delete(json);
+	text_free(&t);
+	s.report.left = left;
+	s.report.n_left = 2;
+	report_status_json(&s.report, &t);
+	json = parse(&t);
+	item = cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(json, "left"), 0);
+	assert_string_at(item, "name", "eth5");
+	assert_string_at(item, "still_enforced", "Operation not permitted");
+	assert_string_at(item, "lro_still_off", NULL);
+	item = cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(json, "left"), 1);
+	assert_string_at(item, "still_enforced", NULL);
+	assert_string_at(item, "lro_still_off", "Operation not permitted");
 	cJSON_Delete(json);
 }
 
@@ -1040,7 +1142,7 @@ static void json_strings_survive_hostile_bytes(void **state)
 static void every_reason_has_its_own_name_and_the_verdict_of_the_table(void **state)
 {
 	const unsigned int drops = 1u << REASON_MALFORMED | 1u << REASON_TOO_DEEP | 1u << REASON_SHORT_L4 |
-				   1u << REASON_EXPIRED | 1u << REASON_NO_GRANT;
+				   1u << REASON_EXPIRED | 1u << REASON_NO_GRANT | 1u << REASON_PROBE;
 
 	(void)state;
 	for (unsigned int i = 0; i < _REASON_MAX; i++) {
@@ -1085,6 +1187,9 @@ int main(void)
 		cmocka_unit_test(without_agent_nothing_is_said_to_go_on_unless_verified),
 		cmocka_unit_test(unverified_interface_comes_first_with_its_reason),
 		cmocka_unit_test(what_was_amiss_is_told_also_when_it_is_not_any_more),
+		cmocka_unit_test(what_was_not_tried_with_a_packet_is_told),
+		cmocka_unit_test(what_jitgated_tries_the_filter_with_is_no_packet_that_was_seen),
+		cmocka_unit_test(what_is_left_on_an_interface_is_told_with_the_way_out),
 		cmocka_unit_test(audit_mode_comes_first),
 		cmocka_unit_test(a_trial_comes_first_with_its_end),
 		cmocka_unit_test(what_was_confirmed_is_no_bad_news_but_the_config_is_named),
@@ -1100,6 +1205,7 @@ int main(void)
 		cmocka_unit_test(list_json_has_the_fields_of_the_contract),
 		cmocka_unit_test(status_says_what_a_grants_end_leaves_over),
 		cmocka_unit_test(status_json_has_the_fields_of_the_contract),
+		cmocka_unit_test(status_json_has_what_is_left_or_null),
 		cmocka_unit_test(a_port_without_counters_of_its_own_shows_none),
 		cmocka_unit_test(json_of_nothing_is_still_json),
 		cmocka_unit_test(explain_json_has_verdict_reason_and_grant),

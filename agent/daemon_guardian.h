@@ -3,8 +3,8 @@
  * TOP. The guardian at work: its calls made of datapath, netif and log, its looks driven by the kernel's news and by
  * time.
  */
-#ifndef DAEMON_GUARD_H
-#define DAEMON_GUARD_H
+#ifndef DAEMON_GUARDIAN_H
+#define DAEMON_GUARDIAN_H
 
 #include "daemon.h"
 
@@ -14,7 +14,7 @@
 extern const struct guardian_ops daemon_guardian_ops;
 
 /* From here on interfaces that appear are attached, and what is taken off is put back. 0 or -errno. */
-int daemon_guard_open(struct daemon *d);
-void daemon_guard_close(struct daemon *d);
+int daemon_guardian_open(struct daemon *d);
+void daemon_guardian_close(struct daemon *d);
 
 #endif

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * EDGE. See guarded.h.
+ * EDGE. See report_interfaces.h.
  */
-#include "guarded.h"
+#include "report_interfaces.h"
 
 #include <errno.h>
 #include <string.h>
@@ -72,43 +72,48 @@ static int add_linked(struct datapath *dp, struct report *report)
 	return r;
 }
 
-static int add_selected(struct datapath *dp, const struct netif *netifs, size_t n, struct report *report)
+/* Those that jitgated would pick. */
+static int add_uplinks(struct datapath *dp, const struct netif *all, size_t n, struct report *report)
 {
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < n; i++) {
-		if (!is_listed(report, netifs[i].name, netifs[i].ifindex))
-			r = add(dp, &netifs[i], report);
+		if (uplink_is(&all[i], all, n) && !is_listed(report, all[i].name, all[i].ifindex))
+			r = add(dp, &all[i], report);
 	}
 	return r;
 }
 
-/* By its name, or all uplinks as jitgated would pick them. One name that is wrong does not hide the others. */
-static int add_meant(struct datapath *dp, char *const *name, struct report *report)
+/* One name that is wrong does not hide the others. `error`: why the interfaces could not be listed, if so. */
+static int add_named(struct datapath *dp, const char *name, const struct netif *all, size_t n, int error,
+		     struct report *report)
 {
-	_cleanup_free_ struct netif *netifs = NULL;
-	struct failure failure = {0};
-	size_t n = 0;
-	int r = netif_select(name, name ? 1 : 0, !name, &netifs, &n, &failure);
-
-	if (r == 0)
-		return add_selected(dp, netifs, n, report);
-	if (!name || is_listed(report, *name, 0))
-		return r == -ENODEV || name ? 0 : r;
-	return add_missing(*name,
-			   r == -ENODEV       ? "there is no such interface"
-			   : r == -EOPNOTSUPP ? "it is not an Ethernet interface"
-					      : strerror(-r),
-			   report);
+	if (is_listed(report, name, 0))
+		return 0;
+	if (error)
+		return add_missing(name, strerror(-error), report);
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(all[i].name, name) != 0)
+			continue;
+		if (!all[i].ethernet)
+			return add_missing(name, "it is not an Ethernet interface", report);
+		return is_listed(report, name, all[i].ifindex) ? 0 : add(dp, &all[i], report);
+	}
+	return add_missing(name, "there is no such interface", report);
 }
 
-int guarded_list(struct datapath *dp, const struct conf *conf, struct report *report)
+int report_list_interfaces(struct datapath *dp, const struct conf *conf, struct report *report)
 {
-	int r = add_linked(dp, report);
+	_cleanup_free_ struct netif *all = NULL;
+	size_t n = 0;
+	int r = add_linked(dp, report), error;
 
-	if (r == 0 && conf->interfaces_auto)
-		r = add_meant(dp, NULL, report);
+	if (r < 0)
+		return r;
+	error = netif_list(conf->interfaces_auto, &all, &n);
+	if (conf->interfaces_auto)
+		r = error < 0 ? error : add_uplinks(dp, all, n, report);
 	for (size_t i = 0; r == 0 && i < conf->n_interfaces; i++)
-		r = add_meant(dp, &conf->interfaces[i], report);
+		r = add_named(dp, conf->interfaces[i], all, n, error, report);
 	return r;
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
 /*
- * TOP. See daemon_guard.h.
+ * TOP. See daemon_guardian.h.
  *
  * The kernel tells of links and routes, but not of a program that was taken off an interface, nor of a pin: so the
- * attachments are verified twice a second. That is some dozen system calls each time, and all that wakes jitgated up
- * when nothing happens.
+ * attachments are verified twice a second. That is some dozen system calls each time, three more when the filter is
+ * tried, and all that wakes jitgated up when nothing happens.
  */
-#include "daemon_guard.h"
+#include "daemon_guardian.h"
 
 #include <errno.h>
 #include <string.h>
@@ -37,30 +37,22 @@ static int guard_list(void *ctx, bool with_routes, struct netif **ret, size_t *r
 	return netif_list(with_routes, ret, ret_n);
 }
 
-static int guard_attach(void *ctx, const struct netif *netif, struct guardian_attached *ret, struct failure *failure)
+static int guard_attach(void *ctx, const struct netif *netif, struct attachment *ret, struct failure *failure)
 {
 	struct daemon *d = ctx;
-	struct datapath_attached attached;
 	int r = datapath_heal(d->dp, failure);
 
-	if (r == 0)
-		r = datapath_attach(d->dp, netif, d->conf.xdp_mode, &attached, failure);
-	if (r == 0)
-		*ret = (struct guardian_attached){.refused = attached.refused,
-						  .lro = attached.lro,
-						  .lro_off = attached.lro_off,
-						  .other_mode = attached.other_mode};
-	return r;
+	return r < 0 ? r : datapath_attach(d->dp, netif, d->conf.xdp_mode, ret, failure);
 }
 
-static void guard_let_go(void *ctx, uint32_t ifindex)
+static int guard_let_go(void *ctx, uint32_t ifindex, int *ret_lro)
 {
 	struct daemon *d = ctx;
+	int r = datapath_let_go(d->dp, ifindex);
 
-	if (datapath_let_go(d->dp, ifindex) == -EPERM)
-		log_warning("interface %u: this kernel lets only root take the filter off its tc hook: it goes on, and "
-			    "the next start takes it off",
-			    ifindex);
+	/* As long as the filter is on, the driver would refuse it. */
+	*ret_lro = r < 0 ? 0 : datapath_restore_lro(d->dp, ifindex);
+	return r;
 }
 
 static bool guard_verify(void *ctx, uint32_t ifindex, struct netif *ret_now, char why[REPORT_WHY_MAX])
@@ -70,11 +62,11 @@ static bool guard_verify(void *ctx, uint32_t ifindex, struct netif *ret_now, cha
 	return datapath_verify(d->dp, ifindex, ret_now, why);
 }
 
-static bool guard_probe(void *ctx, char why[REPORT_WHY_MAX])
+static enum probe_result guard_probe(void *ctx, bool tc, char why[REPORT_WHY_MAX])
 {
 	struct daemon *d = ctx;
 
-	return datapath_probe_drop(d->dp, why);
+	return datapath_probe(d->dp, tc, why);
 }
 
 static bool guard_is_off(void *ctx)
@@ -101,7 +93,7 @@ static bool guard_sample_vf(void *ctx, const struct netif *vf, struct vf_sample 
 	if (datapath_read_stats(d->dp, stats) < 0)
 		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(stats); i++)
-		ret->counted += stats[i].packets;
+		ret->counted += i == REASON_PROBE ? 0 : stats[i].packets;
 	/* Not every driver has such counters; the filter's own count for the rest. */
 	ethtool_each_counter(vf->name, add_drops, &ret->xdp_drops);
 	return true;
@@ -175,7 +167,7 @@ static void on_news(void *ctx, uint32_t events)
 		arm_guard(d, DAEMON_NEWS_NS);
 }
 
-int daemon_guard_open(struct daemon *d)
+int daemon_guardian_open(struct daemon *d)
 {
 	int r = netif_watch_open();
 
@@ -193,7 +185,7 @@ int daemon_guard_open(struct daemon *d)
 	return 0;
 }
 
-void daemon_guard_close(struct daemon *d)
+void daemon_guardian_close(struct daemon *d)
 {
 	close_fd(&d->netif_fd);
 	guardian_free(&d->guardian);
