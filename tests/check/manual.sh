@@ -81,6 +81,7 @@ unsaid() {
       words = $i " " $(i + 1)
       if (index(text, words)) return 1
       if ($i ~ /:$/ && index(text, "\n" substr($i, 1, length($i) - 1) "\n")) return 1 # put together from two
+      sub(/^\(/, "", words)
       sub(/[:,;.)]+$/, "", words)
       return index(text, words)
     }
