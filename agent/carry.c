@@ -29,8 +29,8 @@ enum carry {
 
 /*
  * Every map that there is, by the name of its pin without the version: whoever adds one has to say here what an upgrade
- * makes of it. Sources follow from the grants, sessions from the config, slots and budget are given anew, events are for
- * now. A flow is as good as a grant to who is in a session, and its end is judged as ever by the first apply.
+ * makes of it. Sources follow from the grants, sessions from the config, slots and budget are given anew, events are
+ * for now. A flow is as good as a grant to who is in a session, and its end is judged as ever by the first apply.
  */
 static const struct carried {
 	const char *stem;
