@@ -48,14 +48,15 @@ static int open_pin_dir(const char *pin_dir, uid_t user, int *ret_fd, struct fai
 	fd = open(pin_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return failure_set(failure, -errno, "cannot open pin_dir %s: %s", pin_dir, strerror(errno));
-	/* A BPF file system is often writable by all: somebody else may have made the folder, and could remove the
-	 * pins. */
+	/* A BPF file system is often writable by all: somebody else may have made the folder, and could have put other
+	 * maps there. Nothing in it tells him from a `user` of before. */
 	if ((st.st_uid != 0 && st.st_uid != user) || st.st_mode & (S_IWGRP | S_IWOTH))
 		return failure_set(failure, -EPERM,
-				   "pin_dir %s does not belong to root or `user` alone (uid %u, mode %03o). If `user` "
-				   "has another uid now: chown -R -h root %s, and start again, with no gap. Else see "
-				   "who made it, then remove it, or set another pin_dir",
-				   pin_dir, st.st_uid, st.st_mode & 0777, pin_dir);
+				   "pin_dir %s does not belong to root or `user` alone (uid %u, mode %03o), so what is "
+				   "pinned there may be anybody's. If uid %u was `user` before: chown -R -h root %s, "
+				   "and start again; what is in force stays meanwhile. Else see who made it, then "
+				   "remove it, or set another pin_dir",
+				   pin_dir, st.st_uid, st.st_mode & 0777, st.st_uid, pin_dir);
 	*ret_fd = TAKE_FD(fd);
 	return 0;
 }

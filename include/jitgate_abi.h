@@ -116,7 +116,7 @@
 #define JITGATE_FLOW_UDP_IDLE_NS 180000000000ULL
 
 /* For user space: after FIN or RST and so long a silence a session is not told of any more. */
-#define JITGATE_FLOW_CLOSED_NS 30000000000ULL
+#define JITGATE_FLOW_CLOSED_NS 5000000000ULL
 
 /* last_seen_boot_ns is not written more often than this: a busy flow's cache line is only read. */
 #define JITGATE_FLOW_SEEN_STEP_NS 1000000000ULL

@@ -174,6 +174,28 @@ is "names that were exchanged keep their interfaces' links" "$two $one" \
   "$(link_id "$pin/link_jgone") $(link_id "$pin/link_jgtwo")"
 is "and there is a pin for each, no more" 3 "$(find "$pin" -name 'link_*' | wc -l)"
 stop jitgated
+# Another `user`: what the one of before could have changed is taken over only when root says so.
+must_start_jitgated
+check "somebody is let in by hand" jg open 22 --from $nbr4 --for 1h --reason "a test"
+before=$(map_ids)
+stop jitgated
+conf[user]='"64002"'
+write_conf
+said=$(in_srv "$build/jitgated" -c "$tmp/jitgate.conf" 2>&1)
+is "under another user it does not start" 1 $?
+like "it says whose the pins are, and what to do" "uid 64000, mode [0-7]+.*If uid 64000 was .user. before: chown -R -h root $pin, and start again" "$said"
+check "what is in force stays: open for one" tcp_from $nbr4 22
+check "and closed for another" silent_for $cli6 22
+check "what it says to do is done" eval "$(grep -o 'chown -R -h root [^,]*' <<<"$said")"
+must_start_jitgated
+is "then it starts, on the very same maps" "$before" "$(map_ids)"
+is "as that user" 64002 "$(awk '/^Uid:/ { print $2 }' "/proc/${pids[jitgated]}/status")"
+like "what was opened by hand is known" "by_hand.:true" "$(jg list --json | jq -c .)"
+check "and may be closed, and that is saved" jg close 22 --from $nbr4
+check "closed" silent_for $nbr4 22
+stop jitgated
+conf[user]='"64000"'
+chown -R -h root "$pin"
 check "--detach succeeds" detach
 is "what others pinned there is left alone" theirs_v3 "$(ls "$pin")"
 rm "$pin/theirs_v3"

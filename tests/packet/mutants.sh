@@ -129,7 +129,7 @@ RST closes nothing|bpf/gate_session.h|s/flags & (GATE_TCP_FIN | GATE_TCP_RST)/fl
 everything closes|bpf/gate_session.h|s/ : FLOW_ANSWERED;/ : FLOW_ANSWERED | FLOW_CLOSING;/
 what closes has not answered|bpf/gate_session.h|s/FLOW_ANSWERED | FLOW_CLOSING : /FLOW_CLOSING : /
 UDP may be silent like TCP|bpf/gate_session.h|/proto != IPPROTO_TCP)/,+1d
-what is closing may be silent|bpf/gate_session.h|/state & FLOW_CLOSING)/,+1d
+a FIN or RST makes a flow forgotten|bpf/gate_session.h|s/state & FLOW_ANSWERED ? JITGATE_FLOW_TCP/state == FLOW_ANSWERED ? JITGATE_FLOW_TCP/
 what only begins may be silent|bpf/gate_session.h|s/ : JITGATE_FLOW_OPENING_NS/ : JITGATE_FLOW_TCP_IDLE_NS/
 what has answered may not be silent|bpf/gate_session.h|s/FLOW_ANSWERED ? JITGATE_FLOW_TCP_IDLE_NS/FLOW_ANSWERED ? JITGATE_FLOW_OPENING_NS/
 policies are those of class 0|bpf/gate_session.h|s/class % JITGATE_SESSION_CLASSES/0/
@@ -150,7 +150,9 @@ flows that go on see no FIN|bpf/gate_session.h|s/flow->state |= state/(void)0/
 a granted packet learns nothing|bpf/gate_session.h|/bpf_map_update_elem(&flows_v1/d
 a flow keeps its first end|bpf/gate_session.h|s/if (flow && flow->end_boot_ns == match->end_boot_ns && state)/if (flow \&\& state)/
 a SYN keeps the old state|bpf/gate_session.h|s/ == match->end_boot_ns && state) {/ == match->end_boot_ns) {/
-a renewed flow forgets its state|bpf/gate_session.h|s/= flow && state ? flow->state | state : state/= state/
+a renewed flow forgets its state|bpf/gate_session.h|s/state ? flow->state : flow->state & FLOW_ANSWERED/0/
+a SYN forgets that a flow has answered|bpf/gate_session.h|s/state ? flow->state : flow->state & FLOW_ANSWERED/state ? flow->state : 0/
+a SYN does not take a FIN back|bpf/gate_session.h|s/state ? flow->state : flow->state & FLOW_ANSWERED/flow->state/
 a learned flow was never seen|bpf/gate_session.h|s/fresh.last_seen_boot_ns = match->now_boot_ns/fresh.last_seen_boot_ns = 0/
 refused: an unknown flow is used|bpf/gate_session.h|/if (!flow)/,+1d
 an unknown flow goes on|bpf/gate_session.h|/if (!flow)/,+1s/return 0/return 1/
