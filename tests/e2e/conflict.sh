@@ -117,6 +117,27 @@ check "and the port is closed" silent_for $nbr4 22 1s
 check "the grant goes on" tcp_from $cli4 22 3s
 rm -f "$tmp/bpf/overtaker"
 
+# Before Linux 6.6 a reload cannot let go of the interface: its filter is root's to take off. That is told.
+if [[ $hook == filter ]]; then
+  mark=$(mark_log jitgated)
+  ip -n "$ns_srv" link add jgspare type veth peer name jgspare-p
+  conf[interfaces]='{"jgspare"}'
+  write_conf
+  kill -HUP "${pids[jitgated]}"
+  check "an interface that is let go in vain is said to be enforced still" wait_for 20 log_has jitgated "$mark" \
+    "$srv_if: is no longer guarded, but STILL ENFORCED, because it cannot be taken off: .*; restart jitgated"
+  like "status says so first" "STILL ENFORCED on $srv_if" "$(jg status | paste -sd ' ')"
+  is "and JSON" "$srv_if Operation not permitted" "$(jg status --json | jq -r '.left[] | "\(.name) \(.still_enforced)"')"
+  check "it is closed" silent_for $nbr4 22 1s
+  conf[interfaces]="{\"$srv_if\"}"
+  write_conf
+  kill -HUP "${pids[jitgated]}"
+  nothing_left() { [[ $(jg status --json | jq -c '[.left, .interfaces[].name]') == "[[],\"$srv_if\"]" ]]; }
+  check "guarded again, nothing is left of it" wait_for 20 nothing_left
+  is "and it is verified" "tc true" "$(interface '"\(.xdp_mode) \(.verified)"')"
+  ip -n "$ns_srv" link del jgspare
+fi
+
 # 4. Enforcement outlives the daemon, and a restart takes over without a gap: behind the other, and back to the XDP hook when
 # that is free. The other goes while nothing is sent: a veth that leaves native mode throws away what waits in its ring.
 feed_sync port=22/tcp grant=$cli4,22/tcp,600s grant=$cli6,22/tcp,600s
@@ -167,44 +188,21 @@ within "packets passed before the deadline" 1 "${seen[before_passed]}" 60000
 is "no packet after the deadline passes" 0 "${seen[after_passed]}"
 within "packets were sent after it" 1 "${seen[after_lost]}" 60000
 
-# 6. Before Linux 6.6 a reload cannot let go of the interface: its filter is root's to take off. That is told, and a start
-# does it.
-if [[ $hook == filter ]]; then
+# 6. With conflict = "fail" again, and the XDP hook free, nothing of the tc hook stays behind.
+tc_slot() { bpftool map lookup pinned "$pin/slots_tc_v1" key 0 0 0 0 >/dev/null 2>&1; }
+if [[ ${1-} != short ]]; then
+  check "before that its programs are pinned, and its slot is filled" test -e "$pin/root_tc" -a -e "$pin/gate_tc"
+  check "with the filter" tc_slot
+  no_xdp xdp
+  conf[conflict]='"fail"'
   must_start_jitgated
-  ip -n "$ns_srv" link add jgspare type veth peer name jgspare-p
-  mark=$(mark_log jitgated)
-  conf[interfaces]='{"jgspare"}'
-  write_conf
-  kill -HUP "${pids[jitgated]}"
-  check "an interface that is let go in vain is said to be enforced still" wait_for 20 log_has jitgated "$mark" \
-    "$srv_if: is no longer guarded, but STILL ENFORCED, because it cannot be taken off: .*; restart jitgated"
-  like "status has it in its first line" "STILL ENFORCED on $srv_if" "$(jg status | paste -sd ' ')"
-  is "and JSON" "$srv_if Operation not permitted" "$(jg status --json | jq -r '.left[] | "\(.name) \(.still_enforced)"')"
-  check "it is closed" silent_for $nbr4 22 1s
-  stop jitgated
-  must_start_jitgated
-  is "after a start nothing is left of it" "[]" "$(jg status --json | jq -c .left)"
-  check "and it is open" tcp_from $nbr4 22 3s
-  conf[interfaces]="{\"$srv_if\"}"
-  stop jitgated
-  must_start_jitgated
-  is "it is guarded again, behind the other" tc "$(interface .xdp_mode)"
+  is "the XDP hook is taken" "native true" "$(interface '"\(.xdp_mode) \(.verified)"')"
+  is "no pin of the tc hook's programs and attachments is left" "" "$(cd "$pin" && compgen -G '*_tc*' | grep -v slots_tc_v1; compgen -G 'clsact_*')"
+  fails "and its slot is empty" tc_slot
+  fails "ours is gone from the hook" grep -q root_tc <<<"$(tc_filters)"
+  check "the port is closed" silent_for $nbr4 22 1s
   stop jitgated
 fi
-
-# 7. With conflict = "fail" again, and the XDP hook free, nothing of the tc hook stays behind.
-tc_slot() { bpftool map lookup pinned "$pin/slots_tc_v1" key 0 0 0 0 >/dev/null 2>&1; }
-check "before that its programs are pinned, and its slot is filled" test -e "$pin/root_tc" -a -e "$pin/gate_tc"
-check "with the filter" tc_slot
-no_xdp xdp
-conf[conflict]='"fail"'
-must_start_jitgated
-is "the XDP hook is taken" "native true" "$(interface '"\(.xdp_mode) \(.verified)"')"
-is "no pin of the tc hook's programs and attachments is left" "" "$(cd "$pin" && compgen -G '*_tc*' | grep -v slots_tc_v1; compgen -G 'clsact_*')"
-fails "and its slot is empty" tc_slot
-fails "ours is gone from the hook" grep -q root_tc <<<"$(tc_filters)"
-check "the port is closed" silent_for $nbr4 22 1s
-stop jitgated
 check "--detach" detach
 check "the other's filter is left alone, and its clsact" grep -q neighbour_tc <<<"$(tc_filters)"
 fails "ours is gone" grep -q root_tc <<<"$(tc_filters)"
