@@ -197,7 +197,7 @@ static int open_run_dir(const char *path, struct failure *failure)
 	return r;
 }
 
-/* The user that jitgated becomes writes the state. On a disk that is read-only by now, what is right already will do. */
+/* The user that jitgated becomes writes the state. On a disk that is read-only, what is right already will do. */
 static int open_state_dir(const char *path, const struct sandbox_user *user, int *ret_fd, struct failure *failure)
 {
 	int r = open_dir(path, 0700, ret_fd, failure);

@@ -3,8 +3,8 @@
  * CORE. Steps that a crash test can stop at. What jitgated does to the world is system calls, which a tracer sees; only
  * stores into the memory of maps are not. STEP() stands before each of those. In the test variant (make STEPS=1) it is
  * a system call that is used for nothing else there; in every other build it is nothing at all. The self-test of a
- * start takes most of its time, and works on maps of its own: STEP_TRIES() lets a test leave it out, and STEP_TRY() says
- * where one begins.
+ * start takes most of its time, and works on maps of its own: STEP_TRIES() lets a test leave it out, and STEP_TRY()
+ * says where one begins.
  */
 #ifndef STEP_H
 #define STEP_H

@@ -71,7 +71,8 @@ exec 8<>"$tmp/mute" 9<>"$tmp/deaf"
 before=$(fds)
 hang() { start "hang$1" "$ns_srv" setpriv --reuid "$2" --regid 64000 --clear-groups socat -u "${@:3}"; }
 for n in {1..12}; do hang "$n" 64003 "$tmp/mute" "UNIX-CONNECT:$tmp/run/control.sock"; done
-busy() { (($(fds) >= before + 6)); }
+has_more() { (($(fds) >= before + $1)); }
+busy() { has_more 6; }
 check "six places are taken by whoever may ask" wait_for 3 busy
 within "and no more than six" $((before + 6)) "$(fds)" $((before + 6))
 longest_answer busy || not_ok "root is answered all the time"
@@ -83,19 +84,19 @@ others() { setpriv --reuid 64003 --regid 64000 --clear-groups timeout 5 "$build/
 check "then others of their kind are answered" grep -q ^OK <(others)
 for n in {1..12}; do stop "hang$n"; done
 for n in 1 2 3 4; do start "hang$n" "$ns_srv" socat -u "$tmp/mute" "UNIX-CONNECT:$tmp/run/control.sock"; done
-check "half a line, by root" wait_for 3 eval '(($(fds) >= before + 4))'
+check "half a line, by root" wait_for 3 has_more 4
 printf 'statstatstat' >&8
-longest_answer eval '(($(fds) > before))' || not_ok "half a line: others are answered all the time"
+longest_answer has_more 1 || not_ok "half a line: others are answered all the time"
 within "half a line: others are answered" 20 "$answers" 1000000
 feed_sync port=22/tcp grant=$cli4,22/tcp,20m fill=3000
 "$build/probe" ask "$tmp/run/control.sock" "list json" >&9 2>/dev/null &
 pids[deaf]=$!
-check "a client that does not read a long answer takes a place" wait_for 3 eval '(($(fds) > before))'
+check "a client that does not read a long answer takes a place" wait_for 3 has_more 1
 check "root is answered" jg status
 check "and it is hung up on" wait_for 8 is_free
 kill9 deaf
 for n in 1 2 3 4; do stop "hang$n"; done
-untouched_grant() { tcp_from $cli4 22 && silent_for $nbr4 22; }
+untouched_grant() { tcp_from "$cli4" 22 && silent_for "$nbr4" 22; }
 check "grants are what they were" untouched_grant
 
 # 3. Events that nobody fetches: the ring buffer is full, and the counters are not in it.
@@ -103,7 +104,8 @@ ring_bytes=$((64 * 1024)) event_bytes=72
 kill -STOP "${pids[jitgated]}"
 counted() { bpftool -j map lookup pinned "$pin/stats_v1" key "$no_grant" 0 0 0 | jq '[(.formatted // .).values[].value.packets] | add'; }
 no_grant=$(sed -n '/^enum reason/,/^}/p' "$tests/../include/jitgate_abi.h" | grep -o 'REASON_[A-Z_0-9]*' | awk '$1 == "REASON_NO_GRANT" { print NR - 1 }')
-bpftool map update pinned "$pin/budget_v1" key 0 0 0 0 value hex ff ff ff 00 $(printf '00 %.0s' {1..60})
+mapfile -t zeros < <(printf '00\n%.0s' {1..60})
+bpftool map update pinned "$pin/budget_v1" key 0 0 0 0 value hex ff ff ff 00 "${zeros[@]}"
 before=$(counted)
 start_stream granted $cli4 22/tcp 60s
 start_stream stranger $nbr4 22/tcp 60s
