@@ -80,7 +80,7 @@ kill_detaches() { # NAME LEAST DAEMON
     [[ -z ${pids[jitgated]-} ]] || verified || [[ -n $(xdp_id) ]] || tcp_from "$nbr4" 22 >/dev/null ||
       wrong+=("$kind $n: not verified, and nothing passes")
     if ((odd)); then
-      detach || wrong+=("$kind $n: the next --detach fails")
+      detach || wrong+=("$kind $n: the next --detach fails: $(tail -n 1 "$tmp/detach.log")")
       full_off || wrong+=("$kind $n: the next --detach leaves $(pins) $(xdp_id)")
       tcp_from "$nbr4" 22 >/dev/null || wrong+=("$kind $n: closed after the next --detach")
     fi
