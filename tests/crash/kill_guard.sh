@@ -33,7 +33,9 @@ remove_grants() {
   wait_for 5 verified_or_dead
 }
 remove_all() {
+  kill -STOP "${pids[jitgated]}" # all of them at once
   rm -f "$pin"/*
+  kill -CONT "${pids[jitgated]}"
   wait_for 5 verified_or_dead
 }
 give() { plain_start_if_dead && feed_sync "${old[@]}"; }
@@ -42,7 +44,7 @@ closed='{"grants": [], "ports": [22, 443]}'
 after_heal=is_closed
 is_closed() { silent_for "$nbr4" 22 150ms >/dev/null || echo "open"; }
 kill_acts "the grants and the link put back, killed" 5 give remove_grants "$closed" "$either"
-kill_acts "all pins put back, killed" 15 give remove_all "$closed" "$either"
+STRIDE=5 kill_acts "all pins put back, killed" 8 give remove_all "$closed" "$either"
 
 # 2. The link, detached by somebody else: open until it is back, of which whoever detached it is to blame.
 detach_link() {
@@ -78,7 +80,7 @@ kill_detaches() { # NAME LEAST DAEMON
     [[ -z ${pids[jitgated]-} ]] || verified || [[ -n $(xdp_id) ]] || tcp_from "$nbr4" 22 >/dev/null ||
       wrong+=("$kind $n: not verified, and nothing passes")
     if ((odd)); then
-      detach || wrong+=("$kind $n: the next --detach fails")
+      detach || wrong+=("$kind $n: the next --detach fails: $(tail -n 1 "$tmp/detach.log")")
       full_off || wrong+=("$kind $n: the next --detach leaves $(pins) $(xdp_id)")
       tcp_from "$nbr4" 22 >/dev/null || wrong+=("$kind $n: closed after the next --detach")
     fi

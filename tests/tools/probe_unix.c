@@ -108,6 +108,7 @@ struct feed {
 	const char *trouble; /* NULL: none */
 	int64_t hold_ms;     /* stay connected so long after sending */
 	int64_t ask_ms;      /* wait so long for ASK; 0: do not */
+	int64_t flood_ms;    /* send the same again for so long, without pause and without reading anything */
 	bool no_snapshot, expect_closed;
 };
 
@@ -237,6 +238,8 @@ static void take_item(struct feed *feed, char *item)
 		feed->hold_ms = (int64_t)probe_millis(value);
 	else if ((value = value_of(item, "ask")))
 		feed->ask_ms = (int64_t)probe_millis(value);
+	else if ((value = value_of(item, "flood")))
+		feed->flood_ms = (int64_t)probe_millis(value);
 	else if ((value = value_of(item, "expect")))
 		feed->expect_closed = strcmp(value, "closed") == 0;
 	else if (strcmp(item, "no-snapshot") == 0)
@@ -348,6 +351,28 @@ static const char *listen_to(const struct feed *feed)
 	return "open";
 }
 
+static void send_all(struct feed *feed)
+{
+	struct feed_trouble trouble = {0};
+
+	if (!feed->no_snapshot)
+		send_snapshot(feed);
+	if (!feed->trouble)
+		return;
+	feed_encode_trouble(&trouble, (struct wall_time){probe_now_ns(CLOCK_REALTIME)}, feed->trouble);
+	send_message(feed, &trouble, sizeof(trouble));
+}
+
+static void flood(struct feed *feed)
+{
+	int64_t end_ns = probe_now_ns(CLOCK_BOOTTIME) + feed->flood_ms * NS_PER_MS;
+	uint64_t n = 0;
+
+	for (; probe_now_ns(CLOCK_BOOTTIME) < end_ns && !probe_stop; n++)
+		send_all(feed);
+	printf("floods=%ju ", (uintmax_t)n);
+}
+
 /* probe feed SOCK ITEM…: one HELLO and one snapshot (or TROUBLE). Exit 0 when the other end did what was expected of
  * it. */
 int probe_feed(int argc, char **argv)
@@ -368,14 +393,9 @@ int probe_feed(int argc, char **argv)
 		hello.header.protocol = FEED_PROTOCOL - 1;
 	if (!has_fault(&feed, "no-hello"))
 		send_message(&feed, &hello, sizeof(hello));
-	if (!feed.no_snapshot)
-		send_snapshot(&feed);
-	if (feed.trouble) {
-		struct feed_trouble trouble = {0};
-
-		feed_encode_trouble(&trouble, (struct wall_time){probe_now_ns(CLOCK_REALTIME)}, feed.trouble);
-		send_message(&feed, &trouble, sizeof(trouble));
-	}
+	send_all(&feed);
+	if (feed.flood_ms)
+		flood(&feed);
 	seen = listen_to(&feed);
 	printf("%s boot_ns=%jd\n", seen, (intmax_t)probe_now_ns(CLOCK_BOOTTIME));
 	close(feed.fd);
