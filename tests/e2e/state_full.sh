@@ -45,7 +45,7 @@ is "opening by hand is done, and not well" 1 $?
 like "and says why" 'NOT SAVED \(No space left on device\): it is open, but' "$(tr -s ' \n' ' ' <<<"$said")"
 check "it is open" tcp_from $cli4c 22
 like "status says that, too" 'the state \(.*\), what was opened by hand \(No space left' "$(unsaved)"
-is "nothing is left of what could not be written" "ballast snapshot" "$(ls -A "$tmp/state" | paste -sd ' ')"
+is "nothing is left of what could not be written" "ballast snapshot" "$(find "$tmp/state" -mindepth 1 -printf "%f\n" | sort | paste -sd " ")"
 
 # 2. A reboot with a full disk: what was saved before counts, and nothing else.
 reboot
