@@ -114,13 +114,18 @@ start_guardian # to look at the hook as it is now
 
 # 6. A start that fails, after it got in front of somebody again: what was in force is, by what is pinned, too.
 in_slot() { echo $((16#$(bpftool -j map lookup pinned "$pin/slots_tc_v1" key 0 0 0 0 | jq -r '.value | map(ltrimstr("0x")) | reverse | add'))); }
+kill -STOP "${pids[jitgated]}"
+make_late jglate
+other_xdp jglate || die "the other program cannot be attached"
+kill -CONT "${pids[jitgated]}"
+check "another interface at tc" wait_for 2 in_mode jglate tc
 filter=$(id_of "$pin/gate_tc") root=$(id_of "$pin/root_tc")
 is "the filter in the slot is the one that is pinned" "$filter" "$(in_slot)"
 in_srv "$build/probe" tcx-first "$other/neighbour_tc" $srv_if "$tmp/bpf/overtaker" || die "the other program does not get in front"
 check "with another in front the port is open" tcp_from $nbr4 22 3s
 stop jitgated
 ip -n "$ns_srv" link add jgbridge type bridge
-conf[interfaces]="{\"$srv_if\", \"jgbridge\"}"
+conf[interfaces]="{\"$srv_if\", \"jgbridge\", \"jglate\"}"
 conf[xdp_mode]='"native"'
 write_conf
 try_jitgated
@@ -128,6 +133,7 @@ is "an interface without native mode: the start fails" 1 $?
 like "and names it" 'cannot attach to jgbridge in native mode' "$said"
 fails "the root program had to be another one, to get in front" test "$root" == "$(id_of "$pin/root_tc")"
 is "what runs is what is pinned: verified, without jitgated" "tc true" "$(of $srv_if '| "\(.xdp_mode) \(.verified)"')"
+is "also where the start did not get to" "tc true" "$(of jglate '| "\(.xdp_mode) \(.verified)"')"
 is "the filter of before is in the slot, and pinned" "$filter $filter" "$(in_slot) $(id_of "$pin/gate_tc")"
 check "nothing of the start is left" test ! -e "$pin/gate_tc_new" -a ! -e "$pin/gate_new"
 check "the port is closed" silent_for $nbr4 22
@@ -137,6 +143,7 @@ conf[interfaces]="{\"$srv_if\"}"
 start_guardian
 is "the next start keeps the root program" "$(id_of "$pin/root_tc")" "$(of $srv_if program_id)"
 ip -n "$ns_srv" link del jgbridge
+ip -n "$ns_srv" link del jglate
 stop jitgated
 unset 'conf[xdp_mode]'
 start_guardian
