@@ -27,5 +27,5 @@ end_streams "starts at the tc hook killed"
 forget_tc() { rm -rf "$pin" && wait_for 5 opens; }
 opens() { tcp_from "$nbr4" 22 >/dev/null; }
 is_open_still() { opens || ! compgen -G "$pin/link*" >/dev/null; }
-kill_starts "a first start at the tc hook killed" 40 forget_tc no_lock_out "$always" "$either"
+STRIDE=3 kill_starts "a first start at the tc hook killed" 25 forget_tc no_lock_out "$always" "$either"
 finish

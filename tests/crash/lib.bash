@@ -94,7 +94,7 @@ held() {
 truth() {
   local status state
   status=$(jg status --json)
-  state=$(bpftool -j map lookup pinned "$pin/state_v1" key 0 0 0 0)
+  state=$(bpftool -j map lookup pinned "$pin/${state_pin:-state_v1}" key 0 0 0 0)
   jq -en --argjson s "$status" --argjson state "$state" --argjson program "$(program_there)" --argjson now "$(boot_ns)" '
     ($state.formatted // $state).value as $m |
     (if $m.mode == 0 or $now < $m.confirm_until_boot_ns then "enforce" else "audit" end) == $s.mode and
@@ -134,7 +134,17 @@ end_phase() {
   note "$1: $crashes"
   within "$1: so many times" "$2" "$crashes" 9999
   is "$1: it never does harm" '' "$(printf '%s\n' "${wrong[@]}" | head -n 20)"
-  wrong=() crashes=0
+  wrong=() crashes=0 had=() turn=0
+}
+
+# takes_turn KIND: whether the next step is one to be killed at. STRIDE=N, for what does the same many times: each STEP(),
+# the first of each kind, and every Nth of all. FULL=1: each.
+declare -A had=()
+turn=0
+takes_turn() {
+  local had_one=${had[$1]-}
+  turn=$((turn + 1)) had[$1]=1
+  [[ -n ${FULL-} || -z $had_one || $1 == getegid ]] || ((turn % ${STRIDE:-1} == 0))
 }
 
 # A start is killed at each of its steps. kill_starts NAME LEAST PREPARE CHECK KEPT ALLOWED: PREPARE before each, CHECK
@@ -147,6 +157,7 @@ kill_starts() {
   mapfile -t steps <"$tmp/steps"
   for n in "${steps[@]}"; do
     kind=${n% *} n=${n#* }
+    takes_turn "$kind" || continue
     "$3" || die "$1: cannot prepare"
     if traced_start -e "trace=$kind" -e "inject=$kind:signal=KILL:when=$n"; then
       kill9 jitgated
@@ -162,12 +173,9 @@ kill_starts() {
   end_phase "$1" "$2"
 }
 
-# A daemon that runs is killed at each step of ACT. kill_acts NAME LEAST RESET ACT KEPT ALLOWED. STRIDE=N, for an act that
-# does the same many times: the first of each kind, and every Nth; FULL=1 does each.
+# A daemon that runs is killed at each step of ACT. kill_acts NAME LEAST RESET ACT KEPT ALLOWED.
 kill_acts() {
-  local kind n steps stride=${STRIDE:-1} i=0
-  local -A had=()
-  [[ -z ${FULL-} ]] || stride=1
+  local kind n steps
   alive jitgated || plain_start || die "$1: it does not start"
   "$3" || die "$1: cannot prepare"
   trace_running
@@ -176,9 +184,8 @@ kill_acts() {
   find_steps '' || die "$1: a kind of call of which the test does not know whether it changes anything" "$(<"$tmp/steps")"
   mapfile -t steps <"$tmp/steps"
   for n in "${steps[@]}"; do
-    kind=${n% *} n=${n#* } i=$((i + 1))
-    [[ -n ${had[$kind]-} ]] && ((i % stride)) && continue
-    had[$kind]=1
+    kind=${n% *} n=${n#* }
+    takes_turn "$kind" || continue
     alive jitgated || plain_start || die "$1: it does not start"
     "$3" || die "$1: cannot prepare"
     trace_running -e "trace=$kind" -e "inject=$kind:signal=KILL:when=$n"
