@@ -228,6 +228,17 @@ static int take_echo(int fd, struct session *session)
 	return 1;
 }
 
+/* False: the session is over. Whoever asks first gets the reset; who asks next is told of an orderly end. */
+static int send_beat(int fd, struct session *session)
+{
+	ssize_t n = send(fd, "x", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+	session->sent += n == 1;
+	if (n < 0 && errno == ECONNRESET)
+		session->end = "reset";
+	return !session->end;
+}
+
 static void run_session(int fd, int64_t end_ns, int64_t stall_ns, struct session *session)
 {
 	session->last_boot_ns = probe_now_ns(CLOCK_BOOTTIME);
@@ -240,7 +251,8 @@ static void run_session(int fd, int64_t end_ns, int64_t stall_ns, struct session
 		if (session->end)
 			return;
 		if (now_ns >= beat_ns) {
-			session->sent += send(fd, "x", 1, MSG_NOSIGNAL | MSG_DONTWAIT) == 1;
+			if (!send_beat(fd, session))
+				return;
 			beat_ns = now_ns + HEARTBEAT_MS * NS_PER_MS;
 		}
 		if (probe_wait_readable(fd, (beat_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS) && !take_echo(fd, session))
