@@ -88,7 +88,7 @@ datapath := datapath pin_dir pinned_maps pins carry activate attach attach_tc ve
 	gate_counters probe_filter
 
 jitgated_src := jitgated startup dirs daemon daemon_guardian daemon_sockets end_sockets sock_diag orders selftest_brief \
-	trial trial_maps trial_read trial_case status report_build feed_server control_server $(datapath) lro netif netlink netif_watch ethtool \
+	trial trial_maps trial_read trial_case status report_build feed_server control_server listener $(datapath) lro netif netlink netif_watch ethtool \
 	clock loop sandbox usock notify sysctl conf_file files log
 jitgated_pkg := libbpf libconfuse zlib libcap-ng libseccomp libmnl
 jitgate-azure_src := jitgate_azure feed_client azure_ask azure_http azure_list azure_poll azure_renew azure_said azure_whoami \
@@ -183,7 +183,7 @@ $(B)/unit/test_azure_poll: $(addprefix $(B)/,azure_ask.o azure_list.o azure_rene
 $(B)/unit/test_lro: $(addprefix $(B)/,ethtool.o netif.o netlink.o)
 $(B)/unit/test_lro: unit_pkg += libmnl
 $(B)/unit/test_feed_link: $(B)/usock.o
-$(B)/unit/test_control_server: $(B)/clock.o $(B)/loop.o $(B)/usock.o
+$(B)/unit/test_control_server: $(B)/clock.o $(B)/listener.o $(B)/log.o $(B)/loop.o $(B)/usock.o
 
 # Of the code that it is there to judge it has nothing: no libcore.
 $(B)/emulator: $(emulator_src:%=$(B)/tests/emulator/%.o)

@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 
 #include "clock.h"
+#include "conf.h"
+#include "listener.h"
 #include "usock.h"
 #include "util.h"
 
@@ -30,8 +32,7 @@ struct client {
 
 struct control_server {
 	struct loop *loop;
-	int listen_fd;
-	struct loop_source *listen_source;
+	struct listener *listener;
 	control_answer answer;
 	void *ctx;
 	struct client clients[CLIENTS_MAX];
@@ -161,17 +162,14 @@ static void turn_away(int fd, bool root)
 	(void)!send(fd, line, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-static void on_listen(void *ctx, uint32_t events)
+static void on_connect(void *ctx, int accepted_fd)
 {
 	struct control_server *server = ctx;
-	_cleanup_close_ int fd = usock_accept(server->listen_fd);
+	_cleanup_close_ int fd = accepted_fd;
 	struct boot_time end = clock_now().boot;
 	struct client *client;
 	bool root;
 
-	(void)events;
-	if (fd < 0)
-		return;
 	root = is_root(fd);
 	client = free_place(server, root);
 	if (!client) {
@@ -197,10 +195,10 @@ int control_server_new(struct loop *loop, int listen_fd, control_answer answer, 
 
 	if (!server)
 		return -ENOMEM;
-	*server = (struct control_server){.loop = loop, .listen_fd = listen_fd, .answer = answer, .ctx = ctx};
+	*server = (struct control_server){.loop = loop, .answer = answer, .ctx = ctx};
 	for (size_t i = 0; i < CLIENTS_MAX; i++)
 		server->clients[i] = (struct client){.server = server, .fd = -1};
-	r = loop_add(loop, listen_fd, EPOLLIN, on_listen, server, &server->listen_source);
+	r = listener_new(loop, listen_fd, CONF_CONTROL_SOCKET, on_connect, server, &server->listener);
 	if (r < 0) {
 		free(server);
 		return r;
@@ -215,8 +213,7 @@ void control_server_free(struct control_server **server)
 		return;
 	for (size_t i = 0; i < CLIENTS_MAX; i++)
 		drop_client(&(*server)->clients[i]);
-	loop_remove((*server)->listen_source);
-	close_fd(&(*server)->listen_fd);
+	listener_free(&(*server)->listener);
 	free(*server);
 	*server = NULL;
 }

@@ -8,8 +8,10 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "log.h"
 #include "clock.h"
+#include "conf.h"
+#include "listener.h"
+#include "log.h"
 #include "usock.h"
 #include "util.h"
 
@@ -21,13 +23,12 @@ struct quota {
 
 struct feed_server {
 	struct loop *loop;
-	int listen_fd;
 	uid_t feed_uid;
 	size_t max_grants;
 	struct enforcer *enforcer;
 	void (*changed)(void *ctx);
 	void *ctx;
-	struct loop_source *listen_source;
+	struct listener *listener;
 	struct quota refused, talk; /* of lines about who is not let in, and about who is */
 
 	int fd; /* the feed that is connected, or -1 */
@@ -178,14 +179,13 @@ static bool is_welcome(struct feed_server *server, int fd)
 	return false;
 }
 
-static void on_listen(void *ctx, uint32_t events)
+static void on_connect(void *ctx, int accepted_fd)
 {
 	struct feed_server *server = ctx;
-	_cleanup_close_ int fd = usock_accept(server->listen_fd);
+	_cleanup_close_ int fd = accepted_fd;
 	int r;
 
-	(void)events;
-	if (fd < 0 || !is_welcome(server, fd))
+	if (!is_welcome(server, fd))
 		return;
 	server->receiver =
 		(struct feed_receiver){.max_ports = JITGATE_PORT_RULES_MAX, .max_grants = server->max_grants};
@@ -206,14 +206,13 @@ int feed_server_new(struct loop *loop, int listen_fd, uid_t feed_uid, size_t max
 	if (!server)
 		return -ENOMEM;
 	*server = (struct feed_server){.loop = loop,
-				       .listen_fd = listen_fd,
 				       .feed_uid = feed_uid,
 				       .max_grants = max_grants,
 				       .enforcer = enforcer,
 				       .changed = changed,
 				       .ctx = ctx,
 				       .fd = -1};
-	r = loop_add(loop, listen_fd, EPOLLIN, on_listen, server, &server->listen_source);
+	r = listener_new(loop, listen_fd, CONF_FEED_SOCKET, on_connect, server, &server->listener);
 	if (r < 0) {
 		free(server);
 		return r;
@@ -227,8 +226,7 @@ void feed_server_free(struct feed_server **server)
 	if (!*server)
 		return;
 	drop_feed(*server);
-	loop_remove((*server)->listen_source);
-	close_fd(&(*server)->listen_fd);
+	listener_free(&(*server)->listener);
 	free(*server);
 	*server = NULL;
 }
