@@ -403,6 +403,9 @@ int datapath_pin_layout(struct datapath *dp)
 	if (fd < 0)
 		return -errno;
 	r = write_layout(fd, bytes);
+	/* The next version's root reads it: what jitgated holds open without rights it cannot write any more. */
+	if (r == 0 && bpf_map_freeze(fd) < 0)
+		r = -errno;
 	if (r == 0 && bpf_obj_pin(fd, path) < 0)
 		r = -errno;
 	if (r < 0)

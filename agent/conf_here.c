@@ -134,8 +134,9 @@ static void warn_pin_dir(const char *pin_dir, struct text *lines)
 		return;
 	}
 	if ((unsigned long)fs.f_type != BPF_FS_MAGIC)
-		text_printf(lines, "pin_dir %s: %s is not a BPF file system; mount it: mount -t bpf bpf %s\n", pin_dir,
-			    parent, parent);
+		text_printf(lines,
+			    "pin_dir %s: %s is not a BPF file system; mount it: mount -t bpf -o mode=0700 bpf %s\n",
+			    pin_dir, parent, parent);
 }
 
 static void warn_allow(const struct conf *conf, struct text *lines)

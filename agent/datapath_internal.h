@@ -178,6 +178,11 @@ int datapath_carry(struct datapath *dp, struct failure *failure);
 #define DATAPATH_MADE_LAYOUT (1U << 31) /* in made_pins */
 int datapath_pin_layout(struct datapath *dp);
 
+/* The note that a --detach is at work: a symbolic link of root's. Anything else of that name counts for nothing, and is
+ * removed, too: 0 or -errno. */
+bool datapath_has_off_note(int dir_fd);
+int datapath_remove_off_note(int dir_fd);
+
 /* The folder, made when missing, locked, and root's; and all in it is by root or by that user. See datapath_open. */
 int datapath_open_pin_dir(const char *pin_dir, uid_t user, int *ret_fd, struct failure *failure);
 

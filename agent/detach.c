@@ -38,46 +38,59 @@ static void end_link(const char *path)
 		bpf_link_detach(fd);
 }
 
-/* One sweep over the folder: the links, or everything else. */
+/* 0, -errno, or 1 when it was gone already: a jitgated that runs may just have given it its other name, and sweep_after
+ * finds it. */
+static int remove_pin(const char *pin_dir, const char *name, bool is_link)
+{
+	char path[DATAPATH_PATH_MAX];
+	int r = datapath_pin_path(pin_dir, name, path);
+
+	if (r < 0)
+		return r;
+	if (is_link)
+		end_link(path);
+	if (unlink(path) < 0)
+		return errno == ENOENT ? 1 : -errno;
+	return 0;
+}
+
+/* One sweep over the folder: the links, or everything else. What cannot be removed keeps nothing else from it. */
 static int unlink_pins(const char *pin_dir, bool links, size_t *ret_n, struct failure *failure)
 {
 	_cleanup_closedir_ DIR *dir = opendir(pin_dir);
 	const struct dirent *entry;
+	int error = 0;
 
 	*ret_n = 0;
 	if (!dir)
 		return failure_set(failure, -errno, "cannot read %s: %s", pin_dir, strerror(errno));
 	while ((entry = readdir(dir))) {
-		char path[DATAPATH_PATH_MAX];
 		int r;
 
 		if (!datapath_is_our_pin(entry->d_name) || links != datapath_is_link_pin(entry->d_name))
 			continue;
-		r = datapath_pin_path(pin_dir, entry->d_name, path);
-		if (r == 0 && links)
-			end_link(path);
-		/* A jitgated that runs may just have given it its other name: sweep_after finds it. */
-		if (r == 0 && unlink(path) < 0 && errno != ENOENT)
-			r = -errno;
-		if (r < 0)
-			return failure_set(failure, r, "cannot remove %s/%s: %s", pin_dir, entry->d_name, strerror(-r));
-		++*ret_n;
+		r = remove_pin(pin_dir, entry->d_name, links);
+		*ret_n += r == 0;
+		if (r < 0 && error == 0)
+			error = failure_set(failure, r, "cannot remove %s/%s: %s; remove it by hand", pin_dir,
+					    entry->d_name, strerror(-r));
 	}
-	return 0;
+	return error;
 }
 
+/* All that can be taken off is, and of what cannot the first is told. */
 static int unlink_all(const char *pin_dir, size_t *ret_links, struct failure *failure)
 {
+	struct failure later;
 	size_t others = 0, filters = 0;
-	int r = unlink_pins(pin_dir, true, ret_links, failure);
+	int error = unlink_pins(pin_dir, true, ret_links, failure);
+	int r = datapath_detach_filters(pin_dir, &filters);
 
-	if (r < 0)
-		return r;
-	r = datapath_detach_filters(pin_dir, &filters);
 	*ret_links += filters;
-	if (r < 0)
-		return failure_set(failure, r, "cannot take a filter off its tc hook: %s", strerror(-r));
-	return unlink_pins(pin_dir, false, &others, failure);
+	if (r < 0 && error == 0)
+		error = failure_set(failure, r, "cannot take a filter off its tc hook: %s", strerror(-r));
+	r = unlink_pins(pin_dir, false, &others, error ? &later : failure);
+	return error ? error : r;
 }
 
 /*
@@ -107,7 +120,8 @@ int datapath_detach(const char *pin_dir, size_t *ret_links, struct failure *fail
 		return failure_set(failure, -EINVAL, "%s is not on a BPF file system, so nothing is pinned there",
 				   pin_dir);
 	/* A jitgated that runs sees the note, and puts nothing back. */
-	if (fd >= 0 && symlinkat("jitgated", fd, DATAPATH_OFF_NOTE) < 0 && errno != EEXIST)
+	if (fd >= 0 && !datapath_has_off_note(fd) &&
+	    (datapath_remove_off_note(fd) < 0 || symlinkat("jitgated", fd, DATAPATH_OFF_NOTE) < 0))
 		return failure_set(failure, -errno, "cannot write in %s: %s", pin_dir, strerror(errno));
 	r = unlink_all(pin_dir, ret_links, failure);
 	if (r == 0)

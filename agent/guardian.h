@@ -5,7 +5,7 @@
  * log are a table of calls, so that tests can play all of it.
  *
  * Once an interface is guarded it stays so while it exists, also when its default route goes: letting go opens ports,
- * and only a reload or a restart may do that. While a name in `interfaces` does not exist, which may be a typing error,
+ * and only a reload or a restart may do that, by another `interfaces`. While a name in `interfaces` does not exist, which may be a typing error,
  * these do not either.
  *
  * Verified is an interface when the kernel says that it runs our program, and that program was last found to drop and
@@ -104,6 +104,7 @@ struct guardian {
 	struct guardian_probe probes[2]; /* of the XDP hook, of the tc hook */
 	struct guardian_left *left;
 	size_t n_left;
+	bool was_auto;  /* `interfaces` had "auto" at the last choice */
 	bool off;       /* is_off was seen: nothing is attached any more */
 	bool list_said; /* that the kernel does not list its interfaces */
 };

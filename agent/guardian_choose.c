@@ -158,6 +158,7 @@ int guardian_choose(struct guardian *g, struct failure *failure)
 		r = add_meant(g, all, n);
 	if (r < 0)
 		return failure_set(failure, r, "cannot list the network interfaces: %s", strerror(-r));
+	g->was_auto = g->conf->interfaces_auto;
 	for (size_t i = 0; i < g->n; i++) {
 		if (g->v[i].now.ifindex && !g->v[i].now.ethernet)
 			return failure_set(failure, -EOPNOTSUPP,
@@ -259,8 +260,11 @@ static void drop_vfs(struct guardian *g, const struct netif *all, size_t n)
 	}
 }
 
+/* With "auto" as before nothing is: a default route that is away just now is no wish to open ports. */
 static void drop_unmeant(struct guardian *g, const struct netif *all, size_t n)
 {
+	if (g->conf->interfaces_auto && g->was_auto)
+		return;
 	for (size_t i = g->n; i-- > 0;) {
 		struct guarded_if *guarded = &g->v[i];
 
@@ -332,5 +336,6 @@ void guardian_reload(struct guardian *g)
 	follow(g, all, n);
 	if (add_meant(g, all, n) == 0 && !guardian_misses(g) && (!g->conf->interfaces_auto || is_any_uplink(all, n)))
 		drop_unmeant(g, all, n);
+	g->was_auto = g->conf->interfaces_auto;
 	look_at(g, all, n);
 }

@@ -271,7 +271,7 @@ bool datapath_is_off(struct datapath *dp)
 	struct stat st;
 	bool off = true;
 
-	if (fstatat(dp->dir_fd, DATAPATH_OFF_NOTE, &st, AT_SYMLINK_NOFOLLOW) == 0)
+	if (datapath_has_off_note(dp->dir_fd))
 		return true;
 	if (datapath_any_link_on(dp))
 		return false;

@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "ethtool.h"
 #include "netif.h"
@@ -53,6 +55,15 @@ static uint32_t noted_ifindex(const char *name)
 	return number_parse(name, strlen(name), INT32_MAX, &ifindex) < 0 ? 0 : (uint32_t)ifindex;
 }
 
+/* The user that jitgated becomes can put things into the folder that have such a name, and switches nothing by it. */
+static bool is_note(int dir_fd, const char *name)
+{
+	struct stat st;
+
+	return fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode) &&
+	       (st.st_uid == 0 || st.st_uid == geteuid());
+}
+
 /* It may have another name by now. One that is gone has nothing to switch. */
 static int restore_note(const struct lro_switch *lro, int dir_fd, const char *name, uint32_t ifindex)
 {
@@ -80,7 +91,7 @@ int lro_restore(const struct lro_switch *lro, int dir_fd, bool (*is_meant)(void 
 		uint32_t ifindex = noted_ifindex(entry->d_name);
 		int r = 0;
 
-		if (ifindex && (!is_meant || is_meant(ctx, ifindex)))
+		if (ifindex && is_note(dir_fd, entry->d_name) && (!is_meant || is_meant(ctx, ifindex)))
 			r = restore_note(lro, dir_fd, entry->d_name, ifindex);
 		if (r < 0)
 			error = r;

@@ -41,7 +41,7 @@ static int open_pin_dir(const char *pin_dir, uid_t user, int *ret_fd, struct fai
 	if (!datapath_is_bpffs(parent))
 		return failure_set(failure, -EINVAL,
 				   "pin_dir %s: %s is not a BPF file system; set pin_dir to a folder in one, usually "
-				   "/sys/fs/bpf (if that is not mounted: mount -t bpf bpf /sys/fs/bpf)",
+				   "/sys/fs/bpf (if that is not mounted: mount -t bpf -o mode=0700 bpf /sys/fs/bpf)",
 				   pin_dir, parent);
 	if (mkdir(pin_dir, 0700) < 0 && errno != EEXIST)
 		return failure_set(failure, -errno, "cannot make pin_dir %s: %s", pin_dir, strerror(errno));
@@ -72,12 +72,37 @@ static int lock_pin_dir(int fd, const char *pin_dir, struct failure *failure)
 	return failure_set(failure, -errno, "cannot lock %s: %s", pin_dir, strerror(errno));
 }
 
-/* From the user that the last run became. Who was let in before cannot change anything in it any more. */
+bool datapath_has_off_note(int dir_fd)
+{
+	struct stat st;
+
+	return fstatat(dir_fd, DATAPATH_OFF_NOTE, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode) &&
+	       st.st_uid == 0;
+}
+
+/* Also when it is something else of that name, a folder for one. */
+int datapath_remove_off_note(int dir_fd)
+{
+	if (unlinkat(dir_fd, DATAPATH_OFF_NOTE, 0) == 0 || errno == ENOENT ||
+	    unlinkat(dir_fd, DATAPATH_OFF_NOTE, AT_REMOVEDIR) == 0)
+		return 0;
+	return -errno;
+}
+
+/*
+ * From the user that the last run became. Who was let in before cannot change anything in it any more; and since its
+ * pins are open to whoever reaches them (datapath_open_to_next), nobody else reaches them.
+ */
 static int take_back(int fd, const char *pin_dir, uid_t user, struct failure *failure)
 {
-	if (fchown(fd, 0, 0) < 0)
+	int r;
+
+	if (fchown(fd, 0, 0) < 0 || fchmod(fd, 0700) < 0)
 		return failure_set(failure, -errno, "cannot take %s back for root: %s", pin_dir, strerror(errno));
-	unlinkat(fd, DATAPATH_OFF_NOTE, 0); /* of a --detach that did not come to its end */
+	r = datapath_remove_off_note(fd); /* of a --detach that did not come to its end */
+	if (r < 0)
+		return failure_set(failure, r, "cannot remove %s/" DATAPATH_OFF_NOTE ": %s; remove it, and start again",
+				   pin_dir, strerror(-r));
 	return datapath_check_pins(fd, pin_dir, user, failure);
 }
 

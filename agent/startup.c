@@ -111,12 +111,14 @@ static int fill_maps(struct daemon *d, struct startup *start, struct failure *fa
 	return 0;
 }
 
-/* While a name does not exist, which may be a typing error, what was guarded before stays so. */
+/* While a name does not exist, which may be a typing error, what was guarded before stays so; and with "auto", where it
+ * may be that a default route is away just now. */
 static int keep_linked(struct daemon *d)
 {
 	_cleanup_free_ struct datapath_link *links = NULL;
 	size_t n = 0;
-	int r = guardian_misses(&d->guardian) ? datapath_linked(d->dp, &links, &n) : 0;
+	bool keeps = d->conf.interfaces_auto || guardian_misses(&d->guardian);
+	int r = keeps ? datapath_linked(d->dp, &links, &n) : 0;
 
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		struct netif netif;

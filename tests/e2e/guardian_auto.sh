@@ -33,6 +33,13 @@ ip -n "$ns_srv" -6 route del default dev jglate
 for _ in 1 2 3; do jg status >/dev/null; done
 is "without the routes both stay guarded" "true true" "$(of $srv_if verified) $(of jglate verified)"
 check "closed" silent_for $nbr4 22
+check "a reload of the same config is taken" reload_jitgated
+check "and lets nothing go meanwhile" late_silent
+is "both are verified" "true true" "$(of $srv_if verified) $(of jglate verified)"
+stop jitgated
+start_guardian
+check "nor does a restart" late_silent
+is "which goes on guarding both" "true true" "$(of $srv_if verified) $(of jglate verified)"
 
 # 3. A reload takes `interfaces`.
 conf[interfaces]="{\"$srv_if\", \"jglate\"}"

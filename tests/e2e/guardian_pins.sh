@@ -179,4 +179,31 @@ check "and leaves it off" is_bare $srv_if
 is "what others pinned there is left alone" theirs_v3 "$(ls "$pin")"
 rm "$pin/theirs_v3"
 stop jitgated
+
+# 7. What others can reach, and what a user of before may have left: the folder is shut at a start, and a folder in the place
+# of the note of --detach, or of a pin, is in nobody's way.
+as_user() { setpriv --reuid 64000 --regid 64000 --clear-groups -- "$@"; }
+chmod 1777 "$tmp/bpf"
+mkdir -p "$pin"
+chmod 0755 "$pin"
+start_guardian
+is "a folder that others could look into is shut by a start" "64000 700" "$(owner "$pin")"
+check "closed" silent_for $nbr4 22
+stop jitgated
+as_user mkdir "$pin/detaching" || die "the user cannot make a folder"
+start_guardian
+fails "a folder of the note's name is removed by a start" test -e "$pin/detaching"
+for _ in 1 2 3; do jg status >/dev/null; done
+check "and takes nothing off" silent_for $nbr4 22
+is "it is verified" true "$(of $srv_if verified)"
+as_user mkdir "$pin/link_0" "$pin/detaching" || die "the user cannot make a folder"
+stop jitgated
+said=$(in_srv "$build/jitgated" -c "$tmp/jitgate.conf" --detach 2>&1)
+is "--detach tells what it cannot remove" 1 $?
+like "by its name" 'cannot remove .*/link_0: Is a directory; remove it by hand' "$said"
+check "and takes off all that it can" is_bare $srv_if
+check "the port is open" tcp_from $nbr4 22 3s
+rmdir "$pin/link_0"
+in_srv "$build/jitgated" -c "$tmp/jitgate.conf" --detach >>"$tmp/detach.log" 2>&1
+fails "then nothing is left" test -e "$pin"
 finish

@@ -463,6 +463,36 @@ static void another_config_lets_go_what_it_does_not_mean(void **state)
 	assert_int_equal(heard("eth0: is no longer in `interfaces` and was detached: its ports are open"), 1);
 }
 
+static void a_default_route_that_is_away_lets_nothing_go_at_a_reload(void **state)
+{
+	(void)state;
+	means(NULL, NULL);
+	appears(2, "eth0")->physical = true;
+	appears(3, "br0")->default_route = true;
+	appears(4, "port")->physical = true;
+	assert_int_equal(starts(), 0);
+	assert_int_equal(g.n, 3);
+	find(3)->default_route = false;
+	find(4)->has_master = true;
+	guardian_reload(&g);
+	assert_int_equal(let_go_of, 0);
+	assert_true(verified("br0") && verified("port"));
+}
+
+static void auto_instead_of_names_lets_go_what_is_no_uplink(void **state)
+{
+	(void)state;
+	means("eth0", "br0");
+	appears(2, "eth0")->physical = true;
+	appears(3, "br0");
+	assert_int_equal(starts(), 0);
+	means(NULL, NULL);
+	guardian_reload(&g);
+	assert_int_equal(let_go_of, 3);
+	assert_null(guarded("br0"));
+	assert_true(verified("eth0"));
+}
+
 static void a_typing_error_lets_nothing_go(void **state)
 {
 	(void)state;
@@ -951,6 +981,8 @@ int main(void)
 		PLAY(another_name_keeps_the_guard),
 		PLAY(names_that_are_exchanged_stay_with_their_interfaces),
 		PLAY(another_config_lets_go_what_it_does_not_mean),
+		PLAY(a_default_route_that_is_away_lets_nothing_go_at_a_reload),
+		PLAY(auto_instead_of_names_lets_go_what_is_no_uplink),
 		PLAY(a_typing_error_lets_nothing_go),
 		PLAY(what_is_taken_off_is_set_right_at_the_next_check_said_and_counted),
 		PLAY(all_is_well_is_checked_without_a_word_or_an_attachment),

@@ -131,6 +131,24 @@ static void the_note_of_an_interface_that_is_gone_is_removed_and_nothing_switche
 	assert_int_equal(n_sets, 0);
 }
 
+static void what_is_no_link_or_another_users_switches_nothing(void **state)
+{
+	const struct folder *folder = *state;
+	int fd = openat(folder->fd, LO_NOTE, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(lro_restore(&played, folder->fd, NULL, NULL), 0);
+	assert_int_equal(n_sets, 0);
+	assert_int_equal(unlinkat(folder->fd, LO_NOTE, 0), 0);
+	if (geteuid() != 0)
+		return;
+	assert_int_equal(symlinkat("lo", folder->fd, LO_NOTE), 0);
+	assert_int_equal(fchownat(folder->fd, LO_NOTE, 64000, 64000, AT_SYMLINK_NOFOLLOW), 0);
+	assert_int_equal(lro_restore(&played, folder->fd, NULL, NULL), 0);
+	assert_int_equal(n_sets, 0);
+}
+
 static bool is_wanted(void *ctx, uint32_t ifindex)
 {
 	return ifindex == *(uint32_t *)ctx;
@@ -176,6 +194,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_switch_that_is_refused_leaves_no_note, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(the_note_of_an_interface_that_is_gone_is_removed_and_nothing_switched,
 						make_folder, remove_folder),
+		cmocka_unit_test_setup_teardown(what_is_no_link_or_another_users_switches_nothing, make_folder,
+						remove_folder),
 		cmocka_unit_test_setup_teardown(only_the_one_that_is_meant_is_restored, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(what_cannot_be_switched_on_stays_noted_and_is_told, make_folder,
 						remove_folder),
