@@ -502,8 +502,9 @@ static void such_a_reload_to_auto_lets_no_uplink_go(void **state)
 	assert_null(guarded("eth1"));
 	assert_true(verified("eth0"));
 	find(2)->default_route = false;
+	find(3)->default_route = true;
 	guardian_look(&g, true);
-	assert_true(verified("eth0"));
+	assert_true(verified("eth0") && verified("eth1"));
 }
 
 static void a_typing_error_lets_nothing_go(void **state)
