@@ -127,7 +127,6 @@ static struct gate_flow flow_of(struct trial *trial, const struct frame *frame, 
 
 static void expect_flows(struct trial *trial, size_t n, const char *what)
 {
-	struct failure failed;
 	size_t is = 0;
 
 	must(trial_count_flows(trial, &is, &failed), &failed);
