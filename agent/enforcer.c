@@ -260,22 +260,6 @@ void enforcer_restore(struct enforcer *e, struct grant_set *opened, enum arming_
 	arming_restore(&e->arming, armed);
 }
 
-/* Neither may be what the operator wants. */
-static void say_record_is_unknown(struct enforcer *e)
-{
-	if (e->arming.confirmed)
-		enforcer_say(e, LOG_LEVEL_ERR,
-			     "whether arming was confirmed cannot be read: ENFORCING goes on, as before this start, "
-			     "although the config says audit; set mode = \"enforce\" in it, or jitgate disarm");
-	else if (e->arming.confirm_until.ns)
-		enforcer_say(e, LOG_LEVEL_ERR,
-			     "whether arming was confirmed cannot be read: the trial of before this start goes on");
-	else
-		enforcer_say(e, LOG_LEVEL_ERR,
-			     "whether arming was confirmed cannot be read: AUDIT, as the config says, nothing is "
-			     "dropped; was it, then jitgate arm and jitgate confirm, or set mode = \"enforce\"");
-}
-
 /* What an operator did before this start. */
 static void say_restored(struct enforcer *e)
 {
@@ -292,7 +276,7 @@ static void say_restored(struct enforcer *e)
 	if (e->arming.confirm_until.ns)
 		enforcer_say(e, LOG_LEVEL_WARNING, "enforcing on trial goes on; jitgate confirm makes it last");
 	if (e->arming.record_unknown && e->conf->mode == JITGATE_AUDIT)
-		say_record_is_unknown(e);
+		enforcer_say_record_unknown(e);
 	else if (e->arming.confirmed)
 		enforcer_say(e, LOG_LEVEL_WARNING,
 			     "enforcing, as armed and confirmed, although the config says audit: put mode = "

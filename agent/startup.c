@@ -159,9 +159,8 @@ static void end_upgrade(struct daemon *d)
 			    d->conf.pin_dir, strerror(-r));
 	r = datapath_flows_lost(d->dp);
 	if (r < 0)
-		log_err("not all sessions of the old maps could be taken over: %s; those without a grant that are "
-			"missing "
-			"are cut, and have to be begun anew with one",
+		log_err("not all sessions of the old maps could be taken over: %s; those that are missing are cut, "
+			"unless they have a grant",
 			strerror(-r));
 	if (datapath_carried_from(d->dp))
 		log_notice("upgraded from ABI %lu to %d: the old filter was in force until the new one was, with all "
