@@ -4,6 +4,12 @@
  */
 #include "arming.h"
 
+void arming_restore(struct arming *arming, enum arming_record record)
+{
+	arming->confirmed = record == ARMING_RECORDED;
+	arming->record_unknown = record == ARMING_RECORD_UNKNOWN;
+}
+
 uint32_t arming_mode(const struct arming *arming, uint32_t conf_mode)
 {
 	if (arming->waiting)
@@ -42,6 +48,7 @@ void arming_reconfigure(struct arming *arming, uint32_t old_mode, uint32_t new_m
 	arming->confirmed = false;
 	arming->confirm_until.ns = 0;
 	arming->lapsed.ns = 0;
+	arming->waiting = false; /* audit waits for nothing */
 }
 
 /* A mode that enforced is not taken back for want of an answer: only maps that are new, or that waited before, wait. */
@@ -54,11 +61,14 @@ void arming_take_over(struct arming *arming, uint32_t conf_mode, const struct ga
 		      bool nothing_known)
 {
 	if (conf_mode != JITGATE_AUDIT) {
-		arming->stale_record |= arming->confirmed;
+		arming->stale_record |= arming->confirmed || arming->record_unknown;
 		arming->confirmed = false;
 		arming->waiting = nothing_known && may_wait(before);
 		return;
 	}
+	/* A map that is new says enforce as well: that is nothing which was in force. */
+	if (arming->record_unknown && before->generation > 0)
+		arming->confirmed = before->mode != JITGATE_AUDIT;
 	if (arming->confirmed || before->mode != JITGATE_AUDIT)
 		return;
 	arming->confirm_until.ns = before->confirm_until_boot_ns;

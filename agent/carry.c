@@ -249,6 +249,12 @@ static bool is_array(uint32_t type)
 	return type == BPF_MAP_TYPE_ARRAY || type == BPF_MAP_TYPE_PERCPU_ARRAY;
 }
 
+/* Who uses such a map has to live with what it forgets: a flow that is missing costs a session, and lets nobody in. */
+static bool may_forget(const struct bpf_map_info *info)
+{
+	return info->type == BPF_MAP_TYPE_LRU_HASH;
+}
+
 static int make_room(struct copy *copy, int n_cpus)
 {
 	const struct bpf_map_info *from = &copy->old->info, *to = &copy->new->info;
@@ -288,23 +294,31 @@ static int copy_entry(struct copy *copy, const uint8_t *key)
 	return bpf_map_update_elem(copy->new->fd, copy->new_key, copy->new_value, BPF_ANY) < 0 ? -errno : 0;
 }
 
-/* The filter that runs may forget flows meanwhile, and then the walk begins anew. */
+/*
+ * The end is ENOENT alone. The filter that runs may forget flows meanwhile, and then the walk begins anew: -EAGAIN when
+ * it does so for ever.
+ */
 static int copy_entries(struct copy *copy)
 {
 	size_t size = copy->old->info.key_size;
-	uint64_t left = copy->old->info.type == BPF_MAP_TYPE_LRU_HASH ? 2ULL * copy->old->info.max_entries : UINT64_MAX;
+	uint64_t left = may_forget(&copy->old->info) ? 2ULL * copy->old->info.max_entries : UINT64_MAX;
 	uint8_t *key = copy->old_key, *before = NULL;
-	int r = 0;
 
-	while (r == 0 && left-- && bpf_map_get_next_key(copy->old->fd, before, key) == 0) {
+	for (; left; left--) {
+		int r;
+
+		if (bpf_map_get_next_key(copy->old->fd, before, key) < 0)
+			return errno == ENOENT ? 0 : -errno;
 		r = copy_entry(copy, key);
+		if (r < 0)
+			return r;
 		before = copy->old_key + size;
 		memcpy(before, key, size);
 	}
-	return r;
+	return -EAGAIN;
 }
 
-static int carry_map(const struct datapath *dp, const struct btf *old_btf, const struct carried *what,
+static int carry_map(struct datapath *dp, const struct btf *old_btf, const struct carried *what,
 		     struct failure *failure)
 {
 	CLEANUP(close_side) struct side old = {.fd = -1, .btf = old_btf};
@@ -327,6 +341,10 @@ static int carry_map(const struct datapath *dp, const struct btf *old_btf, const
 	r = make_room(&copy, dp->n_cpus);
 	if (r == 0)
 		r = copy_entries(&copy);
+	if (r < 0 && may_forget(&old.info)) {
+		dp->flows_lost = r;
+		return 0;
+	}
 	return r < 0 ? refuse(dp, what->stem, strerror(-r), failure) : 0;
 }
 
@@ -453,4 +471,9 @@ int datapath_carry(struct datapath *dp, struct failure *failure)
 unsigned long datapath_carried_from(const struct datapath *dp)
 {
 	return dp->from;
+}
+
+int datapath_flows_lost(const struct datapath *dp)
+{
+	return dp->flows_lost;
 }

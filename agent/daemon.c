@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "clock.h"
 #include "conf_file.h"
@@ -138,20 +139,29 @@ static int read_opened(struct daemon *d, struct grant_set *ret)
 	return r;
 }
 
-/* Only that it is not there means that nothing was confirmed: what cannot be read leaves closed what is closed. */
-static bool read_armed(const struct daemon *d)
+/* That it is there is what counts. Where not even that can be told, the enforcer goes by what was in force. */
+static enum arming_record read_armed(const struct daemon *d)
 {
 	_cleanup_free_ char *bytes = NULL;
 	char path[4096];
+	struct stat is;
 	size_t len = 0;
 	int r;
 
 	snprintf(path, sizeof(path), "%s/" DAEMON_ARMED_FILE, d->conf.state_dir);
 	r = files_read(path, 4096, FILES_NO_LINK, &bytes, &len);
-	if (r < 0 && r != -ENOENT)
+	if (r == 0 || r == -ENOENT)
+		return r == 0 ? ARMING_RECORDED : ARMING_NO_RECORD;
+	if (fstatat(d->state_dir_fd, DAEMON_ARMED_FILE, &is, AT_SYMLINK_NOFOLLOW) == 0) {
 		log_err("%s: %s; taken as confirmed, since it is there; remove it, or set mode in the config", path,
 			strerror(-r));
-	return r != -ENOENT;
+		return ARMING_RECORDED;
+	}
+	if (errno == ENOENT)
+		return ARMING_NO_RECORD;
+	log_err("%s: %s; not even whether it is there can be told: look at the disk, or set mode in the config", path,
+		strerror(errno));
+	return ARMING_RECORD_UNKNOWN;
 }
 
 /* Nothing is lost by one that cannot be removed. */

@@ -55,6 +55,8 @@ extern const struct gate_ops datapath_gate_ops; /* ctx: struct datapath * */
 
 /* The version whose maps were in force at datapath_open, and whose content ours took over; 0: no older one. */
 unsigned long datapath_carried_from(const struct datapath *dp);
+/* -errno: why ours did not take over all flows, so that sessions without a grant may be cut; 0: they did. */
+int datapath_flows_lost(const struct datapath *dp);
 
 /* The kernel's digest of the filter that was loaded, for one hook or the other: equal for equal instructions. 0 or
  * -errno. */

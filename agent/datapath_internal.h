@@ -69,6 +69,7 @@ struct datapath {
 	volatile struct event_budget *budget;
 	/* For an owner, until datapath_commit: how the start was met, so that it can be undone. */
 	unsigned long from;     /* the older version whose maps are in force; 0: none */
+	int flows_lost;         /* -errno: datapath_carry could not take over all of them */
 	int old_filter_fd;      /* that was in force; -1: none */
 	int old_filter_tc_fd;   /* the same at the tc hook */
 	uint32_t made_pins;     /* by index of the table: pinned by this process */

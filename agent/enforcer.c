@@ -253,11 +253,11 @@ static int take_over(struct enforcer *e, struct snapshot *saved)
 	return 0;
 }
 
-void enforcer_restore(struct enforcer *e, struct grant_set *opened, bool armed)
+void enforcer_restore(struct enforcer *e, struct grant_set *opened, enum arming_record armed)
 {
 	e->opened = *opened;
 	*opened = (struct grant_set){0};
-	e->arming.confirmed = armed;
+	arming_restore(&e->arming, armed);
 }
 
 /* What an operator did before this start. */
@@ -275,7 +275,9 @@ static void say_restored(struct enforcer *e)
 			     "arming was not confirmed in time: AUDIT again, nothing is dropped (jitgate arm)");
 	if (e->arming.confirm_until.ns)
 		enforcer_say(e, LOG_LEVEL_WARNING, "enforcing on trial goes on; jitgate confirm makes it last");
-	if (e->arming.confirmed)
+	if (e->arming.record_unknown && e->conf->mode == JITGATE_AUDIT)
+		enforcer_say_record_unknown(e);
+	else if (e->arming.confirmed)
 		enforcer_say(e, LOG_LEVEL_WARNING,
 			     "enforcing, as armed and confirmed, although the config says audit: put mode = "
 			     "\"enforce\" into it");

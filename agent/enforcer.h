@@ -103,9 +103,9 @@ void enforcer_init(struct enforcer *e, const struct conf *conf, const struct gat
 		   const struct enforcer_hooks *hooks, void *hooks_ctx);
 void enforcer_free(struct enforcer *e);
 
-/* Between init and start, what the state folder holds besides: `opened` is moved in; a record that arming was
+/* Between init and start, what the state folder holds besides: `opened` is moved in; and whether arming was
  * confirmed. */
-void enforcer_restore(struct enforcer *e, struct grant_set *opened, bool armed);
+void enforcer_restore(struct enforcer *e, struct grant_set *opened, enum arming_record armed);
 
 /*
  * The first apply. `saved` is the state file's snapshot (emptied by the call), or NULL when there is none that can be

@@ -26,6 +26,21 @@ void enforcer_settle(struct enforcer *e)
 		e->arming.stale_record = false;
 }
 
+void enforcer_say_record_unknown(struct enforcer *e)
+{
+	if (e->arming.confirmed)
+		enforcer_say(e, LOG_LEVEL_ERR,
+			     "whether arming was confirmed cannot be read: ENFORCING goes on, as before this start, "
+			     "although the config says audit; set mode = \"enforce\" in it, or jitgate disarm");
+	else if (e->arming.confirm_until.ns)
+		enforcer_say(e, LOG_LEVEL_ERR,
+			     "whether arming was confirmed cannot be read: the trial of before this start goes on");
+	else
+		enforcer_say(e, LOG_LEVEL_ERR,
+			     "whether arming was confirmed cannot be read: AUDIT, as the config says, nothing is "
+			     "dropped; was it, then jitgate arm and jitgate confirm, or set mode = \"enforce\"");
+}
+
 void enforcer_notice_lapse(struct enforcer *e, struct clock_pair now)
 {
 	if (arming_lapse(&e->arming, now))

@@ -28,6 +28,9 @@ int enforcer_apply_current(struct enforcer *e, const struct conf *conf);
 void enforcer_notice_lapse(struct enforcer *e, struct clock_pair now);
 /* Save that arming was confirmed, or that this is over: 0 or -errno, logged. */
 int enforcer_save_armed(struct enforcer *e, bool armed);
+/* At a start under mode = "audit": what is in force instead of what a record would say. It may not be what is wanted.
+ */
+void enforcer_say_record_unknown(struct enforcer *e);
 
 /* Say what an operator opened and has ended, and forget it a while later. */
 void enforcer_update_opened(struct enforcer *e, struct wall_time now);

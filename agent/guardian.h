@@ -104,9 +104,10 @@ struct guardian {
 	struct guardian_probe probes[2]; /* of the XDP hook, of the tc hook */
 	struct guardian_left *left;
 	size_t n_left;
-	bool was_auto;  /* `interfaces` had "auto" at the last choice */
-	bool off;       /* is_off was seen: nothing is attached any more */
-	bool list_said; /* that the kernel does not list its interfaces */
+	bool was_auto;   /* `interfaces` had "auto" at the last choice */
+	bool off;        /* is_off was seen: nothing is attached any more */
+	bool list_said;  /* that the kernel does not list its interfaces */
+	bool reload_due; /* another config is in force, and what it does not mean is not let go yet */
 };
 
 /* Fill the struct; nothing is done yet. conf and ops must outlive it. */
@@ -137,7 +138,8 @@ void guardian_look(struct guardian *g, bool with_routes);
 /* Verify what is guarded and set right what is not as it has to be. */
 void guardian_check(struct guardian *g);
 
-/* Another config is in force: let go what it does not mean, then look. */
+/* Another config is in force: let go what it does not mean, then look. Without a list of the interfaces, the next look
+ * that has one does so. */
 void guardian_reload(struct guardian *g);
 
 #endif

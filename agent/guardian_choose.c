@@ -312,12 +312,28 @@ static void look_at(struct guardian *g, const struct netif *all, size_t n)
 		guardian_check_vf(g, &g->v[i], all, n);
 }
 
+/* Nothing is let go as long as what is meant is not there in full. */
+static void take_up_config(struct guardian *g, const struct netif *all, size_t n)
+{
+	int r;
+
+	follow(g, all, n);
+	r = add_meant(g, all, n);
+	g->reload_due = r < 0;
+	if (r == 0 && !guardian_misses(g) && (!g->conf->interfaces_auto || is_any_uplink(all, n)))
+		drop_unmeant(g, all, n);
+	g->was_auto = g->conf->interfaces_auto;
+}
+
 void guardian_look(struct guardian *g, bool with_routes)
 {
 	_cleanup_free_ struct netif *all = NULL;
 	size_t n = 0;
 
-	if (list(g, with_routes && g->conf->interfaces_auto, &all, &n) == 0) {
+	/* Without the routes, each uplink would be one that is not meant. */
+	if (list(g, (with_routes || g->reload_due) && g->conf->interfaces_auto, &all, &n) == 0) {
+		if (g->reload_due)
+			take_up_config(g, all, n);
 		look_at(g, all, n);
 		return;
 	}
@@ -325,17 +341,8 @@ void guardian_look(struct guardian *g, bool with_routes)
 	guardian_check(g);
 }
 
-/* Nothing is let go as long as what is meant is not there in full. */
 void guardian_reload(struct guardian *g)
 {
-	_cleanup_free_ struct netif *all = NULL;
-	size_t n = 0;
-
-	if (list(g, g->conf->interfaces_auto, &all, &n) < 0)
-		return;
-	follow(g, all, n);
-	if (add_meant(g, all, n) == 0 && !guardian_misses(g) && (!g->conf->interfaces_auto || is_any_uplink(all, n)))
-		drop_unmeant(g, all, n);
-	g->was_auto = g->conf->interfaces_auto;
-	look_at(g, all, n);
+	g->reload_due = true;
+	guardian_look(g, true);
 }

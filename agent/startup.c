@@ -159,6 +159,11 @@ static void end_upgrade(struct daemon *d)
 	if (r < 0)
 		log_warning("%s: pins of another version cannot be removed: %s; they hold nothing open or closed",
 			    d->conf.pin_dir, strerror(-r));
+	r = datapath_flows_lost(d->dp);
+	if (r < 0)
+		log_err("not all sessions of the old maps could be taken over: %s; those that are missing are cut, "
+			"unless they have a grant",
+			strerror(-r));
 	if (datapath_carried_from(d->dp))
 		log_notice("upgraded from ABI %lu to %d: the old filter was in force until the new one was, with all "
 			   "ports and grants of the old maps",

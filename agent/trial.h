@@ -49,7 +49,7 @@ void trial_set_session(struct trial *trial, const struct gate_session *session);
 int trial_put_flow(struct trial *trial, const struct flow_key *key, const struct gate_flow *flow,
 		   struct failure *failure);
 int trial_get_flow(struct trial *trial, const struct flow_key *key, struct gate_flow *ret);
-size_t trial_count_flows(struct trial *trial);
+int trial_count_flows(struct trial *trial, size_t *ret, struct failure *failure);
 /* `prefix`: "192.0.2.0/24"; -EINVAL when it cannot be read. The counters of its slot are 0 then. */
 int trial_grant(struct trial *trial, const char *prefix, uint16_t port, uint8_t proto, uint64_t expires_boot_ns,
 		uint32_t slot, struct failure *failure);

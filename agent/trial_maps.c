@@ -19,6 +19,8 @@ static int clear_grants(struct trial *trial, struct failure *failure)
 		if (bpf_map_delete_elem(trial->grants_fd, &key) < 0)
 			return trial_broken(failure, "cannot delete a grant");
 	}
+	if (errno != ENOENT)
+		return trial_broken(failure, "cannot list the grants");
 	memset(trial->sources, 0, sizeof(*trial->sources));
 	return 0;
 }
@@ -27,10 +29,14 @@ static int clear_flows(struct trial *trial, struct failure *failure)
 {
 	struct flow_key key;
 
-	while (trial->has_flows && bpf_map_get_next_key(trial->flows_fd, NULL, &key) == 0) {
+	if (!trial->has_flows)
+		return 0;
+	while (bpf_map_get_next_key(trial->flows_fd, NULL, &key) == 0) {
 		if (bpf_map_delete_elem(trial->flows_fd, &key) < 0)
 			return trial_broken(failure, "cannot delete a flow");
 	}
+	if (errno != ENOENT)
+		return trial_broken(failure, "cannot list the flows");
 	trial->has_flows = false;
 	return 0;
 }
@@ -78,15 +84,18 @@ int trial_get_flow(struct trial *trial, const struct flow_key *key, struct gate_
 	return bpf_map_lookup_elem(trial->flows_fd, key, ret) < 0 ? -errno : 0;
 }
 
-size_t trial_count_flows(struct trial *trial)
+int trial_count_flows(struct trial *trial, size_t *ret, struct failure *failure)
 {
+	const struct flow_key *previous = NULL;
 	struct flow_key key;
 	size_t n = 0;
 
-	for (int r = bpf_map_get_next_key(trial->flows_fd, NULL, &key); r == 0;
-	     r = bpf_map_get_next_key(trial->flows_fd, &key, &key))
+	for (; bpf_map_get_next_key(trial->flows_fd, previous, &key) == 0; previous = &key)
 		n++;
-	return n;
+	if (errno != ENOENT)
+		return trial_broken(failure, "cannot list the flows");
+	*ret = n;
+	return 0;
 }
 
 /* As jitgated does when it gives a slot to a new grant. */

@@ -182,6 +182,29 @@ check "disarm removes it" jg disarm
 check "disarm removed it" test ! -L "$tmp/state/armed"
 is "and it is audit" audit "$(mode)"
 
+# Nor does a disk that does not answer close what was never armed, or open what was confirmed.
+start_with_eio() { # NAME CALLS
+  stop jitgated
+  mark=$(mark_log jitgated)
+  start_ready jitgated "$ns_srv" strace -D -qq -o "$tmp/calls" -P "$tmp/state/armed" -P armed -e "trace=$2" \
+    -e "inject=$2:error=EIO:when=1" "$build/jitgated" -c "$tmp/jitgate.conf"
+  is "$1: it starts" 0 $?
+  is "$1: on these errors" "$(tr ',' '\n' <<<"$2" | wc -l)" "$(grep -c INJECTED "$tmp/calls")"
+}
+start_with_eio "never armed, once unreadable" openat
+is "never armed, once unreadable: audit" audit "$(mode)"
+start_with_eio "never armed, not to be told" openat,newfstatat
+is "never armed, not to be told: audit" audit "$(mode)"
+like "it says so" 'armed: .*not even whether it is there can be told.*cannot be read: AUDIT, as the config says' \
+  "$(log_since jitgated "$mark" | one_line)"
+check "armed once more" jg arm --force
+check "and confirmed" jg confirm
+start_with_eio "confirmed, not to be told" openat,newfstatat
+is "confirmed, not to be told: enforce" enforce "$(mode)"
+like "it says that, too" 'cannot be read: ENFORCING goes on, as before this start' "$(log_since jitgated "$mark" | one_line)"
+check "it is disarmed" jg disarm
+check "and the record is gone" test ! -e "$tmp/state/armed"
+
 # 8. Who may: root alone. Usage.
 said=$(in_srv setpriv --reuid 64000 --regid 64000 --clear-groups "$build/jitgate" -c "$tmp/jitgate.conf" arm 2>&1)
 is "an ordinary user may not arm" 1 $?

@@ -265,6 +265,39 @@ begun=$now
 must_start_jitgated
 tick
 took=$((now - begun))
+# A walk that the kernel breaks off is not the end of a map: all grants are taken over, or nothing is; sessions may be lost.
+traced() { start_ready jitgated "$ns_srv" strace -D -qq -e trace=bpf -o "$tmp/calls" "$@" "$build/jitgated" -c "$tmp/jitgate.conf"; }
+walk() { # MAP: which of the calls begins the walk through it
+  awk -v map="$1" '/^bpf\(/ { calls++ } index($0, "/" map "\"") { near = 1 }
+    near && /BPF_MAP_GET_NEXT_KEY.*key=NULL/ { print calls; exit }' "$tmp/calls"
+}
+begin_anew
+use next
+traced
+is "an upgrade that is watched: it starts" 0 $?
+grants_walk=$(walk grants_v1) flows_walk=$(walk flows_v1)
+begin_anew
+remember
+programs=$(program_ids) before=$(pins) held_before=$(maps_hold)
+use next
+mark=$(mark_log jitgated)
+traced -e "inject=bpf:error=ENOMEM:when=$grants_walk"
+is "the kernel breaks off the walk through the grants: no start" 1 $?
+like "it says why" 'grants_v1 .*cannot be taken over into ABI 2: Cannot allocate memory; what was in force stays' \
+  "$(log_since jitgated "$mark")"
+untouched "what was in force stays"
+is "the same programs" "$programs" "$(program_ids)"
+is "the same pins" "$before" "$(pins)"
+is "the maps hold what they held" "$held_before" "$(maps_hold)"
+mark=$(mark_log jitgated)
+traced -e "inject=bpf:error=ENOMEM:when=$flows_walk"
+is "it breaks off that through the flows: it starts" 0 $?
+like "and says what is lost" 'not all sessions of the old maps could be taken over: Cannot allocate memory' \
+  "$(log_since jitgated "$mark")"
+check "the grant is open" tcp_from $cli4 22
+check "the learned port is closed" silent_for $nbr4 3389
+kill9 jitgated
+
 for part in 15 30 45 60 75 90; do # percent of the time of a start
   begin_anew
   use next

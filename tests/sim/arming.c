@@ -205,6 +205,48 @@ static void a_restart_with_enforce_in_the_config_forgets_what_was_armed(void **s
 	assert_false(enforces());
 }
 
+/* Who never armed is not cut by a disk that does not answer, and who did goes on enforcing; a reboot leaves the config.
+ */
+static void a_record_that_cannot_be_read_leaves_in_force_what_was(void **state)
+{
+	(void)state;
+	w.keep_saved = true;
+	start_in_audit_mode();
+	w.armed_unreadable = true;
+	restart(NULL);
+	assert_false(enforces());
+	assert_true(logged("<3>whether arming was confirmed cannot be read: AUDIT"));
+	arm(300);
+	restart(NULL);
+	assert_on_trial();
+	assert_true(logged("<3>whether arming was confirmed cannot be read: the trial of before this start goes on"));
+	assert_int_equal(confirm(), 0);
+	restart(NULL);
+	assert_int_equal(w.gate.state.mode, JITGATE_ENFORCE);
+	assert_true(logged("<3>whether arming was confirmed cannot be read: ENFORCING goes on"));
+	reboot();
+	assert_false(enforces());
+	w.armed_unreadable = false;
+	restart_with_state();
+	assert_true(enforces());
+}
+
+/* Else it would enforce again once the disk answers and the config says audit. */
+static void enforce_in_the_config_forgets_also_a_record_that_cannot_be_read(void **state)
+{
+	(void)state;
+	start_in_audit_mode();
+	arm(300);
+	assert_int_equal(confirm(), 0);
+	w.conf.mode = JITGATE_ENFORCE;
+	w.armed_unreadable = true;
+	forget_log();
+	restart(NULL);
+	assert_true(enforces());
+	assert_false(logged("whether arming was confirmed"));
+	assert_false(w.armed);
+}
+
 static void arming_what_enforces_does_nothing_and_says_so(void **state)
 {
 	struct failure failure = {0};
@@ -318,6 +360,26 @@ static void with_nothing_to_close_the_first_answer_is_waited_for(void **state)
 	assert_false(passes("10.0.0.1", 22));
 }
 
+static void audit_in_the_config_waits_for_no_answer(void **state)
+{
+	struct conf audit;
+
+	(void)state;
+	w.conf.n_protect = 0;
+	assert_int_equal(enforcer_start(&w.e, NULL), 0);
+	assert_true(w.e.arming.waiting);
+	audit = w.conf;
+	audit.mode = JITGATE_AUDIT;
+	assert_int_equal(enforcer_reload(&w.e, &audit), 0);
+	w.conf = audit;
+	assert_false(w.e.arming.waiting || enforces());
+	assert_string_equal(arming_text(&w.e.arming, w.conf.mode), "audit");
+	arm(300);
+	assert_int_equal(confirm(), 0);
+	assert_int_equal(w.gate.state.mode, JITGATE_ENFORCE);
+	assert_true(enforces());
+}
+
 static void after_the_first_answer_no_failure_goes_back_to_waiting(void **state)
 {
 	struct snapshot s = {0}, empty = {0};
@@ -372,12 +434,15 @@ static const struct CMUnitTest tests[] = {
 	world_test(another_mode_in_the_config_rules),
 	world_test(a_trial_that_the_config_takes_over_has_no_end_left),
 	world_test(a_restart_with_enforce_in_the_config_forgets_what_was_armed),
+	world_test(a_record_that_cannot_be_read_leaves_in_force_what_was),
+	world_test(enforce_in_the_config_forgets_also_a_record_that_cannot_be_read),
 	world_test(arming_what_enforces_does_nothing_and_says_so),
 	world_test(disarming_ends_a_trial_and_what_was_confirmed),
 	world_test(a_confirmation_that_cannot_be_saved_counts_and_is_said),
 	world_test(what_could_not_be_saved_is_shown_said_once_and_tried_again),
 	world_test(a_confirmation_is_saved_before_it_is_in_force),
 	world_test(with_nothing_to_close_the_first_answer_is_waited_for),
+	world_test(audit_in_the_config_waits_for_no_answer),
 	world_test(after_the_first_answer_no_failure_goes_back_to_waiting),
 	world_test(with_protect_the_first_start_enforces_at_once),
 };

@@ -236,7 +236,10 @@ static void restore_by_hand(void)
 
 	if (w.opened)
 		assert_int_equal(opened_decode(w.opened, w.opened_len, &opened, NULL), 0);
-	enforcer_restore(&w.e, &opened, w.armed);
+	enforcer_restore(&w.e, &opened,
+			 w.armed_unreadable ? ARMING_RECORD_UNKNOWN
+			 : w.armed          ? ARMING_RECORDED
+					    : ARMING_NO_RECORD);
 }
 
 void restart(struct snapshot *saved)

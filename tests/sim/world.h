@@ -36,7 +36,8 @@ struct world {
 	struct snapshot saved; /* what the state file would hold, while keep_saved */
 	void *opened;          /* the bytes of the file of what is opened by hand */
 	size_t opened_len;
-	bool armed; /* the record is there */
+	bool armed;            /* the record is there */
+	bool armed_unreadable; /* nobody can tell */
 	void (*on_save_armed)(void);
 };
 

@@ -493,6 +493,50 @@ static void auto_instead_of_names_lets_go_what_is_no_uplink(void **state)
 	assert_true(verified("eth0"));
 }
 
+static void a_reload_without_a_list_is_made_up_for_at_the_next_look(void **state)
+{
+	(void)state;
+	means("eth0", "eth1");
+	appears(2, "eth0");
+	appears(3, "eth1");
+	assert_int_equal(starts(), 0);
+	means("eth1", NULL);
+	list_fails = true;
+	guardian_reload(&g);
+	guardian_look(&g, false);
+	assert_non_null(guarded("eth0"));
+	assert_int_equal(heard("cannot list the network interfaces"), 1);
+	list_fails = false;
+	guardian_look(&g, false);
+	assert_int_equal(let_go_of, 2);
+	assert_null(guarded("eth0"));
+	assert_true(verified("eth1"));
+	assert_int_equal(heard("eth0: is no longer in `interfaces` and was detached: its ports are open"), 1);
+}
+
+/* That look asks for the routes, though it was not told to, and once: later ones let nothing go. */
+static void such_a_reload_to_auto_lets_no_uplink_go(void **state)
+{
+	(void)state;
+	means("eth0", "eth1");
+	appears(2, "eth0")->default_route = true;
+	appears(3, "eth1");
+	assert_int_equal(starts(), 0);
+	means(NULL, NULL);
+	list_fails = true;
+	guardian_reload(&g);
+	list_fails = false;
+	guardian_look(&g, false);
+	assert_true(routes_asked);
+	assert_int_equal(let_go_of, 3);
+	assert_null(guarded("eth1"));
+	assert_true(verified("eth0"));
+	find(2)->default_route = false;
+	find(3)->default_route = true;
+	guardian_look(&g, true);
+	assert_true(verified("eth0") && verified("eth1"));
+}
+
 static void a_typing_error_lets_nothing_go(void **state)
 {
 	(void)state;
@@ -983,6 +1027,8 @@ int main(void)
 		PLAY(another_config_lets_go_what_it_does_not_mean),
 		PLAY(a_default_route_that_is_away_lets_nothing_go_at_a_reload),
 		PLAY(auto_instead_of_names_lets_go_what_is_no_uplink),
+		PLAY(a_reload_without_a_list_is_made_up_for_at_the_next_look),
+		PLAY(such_a_reload_to_auto_lets_no_uplink_go),
 		PLAY(a_typing_error_lets_nothing_go),
 		PLAY(what_is_taken_off_is_set_right_at_the_next_check_said_and_counted),
 		PLAY(all_is_well_is_checked_without_a_word_or_an_attachment),
