@@ -19,6 +19,9 @@
 #define DATAPATH_LINK_PREFIX "link_"
 #define DATAPATH_OFF_NOTE "detaching" /* a symbolic link, there while --detach works: nothing is put back then */
 
+/* What is put at a pin's place has this name until then; whoever is killed in between leaves it. */
+#define DATAPATH_FRESH_PIN "pin_new"
+
 #define DATAPATH_FIRST_AGAIN "to be first again" /* ends what only a restart sets right */
 
 /* One descriptor for each pinned map. A new map gets a member here and a row in pinned_maps.c's table. */
@@ -107,7 +110,8 @@ int datapath_move_pin(const struct datapath *dp, const char *from, const char *t
 /* attach_tc.c: attach the tc hook's root program; let go of it. */
 int datapath_tc_attach(struct datapath *dp, const struct netif *netif, const char *path, struct failure *failure);
 void datapath_tc_detach_new(struct datapath *dp);
-/* At runtime, of one interface: the link ends. -EPERM: it is a filter, which only root takes off. */
+/* At runtime, of one interface: the link ends. -EPERM: it is a filter, which only root takes off. On any error what was
+ * there is known still. */
 int datapath_tc_let_go(struct datapath *dp, uint32_t ifindex);
 /* Whatever of ours is at a tc hook and was not attached by this process goes. How many interfaces that leaves open. */
 size_t datapath_tc_release(const struct datapath *dp, const struct netif *keep, size_t n_keep);

@@ -18,8 +18,8 @@
 /* Only what we make, or another version does, is removed: pin_dir may be a folder that others use too. */
 bool datapath_is_our_pin(const char *name)
 {
-	static const char *const programs[] = {"root",    "pin_new", "gate",       "gate_new",
-					       "root_tc", "gate_tc", "gate_tc_new"};
+	static const char *const programs[] = {"root",    DATAPATH_FRESH_PIN, "gate",       "gate_new",
+					       "root_tc", "gate_tc",          "gate_tc_new"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
 		if (strcmp(name, programs[i]) == 0)

@@ -19,26 +19,26 @@
 #include "datapath_internal.h"
 #include "util.h"
 
-/* In between the object has a name that is not in use, and that --detach knows. */
-#define FRESH_PIN "pin_new"
-
 int datapath_replace_pin(const struct datapath *dp, int fd, const char *name, int *ret_pin)
 {
 	char path[DATAPATH_PATH_MAX], fresh[DATAPATH_PATH_MAX];
 	_cleanup_close_ int pin = -1;
 	int r;
 
-	if (datapath_pin_path(dp->pin_dir, name, path) < 0 || datapath_pin_path(dp->pin_dir, FRESH_PIN, fresh) < 0)
+	if (datapath_pin_path(dp->pin_dir, name, path) < 0 ||
+	    datapath_pin_path(dp->pin_dir, DATAPATH_FRESH_PIN, fresh) < 0)
 		return -ENAMETOOLONG;
 	if (unlink(fresh) < 0 && errno != ENOENT)
 		return -errno;
 	if (bpf_obj_pin(fd, fresh) < 0)
 		return -errno;
 	r = datapath_open_to_next(fresh);
-	if (r < 0)
+	if (r == 0 && renameat(AT_FDCWD, fresh, AT_FDCWD, path) < 0)
+		r = -errno;
+	if (r < 0) {
+		unlink(fresh);
 		return r;
-	if (renameat(AT_FDCWD, fresh, AT_FDCWD, path) < 0)
-		return -errno;
+	}
 	pin = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (pin < 0)
 		return -errno;
