@@ -362,6 +362,8 @@ int datapath_attach(struct datapath *dp, const struct netif *netif, enum conf_xd
 	if (r < 0)
 		return failure_set(failure, r, "pin_dir %s is too long", dp->pin_dir);
 	r = datapath_repin_link(dp, now.ifindex, path);
+	if (r < 0)
+		return failure_set(failure, r, "cannot pin %s again: %s", pin_name(path), strerror(-r));
 	if (r == 0)
 		r = keep_link(dp, &now, path, failure);
 	if (r > 0)

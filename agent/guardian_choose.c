@@ -197,8 +197,8 @@ static void take_leave(struct guardian *g, struct guarded_if *guarded)
 /* The pin has the name, too: setting right what is not as it has to be moves it. */
 static void rename_one(struct guardian *g, struct guarded_if *guarded, const struct netif *now)
 {
-	struct attachment attached;
-	struct failure failure;
+	struct attachment attached = {0};
+	struct failure failure = {0};
 	int r = g->off ? 0 : g->ops->attach(g->ctx, now, &attached, &failure);
 
 	guardian_probe_soon(g);
