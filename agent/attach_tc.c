@@ -119,7 +119,7 @@ static bool is_our_filter(const char *pin_dir, uint32_t ifindex, uint32_t id)
 
 	if (filter_path(pin_dir, FILTER_PREFIX, ifindex, path) == 0 && is_pinned_program(path, id))
 		return true;
-	if (datapath_pin_path(pin_dir, "slots_tc_v1", path) < 0)
+	if (datapath_pin_path(pin_dir, JITGATE_SLOTS_TC_PIN, path) < 0)
 		return false;
 	slots = bpf_obj_get(path);
 	program = bpf_prog_get_fd_by_id(id);
@@ -454,14 +454,15 @@ int datapath_tc_let_go(struct datapath *dp, uint32_t ifindex)
 {
 	struct datapath_tc *at = datapath_tc_attached(dp, ifindex);
 	char path[DATAPATH_PATH_MAX];
-	uint32_t first = 0;
-	int r = 0;
+	uint32_t ours = 0;
+	int r = at && at->is_filter ? clsact_ours(ifindex, &ours) : 0;
 
-	if (at && at->is_filter && clsact_first(ifindex, &first) == 0 && first == dp->root_tc_id)
-		return -EPERM;
+	/* Also behind another's: it drops what that lets through. */
+	if (r == 0 && ours)
+		r = -EPERM;
 	while (r == 0 && find_tc_link(dp->pin_dir, ifindex, NULL, path))
 		r = end_tc_link(path);
-	if (at)
+	if (at && r == 0)
 		memmove(at, at + 1, (size_t)(dp->tc + dp->n_tc-- - (at + 1)) * sizeof(*at));
 	return r;
 }
