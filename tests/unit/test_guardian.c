@@ -823,6 +823,14 @@ static void a_refusal_of_native_mode_is_told_with_the_way_to_get_it(void **state
 	guardian_look(&g, false);
 	assert_int_equal(heard("eth0: the driver refused native mode (Operation not supported)"), 2);
 	assert_int_equal(heard("MTU"), 1);
+	assert_int_equal(heard("stays off"), 0);
+	vanishes(4);
+	guardian_look(&g, false);
+	appears(5, "eth0");
+	attach_says = (struct attachment){.refused = EOPNOTSUPP, .lro_left = EIO};
+	guardian_look(&g, false);
+	assert_int_equal(
+		heard("was switched off for native mode in vain, stays off: Input/output error; ethtool -K eth0"), 1);
 }
 
 static void start_netvsc_with_vf(void)
