@@ -394,16 +394,6 @@ int datapath_attach(struct datapath *dp, const struct netif *netif, enum conf_xd
 	return 0;
 }
 
-/* At once: without its pin alone it would end a little later. */
-static int end_link(const char *path)
-{
-	_cleanup_close_ int fd = bpf_obj_get(path);
-
-	if (fd >= 0)
-		bpf_link_detach(fd);
-	return unlink(path) < 0 ? -errno : 0;
-}
-
 struct keep_list {
 	const struct netif *keep;
 	size_t n, detached;
@@ -425,7 +415,7 @@ static void detach_unless_kept(void *ctx, const char *path, uint32_t ifindex)
 	struct keep_list *list = ctx;
 
 	/* Index 0: the interface is gone, and its link with it. */
-	if (is_let_go(list, ifindex) && end_link(path) == 0 && ifindex)
+	if (is_let_go(list, ifindex) && datapath_end_link(path) == 0 && ifindex)
 		list->detached++;
 }
 
@@ -445,7 +435,7 @@ static void detach_if_new(void *ctx, const char *path, uint32_t ifindex)
 
 	for (size_t i = 0; i < dp->n_new_links; i++) {
 		if (dp->new_links[i] == ifindex && !datapath_is_tc_link(path))
-			end_link(path);
+			datapath_end_link(path);
 	}
 }
 

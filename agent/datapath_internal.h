@@ -141,7 +141,8 @@ bool datapath_tc_is_unused(const char *pin_dir);
 bool datapath_is_tc_link(const char *path);
 /* Whether it is one of this network namespace, and first there. Asked by root. */
 bool datapath_is_first_at_tc(const char *path, uint32_t ifindex);
-/* Filters of the tc hook, which have no link: the pins that stand for them. Detaching returns 1, 0 when there was none.
+/* Filters of the tc hook, which have no link: the pins that stand for them. Detaching returns 1, 0 when there was none
+ * of ours.
  */
 bool datapath_is_filter_pin(const char *name);
 int datapath_each_filter(const char *pin_dir, void (*visit)(void *ctx, uint32_t ifindex), void *ctx);
@@ -241,6 +242,12 @@ int datapath_link_info(int fd, struct bpf_link_info *ret);
  * in the folder, and has no other program's link to pin there, but could name one. A descriptor or -errno.
  */
 int datapath_get_link(const char *path, struct bpf_link_info *ret);
+
+/*
+ * End the link that is pinned at `path`, and remove the pin, or just that if it is no link's. At once: without its pin
+ * alone it would end a little later, and not at all while somebody holds it. -errno: it goes on, and its pin stays.
+ */
+int datapath_end_link(const char *path);
 
 /* By position, as datapath_map_at: its descriptor in pins. */
 int *datapath_map_pin_at(struct datapath *dp, size_t at);

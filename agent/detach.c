@@ -28,21 +28,23 @@ bool datapath_is_our_pin(const char *name)
 	return datapath_is_link_pin(name) || datapath_is_filter_pin(name) || datapath_pin_version(name);
 }
 
-/* Whoever holds the link besides the pin, a jitgated that is stuck for one, does not keep it on. */
-static void end_link(const char *path)
+/* Whoever holds the link besides the pin, a jitgated that is stuck for one, does not keep it on. If it cannot be ended,
+ * it has no pin at least: then it goes with its last holder. */
+static int end_link(const char *path)
 {
-	struct bpf_link_info info;
-	_cleanup_close_ int fd = datapath_get_link(path, &info);
+	int r = datapath_end_link(path);
 
-	if (fd >= 0)
-		bpf_link_detach(fd);
+	if (r < 0 && r != -ENOENT)
+		unlink(path);
+	return r;
 }
 
-/* One sweep over the folder: the links, or everything else. */
+/* One sweep over the folder: the links, or everything else. One that cannot be removed does not keep the others. */
 static int unlink_pins(const char *pin_dir, bool links, size_t *ret_n, struct failure *failure)
 {
 	_cleanup_closedir_ DIR *dir = opendir(pin_dir);
 	const struct dirent *entry;
+	int error = 0;
 
 	*ret_n = 0;
 	if (!dir)
@@ -54,16 +56,16 @@ static int unlink_pins(const char *pin_dir, bool links, size_t *ret_n, struct fa
 		if (!datapath_is_our_pin(entry->d_name) || links != datapath_is_link_pin(entry->d_name))
 			continue;
 		r = datapath_pin_path(pin_dir, entry->d_name, path);
-		if (r == 0 && links)
-			end_link(path);
+		if (r == 0)
+			r = links ? end_link(path) : unlink(path) < 0 ? -errno : 0;
 		/* A jitgated that runs may just have given it its other name: sweep_after finds it. */
-		if (r == 0 && unlink(path) < 0 && errno != ENOENT)
-			r = -errno;
-		if (r < 0)
-			return failure_set(failure, r, "cannot remove %s/%s: %s", pin_dir, entry->d_name, strerror(-r));
-		++*ret_n;
+		if (r < 0 && r != -ENOENT)
+			error = failure_set(failure, r, "cannot %s %s/%s: %s", links ? "take off" : "remove", pin_dir,
+					    entry->d_name, strerror(-r));
+		else
+			++*ret_n;
 	}
-	return 0;
+	return error;
 }
 
 static int unlink_all(const char *pin_dir, size_t *ret_links, struct failure *failure)

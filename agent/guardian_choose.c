@@ -252,9 +252,9 @@ static void drop_vfs(struct guardian *g, const struct netif *all, size_t n)
 			is_vf |= uplink_is_vf(&guarded->now, &all[j]);
 		if (!is_vf)
 			continue;
-		guardian_let_go(g, guarded);
-		guardian_say(g, LOG_LEVEL_NOTICE, "%s: belongs to another interface, which has the filter for both",
-			     guarded->name);
+		if (guardian_let_go(g, guarded))
+			guardian_say(g, LOG_LEVEL_NOTICE,
+				     "%s: belongs to another interface, which has the filter for both", guarded->name);
 		forget(g, guarded);
 	}
 }

@@ -118,6 +118,18 @@ int datapath_get_link(const char *path, struct bpf_link_info *ret)
 	return r < 0 ? r : TAKE_FD(fd);
 }
 
+int datapath_end_link(const char *path)
+{
+	struct bpf_link_info info;
+	_cleanup_close_ int fd = datapath_get_link(path, &info);
+
+	if (fd < 0 && fd != -EINVAL)
+		return fd;
+	if (fd >= 0 && bpf_link_detach(fd) < 0 && errno != ENOLINK)
+		return -errno;
+	return unlink(path) < 0 ? -errno : 0;
+}
+
 bool datapath_any_link_on(const struct datapath *dp)
 {
 	struct bpf_link_info info;

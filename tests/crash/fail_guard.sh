@@ -9,6 +9,7 @@
 . "$tests/e2e/guardian.bash"
 guardian_begin fail_guard
 
+detach() { in_srv "$@" "$build/jitgated" -c "$tmp/jitgate.conf" --detach >"$tmp/detach.log" 2>&1; }
 late_filters() { in_srv tc filter show dev jglate ingress; }
 left() { jg status --json | jq -r '.left[] | "\(.name) \(.still_enforced)"'; }
 
@@ -27,10 +28,22 @@ is "what was half put back is removed" '' "$(cd "$pin" && compgen -G '*new*')"
 stop strace INT
 check "it is put back as soon as that can be done" wait_for 10 test -e "$pin/link_jgother"
 stop jitgated
-in_srv "$build/jitgated" -c "$tmp/jitgate.conf" --detach >>"$tmp/detach.log" 2>&1
-ip -n "$ns_srv" link del jgother
 
-# 2. As before Linux 6.6: no links at the tc hook, so that a filter judges behind another XDP program. Only root takes it
+# 2. A link that --detach cannot end.
+detach strace -o "$tmp/calls" -e trace=bpf
+is "--detach succeeds" 0 $?
+ends=$(awk '/^bpf\(/ { n++ } /BPF_LINK_DETACH/ { print n; exit }' "$tmp/calls")
+ip -n "$ns_srv" link del jgother
+must_start_jitgated
+stop jitgated
+detach strace -o "$tmp/calls" -e trace=bpf -e "inject=bpf:error=EPERM:when=$ends"
+is "--detach that cannot end a link fails" 1 $?
+like "and says which" "cannot take off $pin/link_$srv_if: Operation not permitted" "$(<"$tmp/detach.log")"
+is "it leaves no pin of a link" '' "$(cd "$pin" && compgen -G 'link_*')"
+detach
+is "the next one ends the rest" "0 gone" "$? $(test -e "$pin" || echo gone)"
+
+# 3. As before Linux 6.6: no links at the tc hook, so that a filter judges behind another XDP program. Only root takes it
 # off, wherever it stands.
 mkdir "$tmp/bpf/other"
 bpftool prog loadall "$build/neighbour.bpf.o" "$tmp/bpf/other" 2>/dev/null || die "cannot load somebody else's programs"
@@ -42,7 +55,7 @@ write_conf
 traced_start -e trace=bpf || die "it does not start" "$(tail -n 3 "$tmp/jitgated.log")"
 n=$(awk '/^bpf\(/ { n++ } /BPF_LINK_CREATE/ && / EBUSY / { busy = 1; next } busy && /BPF_LINK_CREATE/ { print n; exit }' "$tmp/calls")
 stop jitgated
-in_srv "$build/jitgated" -c "$tmp/jitgate.conf" --detach >>"$tmp/detach.log" 2>&1
+detach
 traced_start -e trace=bpf -e "inject=bpf:error=EINVAL:when=$n" || die "it does not start" "$(tail -n 3 "$tmp/jitgated.log")"
 like "a filter judges behind the other program" "handle 0x6a67 root_tc" "$(late_filters)"
 check "and closes the port" late_silent
