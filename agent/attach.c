@@ -230,6 +230,22 @@ static int name_conflict(const struct netif *netif, struct failure *failure)
 		netif->name, now.xdp_program, netif_xdp_text(now.xdp_mode), now.xdp_program, netif->name, netif->name);
 }
 
+static int name_refusal(const struct netif *netif, enum conf_xdp_mode wanted, int refusal,
+			const struct attachment *attached, struct failure *failure)
+{
+	char left[192] = "";
+
+	if (attached->lro_left)
+		snprintf(left, sizeof(left),
+			 "; its large receive offload, which was switched off for that, stays off: %s; "
+			 "ethtool -K %s lro on",
+			 strerror(attached->lro_left), netif->name);
+	return failure_set(
+		failure, refusal, "cannot attach to %s%s: %s%s", netif->name,
+		wanted == CONF_XDP_NATIVE ? " in native mode (xdp_mode = \"auto\" would fall back to generic)" : "",
+		strerror(-refusal), left);
+}
+
 static int create_link(int root_fd, uint32_t ifindex, uint32_t flags)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = flags);
@@ -248,14 +264,21 @@ int datapath_restore_lro(struct datapath *dp, uint32_t ifindex)
 	return lro_restore(&lro_by_ethtool, dp->dir_fd, is_ifindex, &ifindex);
 }
 
+/* As lro_switch_off. Only a start, which is root's, may; a driver that does not say whether it is on is not blamed. */
+static int switch_lro_off(const struct datapath *dp, const struct netif *netif)
+{
+	if (!dp->handed_over)
+		return lro_switch_off(&lro_by_ethtool, dp->dir_fd, netif->name, netif->ifindex);
+	return ethtool_lro(netif->name) > 0 ? -EPERM : 0;
+}
+
 /*
- * Once more without large receive offload, where that may be switched: by root at the start. The descriptor, or the
- * refusal that stays, with the offload as it was.
+ * Once more without large receive offload, where that may be switched. The descriptor, or the refusal that stays, with
+ * the offload as it was; attached->lro_left: it is not.
  */
 static int retry_without_lro(struct datapath *dp, const struct netif *netif, int refusal, struct attachment *attached)
 {
-	int fd, r = dp->handed_over ? -ethtool_lro(netif->name)
-				    : lro_switch_off(&lro_by_ethtool, dp->dir_fd, netif->name, netif->ifindex);
+	int fd, r = switch_lro_off(dp, netif);
 
 	attached->lro = r < 0;
 	if (r <= 0)
@@ -263,7 +286,7 @@ static int retry_without_lro(struct datapath *dp, const struct netif *netif, int
 	fd = create_link(dp->root_fd, netif->ifindex, XDP_FLAGS_DRV_MODE);
 	attached->lro_off = fd >= 0;
 	if (fd < 0)
-		datapath_restore_lro(dp, netif->ifindex);
+		attached->lro_left = -datapath_restore_lro(dp, netif->ifindex);
 	return fd;
 }
 
@@ -307,18 +330,13 @@ static int make_link(struct datapath *dp, const struct netif *netif, enum conf_x
 	int r;
 
 	if ((fd == -EBUSY || fd == -EEXIST) && dp->tc_allowed && netif->xdp_program) {
-		*attached = (struct attachment){0};
+		*attached = (struct attachment){.lro_left = attached->lro_left};
 		return datapath_tc_attach(dp, netif, path, failure);
 	}
 	if (fd == -EBUSY || fd == -EEXIST)
 		return name_conflict(netif, failure);
 	if (fd < 0)
-		return failure_set(failure, fd, "cannot attach to %s%s: %s", netif->name,
-				   wanted == CONF_XDP_NATIVE
-					   ? " in native mode (xdp_mode = \"auto\" would fall back to "
-					     "generic)"
-					   : "",
-				   strerror(-fd));
+		return name_refusal(netif, wanted, fd, attached, failure);
 	r = datapath_make_room(dp, path);
 	if (r == 0)
 		r = note_new_link(dp, netif->ifindex);
@@ -362,6 +380,8 @@ int datapath_attach(struct datapath *dp, const struct netif *netif, enum conf_xd
 	if (r < 0)
 		return failure_set(failure, r, "pin_dir %s is too long", dp->pin_dir);
 	r = datapath_repin_link(dp, now.ifindex, path);
+	if (r < 0)
+		return failure_set(failure, r, "cannot pin %s again: %s", pin_name(path), strerror(-r));
 	if (r == 0)
 		r = keep_link(dp, &now, path, failure);
 	if (r > 0)
@@ -372,16 +392,6 @@ int datapath_attach(struct datapath *dp, const struct netif *netif, enum conf_xd
 		return r;
 	*ret = attached;
 	return 0;
-}
-
-/* At once: without its pin alone it would end a little later. */
-static int end_link(const char *path)
-{
-	_cleanup_close_ int fd = bpf_obj_get(path);
-
-	if (fd >= 0)
-		bpf_link_detach(fd);
-	return unlink(path) < 0 ? -errno : 0;
 }
 
 struct keep_list {
@@ -405,7 +415,7 @@ static void detach_unless_kept(void *ctx, const char *path, uint32_t ifindex)
 	struct keep_list *list = ctx;
 
 	/* Index 0: the interface is gone, and its link with it. */
-	if (is_let_go(list, ifindex) && end_link(path) == 0 && ifindex)
+	if (is_let_go(list, ifindex) && datapath_end_link(path) == 0 && ifindex)
 		list->detached++;
 }
 
@@ -425,7 +435,7 @@ static void detach_if_new(void *ctx, const char *path, uint32_t ifindex)
 
 	for (size_t i = 0; i < dp->n_new_links; i++) {
 		if (dp->new_links[i] == ifindex && !datapath_is_tc_link(path))
-			end_link(path);
+			datapath_end_link(path);
 	}
 }
 

@@ -119,7 +119,7 @@ static bool is_our_filter(const char *pin_dir, uint32_t ifindex, uint32_t id)
 
 	if (filter_path(pin_dir, FILTER_PREFIX, ifindex, path) == 0 && is_pinned_program(path, id))
 		return true;
-	if (datapath_pin_path(pin_dir, "slots_tc_v1", path) < 0)
+	if (datapath_pin_path(pin_dir, JITGATE_SLOTS_TC_PIN, path) < 0)
 		return false;
 	slots = bpf_obj_get(path);
 	program = bpf_prog_get_fd_by_id(id);
@@ -130,19 +130,22 @@ int datapath_detach_filter(const char *pin_dir, uint32_t ifindex)
 {
 	char path[DATAPATH_PATH_MAX], own[DATAPATH_PATH_MAX];
 	uint32_t id = 0;
+	bool ours = false;
 	int r = filter_path(pin_dir, FILTER_PREFIX, ifindex, path);
 
 	if (r == 0)
 		r = filter_path(pin_dir, OWN_PREFIX, ifindex, own);
 	if (r == 0)
 		r = clsact_ours(ifindex, &id);
-	if (r == 0 && (!id || is_our_filter(pin_dir, ifindex, id)))
+	if (r == 0)
+		ours = id && is_our_filter(pin_dir, ifindex, id);
+	if (r == 0 && (!id || ours))
 		r = clsact_detach(ifindex, access(own, F_OK) == 0);
 	if (r < 0)
 		return r;
 	unlink(own);
 	unlink(path);
-	return id != 0;
+	return ours;
 }
 
 /* ------------------------------------------------------------ attaching */
@@ -228,16 +231,6 @@ static int create_tc_link(const struct datapath *dp, struct datapath_tc *at)
 	return tcx_create(dp->root_tc_fd, at->ifindex, 0);
 }
 
-/* At once: without its pin alone it would go a little later, and change the hook once more then. */
-static int end_tc_link(const char *path)
-{
-	_cleanup_close_ int fd = bpf_obj_get(path);
-
-	if (fd < 0 || bpf_link_detach(fd) < 0)
-		return -errno;
-	return unlink(path) < 0 ? -errno : 0;
-}
-
 bool datapath_is_first_at_tc(const char *path, uint32_t ifindex)
 {
 	_cleanup_close_ int fd = bpf_obj_get(path);
@@ -259,7 +252,7 @@ static int pin_tc_link(struct datapath *dp, const struct netif *netif, int fd, c
 		r = datapath_open_to_next(path);
 	/* Of an earlier start: it was behind another's program, and has its successor in front of it now. */
 	while (r == 0 && find_tc_link(dp->pin_dir, netif->ifindex, path, before))
-		r = end_tc_link(before);
+		r = datapath_end_link(before);
 	return r;
 }
 
@@ -320,7 +313,7 @@ static int attach_link(struct datapath *dp, const struct netif *netif, const cha
 		fd = bpf_obj_get(pinned);
 		r = fd < 0 ? -errno : keep_tc_link(dp, fd, &at);
 		if (r == 0)
-			r = dp->handed_over ? end_tc_link(pinned) : make_room_in_front(dp, fd);
+			r = dp->handed_over ? datapath_end_link(pinned) : make_room_in_front(dp, fd);
 	}
 	if (r > 0) {
 		r = datapath_move_pin(dp, pinned, path, failure);
@@ -422,7 +415,7 @@ void datapath_tc_detach_new(struct datapath *dp)
 		if (dp->tc[i].is_filter)
 			datapath_detach_filter(dp->pin_dir, dp->tc[i].ifindex);
 		else if (find_tc_link(dp->pin_dir, dp->tc[i].ifindex, NULL, path))
-			end_tc_link(path);
+			datapath_end_link(path);
 	}
 }
 
@@ -454,14 +447,15 @@ int datapath_tc_let_go(struct datapath *dp, uint32_t ifindex)
 {
 	struct datapath_tc *at = datapath_tc_attached(dp, ifindex);
 	char path[DATAPATH_PATH_MAX];
-	uint32_t first = 0;
-	int r = 0;
+	uint32_t ours = 0;
+	int r = at && at->is_filter ? clsact_ours(ifindex, &ours) : 0;
 
-	if (at && at->is_filter && clsact_first(ifindex, &first) == 0 && first == dp->root_tc_id)
-		return -EPERM;
+	/* Also behind another's: it drops what that lets through. */
+	if (r == 0 && ours)
+		r = -EPERM;
 	while (r == 0 && find_tc_link(dp->pin_dir, ifindex, NULL, path))
-		r = end_tc_link(path);
-	if (at)
+		r = datapath_end_link(path);
+	if (at && r == 0)
 		memmove(at, at + 1, (size_t)(dp->tc + dp->n_tc-- - (at + 1)) * sizeof(*at));
 	return r;
 }

@@ -12,6 +12,7 @@ struct attachment {
 	int refused;     /* errno with which the driver refused native mode, so that it is generic; 0: it did not */
 	bool lro;        /* and large receive offload is on, which could not be switched off */
 	bool lro_off;    /* that was switched off, and then the driver took native mode */
+	int lro_left;    /* errno: it was switched off in vain, and cannot be switched on again; 0: not so */
 	bool other_mode; /* an earlier start's attachment was kept, and runs in another mode than is wanted */
 };
 

@@ -19,6 +19,9 @@
 #define DATAPATH_LINK_PREFIX "link_"
 #define DATAPATH_OFF_NOTE "detaching" /* a symbolic link, there while --detach works: nothing is put back then */
 
+/* What is put at a pin's place has this name until then; whoever is killed in between leaves it. */
+#define DATAPATH_FRESH_PIN "pin_new"
+
 #define DATAPATH_FIRST_AGAIN "to be first again" /* ends what only a restart sets right */
 
 /* One descriptor for each pinned map. A new map gets a member here and a row in pinned_maps.c's table. */
@@ -108,7 +111,8 @@ int datapath_move_pin(const struct datapath *dp, const char *from, const char *t
 /* attach_tc.c: attach the tc hook's root program; let go of it. */
 int datapath_tc_attach(struct datapath *dp, const struct netif *netif, const char *path, struct failure *failure);
 void datapath_tc_detach_new(struct datapath *dp);
-/* At runtime, of one interface: the link ends. -EPERM: it is a filter, which only root takes off. */
+/* At runtime, of one interface: the link ends. -EPERM: it is a filter, which only root takes off. On any error what was
+ * there is known still. */
 int datapath_tc_let_go(struct datapath *dp, uint32_t ifindex);
 /* Whatever of ours is at a tc hook and was not attached by this process goes. How many interfaces that leaves open. */
 size_t datapath_tc_release(const struct datapath *dp, const struct netif *keep, size_t n_keep);
@@ -138,7 +142,8 @@ bool datapath_tc_is_unused(const char *pin_dir);
 bool datapath_is_tc_link(const char *path);
 /* Whether it is one of this network namespace, and first there. Asked by root. */
 bool datapath_is_first_at_tc(const char *path, uint32_t ifindex);
-/* Filters of the tc hook, which have no link: the pins that stand for them. Detaching returns 1, 0 when there was none.
+/* Filters of the tc hook, which have no link: the pins that stand for them. Detaching returns 1, 0 when there was none
+ * of ours.
  */
 bool datapath_is_filter_pin(const char *name);
 int datapath_each_filter(const char *pin_dir, void (*visit)(void *ctx, uint32_t ifindex), void *ctx);
@@ -243,6 +248,12 @@ int datapath_link_info(int fd, struct bpf_link_info *ret);
  * in the folder, and has no other program's link to pin there, but could name one. A descriptor or -errno.
  */
 int datapath_get_link(const char *path, struct bpf_link_info *ret);
+
+/*
+ * End the link that is pinned at `path`, and remove the pin, or just that if it is no link's. At once: without its pin
+ * alone it would end a little later, and not at all while somebody holds it. -errno: it goes on, and its pin stays.
+ */
+int datapath_end_link(const char *path);
 
 /* By position, as datapath_map_at: its descriptor in pins. */
 int *datapath_map_pin_at(struct datapath *dp, size_t at);

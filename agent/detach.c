@@ -18,8 +18,8 @@
 /* Only what we make, or another version does, is removed: pin_dir may be a folder that others use too. */
 bool datapath_is_our_pin(const char *name)
 {
-	static const char *const programs[] = {"root",    "pin_new", "gate",       "gate_new",
-					       "root_tc", "gate_tc", "gate_tc_new"};
+	static const char *const programs[] = {"root",    DATAPATH_FRESH_PIN, "gate",       "gate_new",
+					       "root_tc", "gate_tc",          "gate_tc_new"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
 		if (strcmp(name, programs[i]) == 0)
@@ -28,33 +28,18 @@ bool datapath_is_our_pin(const char *name)
 	return datapath_is_link_pin(name) || datapath_is_filter_pin(name) || datapath_pin_version(name);
 }
 
-/* Whoever holds the link besides the pin, a jitgated that is stuck for one, does not keep it on. */
-static void end_link(const char *path)
+/* Whoever holds the link besides the pin, a jitgated that is stuck for one, does not keep it on. If it cannot be ended,
+ * it has no pin at least: then it goes with its last holder. */
+static int end_link(const char *path)
 {
-	struct bpf_link_info info;
-	_cleanup_close_ int fd = datapath_get_link(path, &info);
+	int r = datapath_end_link(path);
 
-	if (fd >= 0)
-		bpf_link_detach(fd);
+	if (r < 0 && r != -ENOENT)
+		unlink(path);
+	return r;
 }
 
-/* 0, -errno, or 1 when it was gone already: a jitgated that runs may just have given it its other name, and sweep_after
- * finds it. */
-static int remove_pin(const char *pin_dir, const char *name, bool is_link)
-{
-	char path[DATAPATH_PATH_MAX];
-	int r = datapath_pin_path(pin_dir, name, path);
-
-	if (r < 0)
-		return r;
-	if (is_link)
-		end_link(path);
-	if (unlink(path) < 0)
-		return errno == ENOENT ? 1 : -errno;
-	return 0;
-}
-
-/* One sweep over the folder: the links, or everything else. What cannot be removed keeps nothing else from it. */
+/* One sweep over the folder: the links, or everything else. One that cannot be removed does not keep the others. */
 static int unlink_pins(const char *pin_dir, bool links, size_t *ret_n, struct failure *failure)
 {
 	_cleanup_closedir_ DIR *dir = opendir(pin_dir);
@@ -69,11 +54,14 @@ static int unlink_pins(const char *pin_dir, bool links, size_t *ret_n, struct fa
 
 		if (!datapath_is_our_pin(entry->d_name) || links != datapath_is_link_pin(entry->d_name))
 			continue;
-		r = remove_pin(pin_dir, entry->d_name, links);
+		r = datapath_pin_path(pin_dir, entry->d_name, path);
+		if (r == 0)
+			r = links ? end_link(path) : unlink(path) < 0 ? -errno : 0;
+		/* A jitgated that runs may just have given it its other name: sweep_after finds it. */
+		if (r < 0 && r != -ENOENT && error == 0)
+			error = failure_set(failure, r, "cannot %s %s/%s: %s; see what it is, and remove it by hand",
+					    links ? "take off" : "remove", pin_dir, entry->d_name, strerror(-r));
 		*ret_n += r == 0;
-		if (r < 0 && error == 0)
-			error = failure_set(failure, r, "cannot remove %s/%s: %s; remove it by hand", pin_dir,
-					    entry->d_name, strerror(-r));
 	}
 	return error;
 }

@@ -88,6 +88,12 @@ void guardian_say_attached(struct guardian *g, const struct guarded_if *guarded,
 			"%s: large receive offload was switched off, for native mode; it is switched on again when "
 			"the filter is taken off",
 			guarded->name);
+	if (attached->lro_left)
+		guardian_say(
+			g, LOG_LEVEL_WARNING,
+			"%s: its large receive offload, which was switched off for native mode in vain, stays off: "
+			"%s; ethtool -K %s lro on",
+			guarded->name, strerror(attached->lro_left), guarded->name);
 	if (attached->refused) {
 		say_refused(guarded, attached, refused, sizeof(refused));
 		guardian_say(g, LOG_LEVEL_NOTICE, "%s: %s", guarded->name, refused);

@@ -198,8 +198,8 @@ static void take_leave(struct guardian *g, struct guarded_if *guarded)
 /* The pin has the name, too: setting right what is not as it has to be moves it. */
 static void rename_one(struct guardian *g, struct guarded_if *guarded, const struct netif *now)
 {
-	struct attachment attached;
-	struct failure failure;
+	struct attachment attached = {0};
+	struct failure failure = {0};
 	int r = g->off ? 0 : g->ops->attach(g->ctx, now, &attached, &failure);
 
 	guardian_probe_soon(g);
@@ -253,9 +253,9 @@ static void drop_vfs(struct guardian *g, const struct netif *all, size_t n)
 			is_vf |= uplink_is_vf(&guarded->now, &all[j]);
 		if (!is_vf)
 			continue;
-		guardian_let_go(g, guarded);
-		guardian_say(g, LOG_LEVEL_NOTICE, "%s: belongs to another interface, which has the filter for both",
-			     guarded->name);
+		if (guardian_let_go(g, guarded))
+			guardian_say(g, LOG_LEVEL_NOTICE,
+				     "%s: belongs to another interface, which has the filter for both", guarded->name);
 		forget(g, guarded);
 	}
 }

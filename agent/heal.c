@@ -107,6 +107,31 @@ static bool is_unused(const char *pin_dir, const char *name)
 	return strcmp(name, JITGATE_SLOTS_TC_PIN) == 0 && datapath_tc_is_unused(pin_dir);
 }
 
+struct called {
+	int map_fd;
+	bool by_root;
+};
+
+static void note_caller(void *ctx, const char *path, uint32_t ifindex)
+{
+	struct called *called = ctx;
+	struct bpf_link_info link;
+	struct bpf_prog_info info = {0};
+	_cleanup_close_ int link_fd = datapath_get_link(path, &link);
+	_cleanup_close_ int fd = link_fd < 0 || !ifindex ? -1 : bpf_prog_get_fd_by_id(link.prog_id);
+
+	called->by_root |= fd >= 0 && bpf_info_program(fd, &info) == 0 && info.created_by_uid == 0 &&
+			   datapath_program_uses(fd, called->map_fd);
+}
+
+/* What runs on an interface works on this map, and root loaded it, as the kernel says: whoever pinned either. */
+static bool is_called(const char *pin_dir, int map_fd)
+{
+	struct called called = {.map_fd = map_fd};
+
+	return datapath_each_link(pin_dir, note_caller, &called) == 0 && called.by_root;
+}
+
 static bool is_map_of_ours(int dir_fd, const char *pin_dir, const char *name, int fd)
 {
 	_cleanup_close_ int root_tc_fd = -1;
@@ -116,7 +141,7 @@ static bool is_map_of_ours(int dir_fd, const char *pin_dir, const char *name, in
 	if (strcmp(name, JITGATE_SLOTS_TC_PIN) == 0 && is_root_of_tc(pin_dir, &root_tc_fd) &&
 	    datapath_program_uses(root_tc_fd, fd))
 		return true;
-	return is_vouched_for(dir_fd, pin_dir, fd);
+	return is_vouched_for(dir_fd, pin_dir, fd) || is_called(pin_dir, fd);
 }
 
 /* The root program that the user put back: root loaded it, and it calls the slots that are pinned. */
@@ -213,16 +238,16 @@ static int end_half(int dir_fd, const char *pin_dir, uid_t user, struct failure 
 	_cleanup_close_ int fd = -1;
 	struct stat st, root;
 
-	if (fstatat(dir_fd, "root_new", &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode) || st.st_uid == 0 ||
-	    st.st_uid != user || datapath_pin_path(pin_dir, "root_new", path) < 0)
+	if (fstatat(dir_fd, DATAPATH_FRESH_PIN, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode) ||
+	    st.st_uid == 0 || st.st_uid != user || datapath_pin_path(pin_dir, DATAPATH_FRESH_PIN, path) < 0)
 		return 0;
 	fd = bpf_obj_get(path);
 	if (is_root_in_force(pin_dir, fd) && fstatat(dir_fd, "root", &root, AT_SYMLINK_NOFOLLOW) < 0 &&
-	    renameat(dir_fd, "root_new", dir_fd, "root") == 0)
+	    renameat(dir_fd, DATAPATH_FRESH_PIN, dir_fd, "root") == 0)
 		return 0;
 	if (fd >= 0)
 		bpf_link_detach(fd);
-	return unlinkat(dir_fd, "root_new", 0) < 0
+	return unlinkat(dir_fd, DATAPATH_FRESH_PIN, 0) < 0
 		       ? failure_set(failure, -errno, "cannot remove %s: %s", path, strerror(errno))
 		       : 0;
 }

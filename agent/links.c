@@ -19,26 +19,26 @@
 #include "datapath_internal.h"
 #include "util.h"
 
-/* In between the object has a name that is not in use, and that --detach knows. */
-#define FRESH_PIN "pin_new"
-
 int datapath_replace_pin(const struct datapath *dp, int fd, const char *name, int *ret_pin)
 {
 	char path[DATAPATH_PATH_MAX], fresh[DATAPATH_PATH_MAX];
 	_cleanup_close_ int pin = -1;
 	int r;
 
-	if (datapath_pin_path(dp->pin_dir, name, path) < 0 || datapath_pin_path(dp->pin_dir, FRESH_PIN, fresh) < 0)
+	if (datapath_pin_path(dp->pin_dir, name, path) < 0 ||
+	    datapath_pin_path(dp->pin_dir, DATAPATH_FRESH_PIN, fresh) < 0)
 		return -ENAMETOOLONG;
 	if (unlink(fresh) < 0 && errno != ENOENT)
 		return -errno;
 	if (bpf_obj_pin(fd, fresh) < 0)
 		return -errno;
 	r = datapath_open_to_next(fresh);
-	if (r < 0)
+	if (r == 0 && renameat(AT_FDCWD, fresh, AT_FDCWD, path) < 0)
+		r = -errno;
+	if (r < 0) {
+		unlink(fresh);
 		return r;
-	if (renameat(AT_FDCWD, fresh, AT_FDCWD, path) < 0)
-		return -errno;
+	}
 	pin = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (pin < 0)
 		return -errno;
@@ -116,6 +116,18 @@ int datapath_get_link(const char *path, struct bpf_link_info *ret)
 		return -errno;
 	r = datapath_link_info(fd, ret);
 	return r < 0 ? r : TAKE_FD(fd);
+}
+
+int datapath_end_link(const char *path)
+{
+	struct bpf_link_info info;
+	_cleanup_close_ int fd = datapath_get_link(path, &info);
+
+	if (fd < 0 && fd != -EINVAL)
+		return fd;
+	if (fd >= 0 && bpf_link_detach(fd) < 0 && errno != ENOLINK)
+		return -errno;
+	return unlink(path) < 0 ? -errno : 0;
 }
 
 bool datapath_any_link_on(const struct datapath *dp)

@@ -238,7 +238,7 @@ int startup_prepare(struct daemon *d, struct startup *start, struct failure *fai
 
 void startup_undo(struct daemon *d, const struct startup *start)
 {
-	struct failure failure;
+	struct failure failure = {0};
 	size_t links;
 
 	if (!d->dp || start->taken_over)

@@ -24,7 +24,29 @@ remove_pins() {
 }
 begin_streams
 kill_acts "pins put back, killed" 5 verified remove_pins "$always" "$either"
+
+# The root program vouches for maps that jitgated itself has put back, also when only the link holds it.
+remove_slots() {
+  verified && rm "$pin/slots_v1" && wait_for 5 all_back && [[ $(stat -c %u "$pin/slots_v1") != 0 ]]
+}
+remove_root() {
+  rm "$pin/root"
+  wait_for 5 verified_or_dead
+}
+kill_acts "the root program put back beside slots that were, killed" 3 remove_slots remove_root "$always" "$either"
 end_streams "pins put back"
+
+# With the link gone, too, what vouches is the root program that was on its way to its place.
+{ plain_start && remove_slots; } || die "the slots are not put back"
+trace_running -e trace=renameat -e inject=renameat:signal=KILL:when=1
+rm "$pin/root" "$pin/link_$srv_if"
+wait_for 5 dead jitgated && await jitgated 1
+is "killed with the root program half way, and the link gone" "137 pin_new" \
+  "$stopped_rc $(cd "$pin" && compgen -G 'root'; compgen -G 'pin_*'; compgen -G 'link_*')"
+await strace 5
+heal "half way" "$always" "$either"
+is "the next start takes it over" '' "${wrong[*]}"
+wrong=()
 
 # The grants themselves and the link, or all pins: what is not put back when jitgated is killed is gone with it. The ports
 # are closed by the next start, which knows them, and grants that it does not find are not let in.

@@ -117,8 +117,11 @@ check "and the port is closed" silent_for $nbr4 22 1s
 check "the grant goes on" tcp_from $cli4 22 3s
 rm -f "$tmp/bpf/overtaker"
 
-# Before Linux 6.6 a reload cannot let go of the interface: its filter is root's to take off. That is told.
+# Before Linux 6.6 a reload cannot let go of the interface: its filter is root's to take off. That is told, also when the
+# filter of another, which leaves packets to those behind it, has come in front.
 if [[ $hook == filter ]]; then
+  in_srv tc filter add dev $srv_if ingress protocol all prio 1 handle 8 bpf pinned "$other/neighbour_tc" ||
+    die "the other program does not get in front"
   mark=$(mark_log jitgated)
   ip -n "$ns_srv" link add jgspare type veth peer name jgspare-p
   conf[interfaces]='{"jgspare"}'
@@ -129,6 +132,7 @@ if [[ $hook == filter ]]; then
   like "status says so first" "STILL ENFORCED on $srv_if" "$(jg status | paste -sd ' ')"
   is "and JSON" "$srv_if Operation not permitted" "$(jg status --json | jq -r '.left[] | "\(.name) \(.still_enforced)"')"
   check "it is closed" silent_for $nbr4 22 1s
+  in_srv tc filter del dev $srv_if ingress protocol all prio 1 handle 8 bpf
   conf[interfaces]="{\"$srv_if\"}"
   write_conf
   kill -HUP "${pids[jitgated]}"

@@ -200,7 +200,7 @@ as_user mkdir "$pin/link_0" "$pin/detaching" || die "the user cannot make a fold
 stop jitgated
 said=$(in_srv "$build/jitgated" -c "$tmp/jitgate.conf" --detach 2>&1)
 is "--detach tells what it cannot remove" 1 $?
-like "by its name" 'cannot remove .*/link_0: Is a directory; remove it by hand' "$said"
+like "by its name" 'cannot take off .*/link_0: Is a directory; see what it is' "$said"
 check "and takes off all that it can" is_bare $srv_if
 check "the port is open" tcp_from $nbr4 22 3s
 rmdir "$pin/link_0"

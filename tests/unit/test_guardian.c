@@ -307,8 +307,24 @@ static void a_vf_that_was_taken_for_an_uplink_is_let_go_when_its_parent_appears(
 	memcpy(find(4)->mac, find(3)->mac, 6);
 	guardian_look(&g, false);
 	assert_null(guarded("eth1"));
+	assert_int_equal(heard("eth1: belongs to another interface"), 1);
 	assert_int_equal(find(3)->xdp_program, 0);
 	assert_true(verified("eth0"));
+}
+
+static void a_vf_that_is_let_go_in_vain_is_not_said_to_be_let_go(void **state)
+{
+	(void)state;
+	appears(3, "eth1")->physical = true;
+	assert_int_equal(starts(), 0);
+	appears(4, "eth0")->physical = true;
+	find(4)->netvsc = true;
+	memcpy(find(4)->mac, find(3)->mac, 6);
+	let_go_error = -EPERM;
+	guardian_look(&g, false);
+	assert_null(guarded("eth1"));
+	assert_int_equal(heard("eth1: is no longer guarded, but STILL ENFORCED"), 1);
+	assert_int_equal(heard("belongs to another interface"), 0);
 }
 
 static void a_name_that_does_not_exist_is_said_and_waited_for(void **state)
@@ -897,6 +913,14 @@ static void a_refusal_of_native_mode_is_told_with_the_way_to_get_it(void **state
 	guardian_look(&g, false);
 	assert_int_equal(heard("eth0: the driver refused native mode (Operation not supported)"), 2);
 	assert_int_equal(heard("MTU"), 1);
+	assert_int_equal(heard("stays off"), 0);
+	vanishes(4);
+	guardian_look(&g, false);
+	appears(5, "eth0");
+	attach_says = (struct attachment){.refused = EOPNOTSUPP, .lro_left = EIO};
+	guardian_look(&g, false);
+	assert_int_equal(
+		heard("was switched off for native mode in vain, stays off: Input/output error; ethtool -K eth0"), 1);
 }
 
 static void start_netvsc_with_vf(void)
@@ -1016,6 +1040,7 @@ int main(void)
 		PLAY(auto_means_physical_ones_and_those_with_a_default_route),
 		PLAY(auto_never_means_the_vf_of_a_netvsc_not_even_before_it_has_its_master),
 		PLAY(a_vf_that_was_taken_for_an_uplink_is_let_go_when_its_parent_appears),
+		PLAY(a_vf_that_is_let_go_in_vain_is_not_said_to_be_let_go),
 		PLAY(a_name_that_does_not_exist_is_said_and_waited_for),
 		PLAY(a_named_interface_without_ethernet_is_refused_at_the_start_and_told_later),
 		PLAY(without_any_uplink_it_says_so_and_waits),
