@@ -4,6 +4,8 @@
  */
 #include "arming.h"
 
+#include "util.h"
+
 uint32_t arming_mode(const struct arming *arming, uint32_t conf_mode)
 {
 	if (arming->waiting)
@@ -50,6 +52,12 @@ static bool may_wait(const struct gate_state *before)
 	return before->generation == 0 || before->mode == JITGATE_AUDIT;
 }
 
+/* Nobody can have begun a trial that ends later: the map holds what nobody asked for. */
+static bool is_trial_end(uint64_t until_boot_ns, struct boot_time now)
+{
+	return until_boot_ns <= now.ns + ARMING_LONGEST_S * (uint64_t)NS_PER_S;
+}
+
 void arming_take_over(struct arming *arming, uint32_t conf_mode, const struct gate_state *before, struct clock_pair now,
 		      bool nothing_known)
 {
@@ -59,7 +67,7 @@ void arming_take_over(struct arming *arming, uint32_t conf_mode, const struct ga
 		arming->waiting = nothing_known && may_wait(before);
 		return;
 	}
-	if (arming->confirmed || before->mode != JITGATE_AUDIT)
+	if (arming->confirmed || before->mode != JITGATE_AUDIT || !is_trial_end(before->confirm_until_boot_ns, now.boot))
 		return;
 	arming->confirm_until.ns = before->confirm_until_boot_ns;
 	if (arming->confirm_until.ns && arming->confirm_until.ns <= now.boot.ns) {
