@@ -67,7 +67,8 @@ void arming_take_over(struct arming *arming, uint32_t conf_mode, const struct ga
 		arming->waiting = nothing_known && may_wait(before);
 		return;
 	}
-	if (arming->confirmed || before->mode != JITGATE_AUDIT || !is_trial_end(before->confirm_until_boot_ns, now.boot))
+	if (arming->confirmed || before->mode != JITGATE_AUDIT ||
+	    !is_trial_end(before->confirm_until_boot_ns, now.boot))
 		return;
 	arming->confirm_until.ns = before->confirm_until_boot_ns;
 	if (arming->confirm_until.ns && arming->confirm_until.ns <= now.boot.ns) {

@@ -29,6 +29,12 @@ void enforcer_notice_lapse(struct enforcer *e, struct clock_pair now);
 /* Save that arming was confirmed, or that this is over: 0 or -errno, logged. */
 int enforcer_save_armed(struct enforcer *e, bool armed);
 
+/*
+ * What an operator opened before this start and the clock can judge now (GRANT_NEW): the file says no more than what
+ * `open` would have let be opened then. The rest is dropped, with a line each, and so is the file's word for it.
+ */
+void enforcer_judge_opened(struct enforcer *e, struct wall_time now);
+
 /* Say what an operator opened and has ended, and forget it a while later. */
 void enforcer_update_opened(struct enforcer *e, struct wall_time now);
 /* 0 or -errno, logged. */
