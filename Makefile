@@ -77,7 +77,7 @@ pkg_libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null)
 core := apply arming audit azure_before azure_blame azure_clock azure_compute azure_id azure_jit azure_json azure_listing \
 	azure_plan azure_refused azure_report azure_token azure_url \
 	calendar cidr clockmap conf conf_azure conf_char conf_keys conf_lex conf_read conf_refuse conf_scan \
-	conf_show conf_value connections control_req corpus corpus_chains corpus_cuts corpus_stacks corpus_table corpus_twins effect ended \
+	conf_show conf_value connections control_req corpus corpus_chains corpus_cuts corpus_stacks corpus_table corpus_twins effect ended ended_index \
 	enforcer enforcer_arm enforcer_end enforcer_open enforcer_save enforcer_take \
 	explain feed_msg feed_receive flows frame grant grant_list guard guardian guardian_choose guardian_left json_member json_scan \
 	knock knockers learned number opened pace reason reconcile refused report report_feed report_grants report_json \

@@ -19,6 +19,7 @@ enum grant_mark {
 	GRANT_ENDED,
 	GRANT_REFUSED, /* by a guard rail */
 	GRANT_OVER,    /* ended, and no longer in the feed's answer: no clock brings it back */
+	GRANT_WAITS,   /* opened by hand before this start, and the clock cannot be right: closed until it is */
 };
 
 /* What a grant is now, by clock and guard rails; *ret_verdict tells which rail. */

@@ -4,6 +4,8 @@
  */
 #include "arming.h"
 
+#include "util.h"
+
 void arming_restore(struct arming *arming, enum arming_record record)
 {
 	arming->confirmed = record == ARMING_RECORDED;
@@ -57,6 +59,12 @@ static bool may_wait(const struct gate_state *before)
 	return before->generation == 0 || before->mode == JITGATE_AUDIT;
 }
 
+/* Nobody can have begun a trial that ends later: the map holds what nobody asked for. */
+static bool is_trial_end(uint64_t until_boot_ns, struct boot_time now)
+{
+	return until_boot_ns <= now.ns + ARMING_LONGEST_S * (uint64_t)NS_PER_S;
+}
+
 void arming_take_over(struct arming *arming, uint32_t conf_mode, const struct gate_state *before, struct clock_pair now,
 		      bool nothing_known)
 {
@@ -69,7 +77,8 @@ void arming_take_over(struct arming *arming, uint32_t conf_mode, const struct ga
 	/* A map that is new says enforce as well: that is nothing which was in force. */
 	if (arming->record_unknown && before->generation > 0)
 		arming->confirmed = before->mode != JITGATE_AUDIT;
-	if (arming->confirmed || before->mode != JITGATE_AUDIT)
+	if (arming->confirmed || before->mode != JITGATE_AUDIT ||
+	    !is_trial_end(before->confirm_until_boot_ns, now.boot))
 		return;
 	arming->confirm_until.ns = before->confirm_until_boot_ns;
 	if (arming->confirm_until.ns && arming->confirm_until.ns <= now.boot.ns) {

@@ -140,6 +140,16 @@ int cidr_compare(const struct cidr *a, const struct cidr *b)
 	return (a->prefix_len > b->prefix_len) - (a->prefix_len < b->prefix_len);
 }
 
+struct cidr cidr_cut(const struct cidr *cidr, uint8_t prefix_len)
+{
+	struct cidr cut = *cidr;
+
+	if (prefix_len < cut.prefix_len)
+		cut.prefix_len = prefix_len;
+	clear_host_bits(&cut);
+	return cut;
+}
+
 struct cidr cidr_any(uint8_t family)
 {
 	return (struct cidr){.family = family};

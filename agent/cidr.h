@@ -38,6 +38,9 @@ bool cidr_covers(const struct cidr *outer, const struct cidr *inner);
 /* Total order: family, address bytes, prefix length (shorter first, so a cover sorts before what it covers). */
 int cidr_compare(const struct cidr *a, const struct cidr *b);
 
+/* The network of that length that it lies in; a length beyond its own changes nothing. */
+struct cidr cidr_cut(const struct cidr *cidr, uint8_t prefix_len);
+
 /* 0.0.0.0/0 or ::/0. */
 struct cidr cidr_any(uint8_t family);
 

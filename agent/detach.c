@@ -50,6 +50,7 @@ static int unlink_pins(const char *pin_dir, bool links, size_t *ret_n, struct fa
 	if (!dir)
 		return failure_set(failure, -errno, "cannot read %s: %s", pin_dir, strerror(errno));
 	while ((entry = readdir(dir))) {
+		char path[DATAPATH_PATH_MAX];
 		int r;
 
 		if (!datapath_is_our_pin(entry->d_name) || links != datapath_is_link_pin(entry->d_name))

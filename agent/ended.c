@@ -78,18 +78,6 @@ static bool is_due(const struct ended_grant *ended, struct boot_time now)
 	return ended->due.ns <= now.ns;
 }
 
-struct ended_grant *ended_find(struct ended_list *list, const struct open_socket *socket, struct boot_time now)
-{
-	for (size_t i = list->n; i-- > 0;) {
-		struct ended_grant *ended = &list->v[i];
-
-		if (is_due(ended, now) && (!ended->port || ended->port == socket->port) &&
-		    ended->protos & PROTO_BIT_TCP && cidr_covers(&ended->source, &socket->peer))
-			return ended;
-	}
-	return NULL;
-}
-
 int ended_next_port(const struct ended_list *list, int port, struct boot_time now)
 {
 	int next = -1;

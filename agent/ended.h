@@ -47,9 +47,6 @@ struct ended_list {
 int ended_add(struct ended_list *list, const struct grant *grant, const char *requestor, struct boot_time since);
 void ended_free(struct ended_list *list);
 
-/* Of those that are due: the one that a socket was under, or NULL. Of several the latest noted. */
-struct ended_grant *ended_find(struct ended_list *list, const struct open_socket *socket, struct boot_time now);
-
 /* The next port after `port` that one that is due is for, 0 first when there is one for every port; -1: no other. */
 int ended_next_port(const struct ended_list *list, int port, struct boot_time now);
 

@@ -92,11 +92,14 @@ static void doubt_clock(struct enforcer *e)
 {
 	bool is_set = e->clock.wall.ns >= clock_to_wall(e->clock_floor, e->clock.boot).ns;
 
+	if (is_set)
+		opened_end_wait(&e->opened);
 	if (!e->answered && judge_again(e, is_set ? &e->withheld : NULL) < 0)
 		return;
 	if (!is_set)
 		return;
 	e->clock_floor.wall.ns = 0;
+	enforcer_judge_opened(e, e->clock.wall);
 	snapshot_free(&e->withheld);
 	enforcer_say(e, LOG_LEVEL_NOTICE, "the clock is set; %zu grants are judged by it", e->current.grants.n);
 }
@@ -240,6 +243,7 @@ static int take_over(struct enforcer *e, struct snapshot *saved)
 	e->clock_floor = (struct clock_pair){.wall = found.clock_floor, .boot = e->clock.boot};
 	if (r < 0)
 		return r;
+	enforcer_judge_opened(e, e->clock.wall);
 	e->taken_as_said = e->current.taken;
 	e->restored = saved || e->learned.n || e->current.grants.n;
 	if (saved) {
@@ -263,13 +267,11 @@ void enforcer_restore(struct enforcer *e, struct grant_set *opened, enum arming_
 /* What an operator did before this start. */
 static void say_restored(struct enforcer *e)
 {
-	struct wall_time now = enforcer_sample_clock(e).wall;
-
-	for (size_t i = 0; i < e->opened.n; i++)
-		enforcer_audit_by_hand(e, "opened", &e->opened, &e->opened.grants[i],
-				       opened_is_live(&e->opened.grants[i], now)
-					       ? "before this start"
-					       : "before this start; waits, the clock is behind");
+	for (size_t i = 0; i < e->opened.n; i++) {
+		if (e->opened.grants[i].mark == GRANT_WAITS)
+			enforcer_audit_by_hand(e, "opened", &e->opened, &e->opened.grants[i],
+					       "before this start; waits, the clock is behind");
+	}
 	if (e->arming.lapsed.ns)
 		enforcer_say(e, LOG_LEVEL_WARNING,
 			     "arming was not confirmed in time: AUDIT again, nothing is dropped (jitgate arm)");

@@ -12,9 +12,11 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "audit.h"
+#include "ended_index.h"
 #include "enforcer_internal.h"
 #include "flows.h"
 
@@ -101,25 +103,113 @@ void enforcer_note_all(struct enforcer *e)
 	}
 }
 
-static enum flow_step note_flow(void *ctx, const struct flow_key *key, struct gate_flow *flow)
-{
-	struct enforcer *e = ctx;
-	const struct open_socket like = {.peer = flow_source(key), .port = ntohs(key->dport_be)};
-	struct grant grant = {.source = like.peer, .port = like.port, .protos = PROTO_BIT_TCP};
-	struct boot_time now = boot_now(e), since = {.ns = flow->end_boot_ns < now.ns ? flow->end_boot_ns : now.ns};
-	struct ended_grant *waiting = ended_find(&e->ended, &like, (struct boot_time){.ns = ENDED_NEVER});
+/* The sources of flows, each once for a port; `since`: when the last of its flows lost its grant. Starts as {0}. */
+struct crowd {
+	struct crowd_source {
+		struct cidr source;
+		uint16_t port;
+		uint64_t since;
+	} * v;
+	size_t n, cap;
+	struct boot_time now;
+	int error; /* 0 or -ENOMEM: not all are in */
+};
 
-	if (key->proto == IPPROTO_TCP && waiting)
-		waiting->due = now;
-	else if (key->proto == IPPROTO_TCP)
-		note(e, &grant, "known from before", since);
+static void free_crowd(struct crowd *crowd)
+{
+	free(crowd->v);
+}
+
+/* The latest of one source comes first. */
+static int compare_sources(const void *a, const void *b)
+{
+	const struct crowd_source *x = a, *y = b;
+	int r = (x->port > y->port) - (x->port < y->port);
+
+	if (r == 0)
+		r = cidr_compare(&x->source, &y->source);
+	return r ? r : (x->since < y->since) - (x->since > y->since);
+}
+
+static void sort_crowd(struct crowd *crowd)
+{
+	size_t kept = 0;
+
+	if (crowd->n)
+		qsort(crowd->v, crowd->n, sizeof(*crowd->v), compare_sources);
+	for (size_t i = 0; i < crowd->n; i++) {
+		const struct crowd_source *this = &crowd->v[i], *before = kept ? &crowd->v[kept - 1] : NULL;
+
+		if (!before || before->port != this->port || cidr_compare(&before->source, &this->source) != 0)
+			crowd->v[kept++] = *this;
+	}
+	crowd->n = kept;
+}
+
+/* Room for one more; memory goes with the sources, not with the flows. */
+static int grow_crowd(struct crowd *crowd)
+{
+	size_t wanted = crowd->cap ? crowd->cap * 2 : 256;
+	void *grown;
+
+	if (crowd->n < crowd->cap)
+		return 0;
+	sort_crowd(crowd);
+	if (crowd->cap && crowd->n <= crowd->cap / 2)
+		return 0;
+	grown = reallocarray(crowd->v, wanted, sizeof(*crowd->v));
+	if (!grown)
+		return -ENOMEM;
+	crowd->v = grown;
+	crowd->cap = wanted;
+	return 0;
+}
+
+static enum flow_step collect_flow(void *ctx, const struct flow_key *key, struct gate_flow *flow)
+{
+	struct crowd *crowd = ctx;
+	uint64_t now = crowd->now.ns;
+
+	if (key->proto != IPPROTO_TCP)
+		return FLOW_LEAVE;
+	if (grow_crowd(crowd) < 0)
+		crowd->error = -ENOMEM;
+	else
+		crowd->v[crowd->n++] =
+			(struct crowd_source){.source = flow_source(key),
+					      .port = ntohs(key->dport_be),
+					      .since = flow->end_boot_ns < now ? flow->end_boot_ns : now};
 	return FLOW_LEAVE;
+}
+
+/* What waits already is due now; the rest is new. 0 or -ENOMEM. */
+static int note_crowd(struct enforcer *e, const struct crowd *crowd)
+{
+	CLEANUP(ended_index_free) struct ended_index index = {0};
+	int r = crowd->n ? ended_index_build(&e->ended, 0, (struct boot_time){.ns = ENDED_NEVER}, &index) : 0;
+
+	for (size_t i = 0; i < crowd->n && r == 0; i++) {
+		const struct crowd_source *this = &crowd->v[i];
+		struct grant grant = {.source = this->source, .port = this->port, .protos = PROTO_BIT_TCP};
+		struct ended_grant *waiting = ended_index_find(&index, &this->source, this->port);
+
+		if (waiting)
+			waiting->due = crowd->now;
+		else
+			r = ended_add(&e->ended, &grant, "known from before", (struct boot_time){.ns = this->since});
+	}
+	return r;
 }
 
 void enforcer_note_flows(struct enforcer *e)
 {
-	int r = e->ends_sockets ? e->gate->each_flow(e->gate_ctx, note_flow, e) : 0;
+	CLEANUP(free_crowd) struct crowd crowd = {.now = boot_now(e)};
+	int r = e->ends_sockets ? e->gate->each_flow(e->gate_ctx, collect_flow, &crowd) : 0, noted;
 
+	sort_crowd(&crowd);
+	noted = note_crowd(e, &crowd);
+	if (r == 0)
+		r = crowd.error ? crowd.error : noted;
 	if (r < 0)
 		enforcer_say(e, LOG_LEVEL_WARNING,
 			     "cannot read which sessions go on after their grant: %s; when that is over nothing that "
@@ -180,14 +270,15 @@ static int is_doomed(struct enforcer *e, const struct open_socket *socket, struc
  * Those of `all` that are to be ended, each with the number of its grant; moved to the front. One of which it is not
  * known is not among them, and holds up no other: 0, or the first error.
  */
-static int keep_doomed(struct enforcer *e, struct boot_time now, struct open_sockets *all)
+static int keep_doomed(struct enforcer *e, const struct ended_index *index, struct boot_time now,
+		       struct open_sockets *all)
 {
 	size_t kept = 0;
 	int first_error = 0;
 
 	for (size_t i = 0; i < all->n; i++) {
 		struct open_socket socket = all->v[i];
-		struct ended_grant *ended = ended_find(&e->ended, &socket, now);
+		struct ended_grant *ended = ended_index_find(index, &socket.peer, socket.port);
 		int r;
 
 		if (!ended)
@@ -239,11 +330,14 @@ static int tell_results(struct enforcer *e, const struct open_sockets *sockets)
 static int end_at_port(struct enforcer *e, uint16_t port, struct boot_time now)
 {
 	_cleanup_open_sockets_ struct open_sockets sockets = {0};
+	CLEANUP(ended_index_free) struct ended_index index = {0};
 	int r = e->hooks->list_sockets(e->hooks_ctx, port, &sockets), ended, told;
 
+	if (r == 0)
+		r = ended_index_build(&e->ended, port, now, &index);
 	if (r < 0)
 		return r;
-	r = keep_doomed(e, now, &sockets);
+	r = keep_doomed(e, &index, now, &sockets);
 	if (!sockets.n)
 		return r;
 	ended = e->hooks->end_sockets(e->hooks_ctx, &sockets);

@@ -32,6 +32,12 @@ int enforcer_save_armed(struct enforcer *e, bool armed);
  */
 void enforcer_say_record_unknown(struct enforcer *e);
 
+/*
+ * What an operator opened before this start and the clock can judge now (GRANT_NEW): the file says no more than what
+ * `open` would have let be opened then. The rest is dropped, with a line each, and so is the file's word for it.
+ */
+void enforcer_judge_opened(struct enforcer *e, struct wall_time now);
+
 /* Say what an operator opened and has ended, and forget it a while later. */
 void enforcer_update_opened(struct enforcer *e, struct wall_time now);
 /* 0 or -errno, logged. */

@@ -23,6 +23,42 @@ int enforcer_save_opened(struct enforcer *e)
 	return r;
 }
 
+/* True: it is believed. */
+static bool judge_opened(struct enforcer *e, struct grant *grant, struct wall_time now)
+{
+	enum guard_verdict rail = guard_check(&e->conf->guard, grant, grant->start);
+	const char *why = opened_disbelief(grant, grant_set_text(&e->opened, grant->origin), rail, now);
+	char line[128];
+
+	if (why) {
+		enforcer_audit_by_hand(e, "refused", &e->opened, grant, why);
+		return false;
+	}
+	snprintf(line, sizeof(line), "before this start%s%s", rail == GUARD_OK ? "" : "; ",
+		 rail == GUARD_OK ? "" : guard_text(rail));
+	enforcer_audit_by_hand(e, "opened", &e->opened, grant, line);
+	grant->mark = GRANT_LIVE;
+	return true;
+}
+
+void enforcer_judge_opened(struct enforcer *e, struct wall_time now)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < e->opened.n; i++) {
+		struct grant *grant = &e->opened.grants[i];
+
+		if (grant->mark == GRANT_NEW && grant->until.ns > now.ns && !judge_opened(e, grant, now))
+			enforcer_note_ended(e, &e->opened, grant);
+		else
+			e->opened.grants[kept++] = *grant;
+	}
+	if (kept == e->opened.n)
+		return;
+	e->opened.n = kept;
+	enforcer_save_opened(e);
+}
+
 void enforcer_update_opened(struct enforcer *e, struct wall_time now)
 {
 	size_t kept = 0;

@@ -10,6 +10,7 @@
 #include "enforcer.h"
 #include "enforcer_internal.h"
 #include "grant_list.h"
+#include "opened.h"
 #include "takeover.h"
 #include "util.h"
 
@@ -116,12 +117,16 @@ static void refuse_snapshot(struct enforcer *e, int error, struct wall_time now)
 	enforcer_say(e, LOG_LEVEL_ERR, "%s", e->trouble);
 }
 
-static void note_answer(struct enforcer *e)
+static void note_answer(struct enforcer *e, struct wall_time now)
 {
 	e->answered = true;
 	/* It knows more than what was saved. Whether the clock is right, it says itself, unless that was never set. */
 	snapshot_free(&e->withheld);
 	e->clock_floor.wall = takeover_clock_floor(e->clock.wall, (struct wall_time){0});
+	if (!e->clock_floor.wall.ns && opened_end_wait(&e->opened)) {
+		enforcer_judge_opened(e, now);
+		e->retry_at = e->clock.boot; /* the maps do not have it yet: at the next tick */
+	}
 	e->stale_said = false;
 	e->trouble_at.ns = 0;
 	e->trouble[0] = '\0';
@@ -199,7 +204,7 @@ static void install_candidate(struct enforcer *e, struct candidate *candidate, s
 	learned_free(&e->learned);
 	e->learned = candidate->learned;
 	e->taken_as_said = candidate->taken_as_said;
-	note_answer(e);
+	note_answer(e, now.wall);
 	audit_changes(e, &old.grants, &e->current.grants, now.wall);
 	enforcer_update_marks(e, &e->current.grants, now.wall);
 }

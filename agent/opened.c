@@ -5,7 +5,9 @@
 #include "opened.h"
 
 #include <errno.h>
+#include <string.h>
 
+#include "apply.h"
 #include "state.h"
 
 /* A clock this far behind the moment of the opening is wrong; less is how clocks of two boots differ. */
@@ -18,7 +20,30 @@ static bool has_begun(const struct grant *grant, struct wall_time now)
 
 bool opened_is_live(const struct grant *grant, struct wall_time now)
 {
-	return has_begun(grant, now) && now.ns < grant->until.ns;
+	return grant->mark != GRANT_WAITS && has_begun(grant, now) && now.ns < grant->until.ns;
+}
+
+bool opened_end_wait(struct grant_set *set)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < set->n; i++) {
+		if (set->grants[i].mark != GRANT_WAITS)
+			continue;
+		set->grants[i].mark = GRANT_NEW;
+		any = true;
+	}
+	return any;
+}
+
+const char *opened_disbelief(const struct grant *grant, const char *origin, enum guard_verdict rail,
+			     struct wall_time now)
+{
+	if (!has_begun(grant, now))
+		return "it would begin later than now: nobody can have opened it";
+	if (rail == GUARD_NOT_A_SOURCE || (rail != GUARD_OK && strcmp(origin, OPENED_ORIGIN_BEYOND) != 0))
+		return guard_text(rail);
+	return NULL;
 }
 
 const struct grant *opened_find(const struct grant_set *set, const struct grant *like)
@@ -65,7 +90,7 @@ size_t opened_clock_stepped(struct grant_set *set, struct wall_time before, int6
 	for (size_t i = 0; i < set->n; i++) {
 		struct grant *grant = &set->grants[i];
 
-		if (!has_begun(grant, before))
+		if (grant->mark == GRANT_WAITS || !has_begun(grant, before))
 			continue;
 		grant->start.ns += step_ns;
 		grant->until.ns += step_ns;

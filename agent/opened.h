@@ -7,7 +7,7 @@
 #ifndef OPENED_H
 #define OPENED_H
 
-#include "grant.h"
+#include "guard.h"
 
 #define OPENED_MAX 64 /* at once */
 #define OPENED_SHORTEST_S 60
@@ -20,8 +20,18 @@
 #define OPENED_FILE_NAME "opened"
 #define OPENED_BYTES_MAX 65536
 
-/* Given (with start and until set), and not over. */
+/* Given (with start and until set), not over, and not one that waits for the clock (GRANT_WAITS). */
 bool opened_is_live(const struct grant *grant, struct wall_time now);
+
+/* The clock can judge those that waited for it: GRANT_NEW instead of GRANT_WAITS. True: there was one. */
+bool opened_end_wait(struct grant_set *set);
+
+/*
+ * Why one that a file tells of is not believed, or NULL; `rail` as guard_check says with its start for now. A rail that
+ * it breaks was put aside by name when its origin says so; what begins later than now was opened by nobody.
+ */
+const char *opened_disbelief(const struct grant *grant, const char *origin, enum guard_verdict rail,
+			     struct wall_time now);
 
 /* In a set: that of the same source, port and protocols; NULL. */
 const struct grant *opened_find(const struct grant_set *set, const struct grant *like);

@@ -267,23 +267,10 @@ static void print_armed(const struct report *report, struct text *out)
 static void print_by_hand(const struct report *report, struct text *out)
 {
 	for (size_t i = 0; report->grants && i < report->n_grants; i++) {
-		const struct report_grant *grant = &report->grants[i];
-		_cleanup_text_ struct text words = {0};
-		char source[CIDR_TEXT_MAX], protos[PROTOS_TEXT_MAX];
-
-		if (!grant->by_hand)
-			continue;
-		cidr_format(&grant->source, source);
-		text_printf(&words, "opened by hand: %u/%s from %s until ", grant->port,
-			    protos_format(grant->protos, protos), source);
-		show_time(&words, grant->until, report->now);
-		text_printf(&words, ", ");
-		show_cut(&words, grant->requestor, 40);
-		text_printf(&words, ": \"");
-		show_cut(&words, grant->justification, 200);
-		text_printf(&words, "\"");
-		show_paragraph(out, &words, 0, 2);
+		if (report->grants[i].by_hand)
+			report_by_hand_text("opened by hand", &report->grants[i], report->now, out);
 	}
+	report_waiting_text(report, out);
 }
 
 void report_status_text(const struct report *report, struct text *out)

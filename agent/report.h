@@ -97,6 +97,8 @@ struct report {
 	size_t n_ports;
 	struct report_grant *grants; /* without the endless ones of `allow` */
 	size_t n_grants;
+	struct report_grant *waiting; /* opened by hand, closed until the clock can be right; not among `grants` */
+	size_t n_waiting;
 	size_t n_allow;                   /* always-allowed sources */
 	char unsaved[REPORT_UNSAVED_MAX]; /* what the state folder does not hold, and why; "": nothing, or not known */
 	/* How the sockets of a grant that ends are ended: "bpf", "netlink", "off" (by config), "none"; NULL: not known.

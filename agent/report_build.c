@@ -127,6 +127,7 @@ void report_clear(struct report *report)
 	free(report->left);
 	free(report->ports);
 	free(report->grants);
+	free(report->waiting);
 	refused_free(&report->refused_by_guard);
 	*report = (struct report){0};
 }

@@ -147,6 +147,30 @@ static void print_unverified(const char *interface, const char *why, struct text
 	show_paragraph(out, &words, 0, 2);
 }
 
+void report_by_hand_text(const char *what, const struct report_grant *grant, struct wall_time now, struct text *out)
+{
+	_cleanup_text_ struct text words = {0};
+	char source[CIDR_TEXT_MAX], protos[PROTOS_TEXT_MAX];
+
+	cidr_format(&grant->source, source);
+	text_printf(&words, "%s: %u/%s from %s until ", what, grant->port, protos_format(grant->protos, protos),
+		    source);
+	show_time(&words, grant->until, now);
+	text_printf(&words, ", ");
+	show_cut(&words, grant->requestor, 40);
+	text_printf(&words, ": \"");
+	show_cut(&words, grant->justification, 200);
+	text_printf(&words, "\"");
+	show_paragraph(out, &words, 0, 2);
+}
+
+void report_waiting_text(const struct report *report, struct text *out)
+{
+	for (size_t i = 0; i < report->n_waiting; i++)
+		report_by_hand_text("opened by hand, CLOSED until the clock is set", &report->waiting[i], report->now,
+				    out);
+}
+
 void report_list_text(const struct report *report, struct text *out)
 {
 	uint64_t sessions = 0;
@@ -162,6 +186,7 @@ void report_list_text(const struct report *report, struct text *out)
 	if (report->n_grants == 0)
 		text_printf(out, "no grants\n");
 	print_grants(report, out);
+	report_waiting_text(report, out);
 	if (report->n_allow) {
 		show_count(out, report->n_allow, "source");
 		text_printf(out, " always allowed (`allow`, and the Azure platform's own)\n");

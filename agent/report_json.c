@@ -311,6 +311,10 @@ void report_status_json(const struct report *report, struct text *out)
 		put_number(out, "by_hand", report_count_by_hand(report));
 	else
 		put_null(out, "by_hand");
+	if (report->agent_running)
+		put_number(out, "by_hand_waiting", report->n_waiting);
+	else
+		put_null(out, "by_hand_waiting");
 	put_number(out, "allowed", report->n_allow);
 	if (report->end_sockets)
 		put_string(out, "end_sockets", report->end_sockets);

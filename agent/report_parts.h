@@ -12,6 +12,9 @@ void report_verdict_text(const struct report *report, struct text *out);
 
 /* report_grants.c: how many grants are an operator's. */
 size_t report_count_by_hand(const struct report *report);
+/* The line of one of these, behind what is to be said of it; a line for each that waits for the clock. */
+void report_by_hand_text(const char *what, const struct report_grant *grant, struct wall_time now, struct text *out);
+void report_waiting_text(const struct report *report, struct text *out);
 
 /* report_feed.c: the feed's paragraph, and the table of what is refused. */
 void report_feed_text(const struct report *report, struct text *out);

@@ -44,10 +44,13 @@ static int fill_grants(struct daemon *d, struct clock_pair now, struct report *r
 	const struct grant_set *set = &d->enforcer.current.grants, *opened = &d->enforcer.opened;
 
 	report->grants = calloc(set->n + opened->n + 1, sizeof(*report->grants));
-	if (!report->grants)
+	report->waiting = calloc(opened->n + 1, sizeof(*report->waiting));
+	if (!report->grants || !report->waiting)
 		return -ENOMEM;
 	for (size_t i = 0; i < opened->n; i++) {
-		if (opened_is_live(&opened->grants[i], now.wall))
+		if (opened->grants[i].mark == GRANT_WAITS)
+			fill_grant(d, opened, &opened->grants[i], now, &report->waiting[report->n_waiting++]);
+		else if (opened_is_live(&opened->grants[i], now.wall))
 			fill_grant(d, opened, &opened->grants[i], now, &report->grants[report->n_grants++]);
 	}
 	for (size_t i = 0; i < set->n; i++) {

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "apply.h"
 #include "grant_list.h"
 #include "opened.h"
 #include "util.h"
@@ -63,6 +64,7 @@ struct adoption {
 	struct clock_pair now;
 	bool anew;                  /* the maps were empty: every saved grant counts */
 	bool at_start;              /* what an operator opened counts where the maps hold it, later in any case */
+	bool waits;                 /* the clock is wrong: it says of nothing that was opened whether it has ended */
 	struct entry_set installed; /* sorted */
 	uint8_t *explained;         /* by index in `installed` */
 };
@@ -74,7 +76,9 @@ struct adoption {
 static bool is_held(struct adoption *a, const struct grant *grant)
 {
 	uint8_t protos = grant->protos & a->gate->get_protected(a->gate_ctx, grant->port);
-	uint64_t end = clock_to_boot(a->now, grant->until).ns;
+	/* With a wrong clock: that it has not ended is all that can be asked. */
+	uint64_t end = grant->mark == GRANT_WAITS ? a->now.boot.ns + STAMP_SLACK_NS + 1
+						  : clock_to_boot(a->now, grant->until).ns;
 
 	FOR_EACH_PROTO_BIT (bit) {
 		struct gate_key key = entry_key(&grant->source, grant->port, proto_number(bit));
@@ -110,20 +114,31 @@ static void keep_held(struct adoption *a, struct grant_set *set)
 	set->n = kept;
 }
 
-/* What waits for the clock has no entry. */
+/* A clock that is wrong is behind: what has ended by it has ended. */
+static bool is_believed(struct adoption *a, const struct grant *grant)
+{
+	if (grant->until.ns <= a->now.wall.ns)
+		return false;
+	if (!a->anew && (a->waits || opened_is_live(grant, a->now.wall)))
+		return is_held(a, grant);
+	return true;
+}
+
+/* What waits for the clock explains no entry. */
 static void keep_opened(struct adoption *a, struct grant_set *opened)
 {
 	size_t kept = 0;
 
 	for (size_t i = 0; i < opened->n; i++) {
-		bool live = opened_is_live(&opened->grants[i], a->now.wall);
+		struct grant *grant = &opened->grants[i];
 
-		if (a->at_start &&
-		    (opened->grants[i].until.ns <= a->now.wall.ns || (live && !is_held(a, &opened->grants[i]))))
+		if (a->at_start)
+			grant->mark = a->waits ? GRANT_WAITS : GRANT_NEW;
+		if (a->at_start && !is_believed(a, grant))
 			continue;
-		if (live)
-			mark_explained(a, &opened->grants[i]);
-		opened->grants[kept++] = opened->grants[i];
+		if (opened_is_live(grant, a->now.wall))
+			mark_explained(a, grant);
+		opened->grants[kept++] = *grant;
 	}
 	opened->n = kept;
 }
@@ -229,5 +244,6 @@ int takeover_build(const struct gate_ops *gate, void *gate_ctx, const struct gua
 		return r;
 	a.anew = ret->anew = is_empty(gate, gate_ctx);
 	ret->clock_floor = takeover_clock_floor(now.wall, saved ? saved->taken : (struct wall_time){0});
+	a.waits = ret->clock_floor.ns != 0;
 	return judge(&a, guard, saved, opened, &ret->current);
 }

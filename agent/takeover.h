@@ -30,8 +30,9 @@ struct takeover {
 
 /*
  * saved: NULL when there is no state; its grants are moved out when they are used. opened: what an operator opened
- * before, by its own file; as with `saved`, those that the maps do not hold are taken out, unless their time has yet to
- * come. *ret is {0} before. 0, -ENOMEM, -ENOSPC (more than JITGATE_PORT_RULES_MAX ports), or errno of reading the maps.
+ * before, by its own file; as with `saved`, those that the maps do not hold are taken out; the others are marked
+ * GRANT_NEW, to be judged by enforcer_judge_opened, or GRANT_WAITS when the clock is wrong. *ret is {0} before. 0,
+ * -ENOMEM, -ENOSPC (more than JITGATE_PORT_RULES_MAX ports), or errno of reading the maps.
  */
 int takeover_build(const struct gate_ops *gate, void *gate_ctx, const struct guard *guard, struct clock_pair now,
 		   struct snapshot *saved, struct grant_set *opened, struct takeover *ret);

@@ -402,6 +402,26 @@ static void after_the_first_answer_no_failure_goes_back_to_waiting(void **state)
 	assert_true(enforces());
 }
 
+/* The map is in the hands of a user without rights, who may be somebody else's by then. */
+static void a_trial_that_nobody_can_have_begun_is_none(void **state)
+{
+	const uint64_t longest = ARMING_LONGEST_S * (uint64_t)NS_PER_S;
+
+	(void)state;
+	w.conf.mode = JITGATE_AUDIT;
+	enforcer_start(&w.e, NULL);
+	w.gate.state.confirm_until_boot_ns = w.clock.boot.ns + longest;
+	restart(NULL);
+	assert_int_equal(w.e.arming.confirm_until.ns, w.clock.boot.ns + longest);
+	w.gate.state.confirm_until_boot_ns = w.clock.boot.ns + longest + 1;
+	restart(NULL);
+	assert_int_equal(w.e.arming.confirm_until.ns, 0);
+	assert_int_equal(w.gate.state.confirm_until_boot_ns, 0);
+	w.gate.state.confirm_until_boot_ns = 1ULL << 62;
+	restart(NULL);
+	assert_int_equal(w.gate.state.confirm_until_boot_ns, 0);
+}
+
 static void with_protect_the_first_start_enforces_at_once(void **state)
 {
 	struct conf more;
@@ -444,6 +464,7 @@ static const struct CMUnitTest tests[] = {
 	world_test(with_nothing_to_close_the_first_answer_is_waited_for),
 	world_test(audit_in_the_config_waits_for_no_answer),
 	world_test(after_the_first_answer_no_failure_goes_back_to_waiting),
+	world_test(a_trial_that_nobody_can_have_begun_is_none),
 	world_test(with_protect_the_first_start_enforces_at_once),
 };
 REGISTER_TESTS(tests)

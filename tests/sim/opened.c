@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "opened.h"
 #include "util.h"
@@ -286,6 +287,117 @@ static void what_is_opened_by_hand_is_closed_by_hand_after_a_restart_with_a_wron
 	assert_false(passes("10.0.0.1", 22));
 }
 
+/* A clock that jitgated itself calls wrong has no say, however little it is behind the moment of the opening. */
+static void what_is_opened_by_hand_waits_for_a_clock_that_is_known_to_be_wrong(void **state)
+{
+	struct snapshot s = {0};
+
+	(void)state;
+	w.keep_saved = true;
+	enforcer_start(&w.e, NULL);
+	assert_int_equal(open_for("10.0.0.1", 22, 3600, false), 0);
+	assert_int_equal(open_for("10.0.0.2", 22, 7200, false), 0);
+	advance(50 * MINUTE);
+	add_port(&s, 3389);
+	feed(&s); /* the state is of 50 minutes later */
+	advance_alone(30 * MINUTE);
+	assert_false(passes("10.0.0.1", 22));
+	w.clock.wall.ns -= 79 * MINUTE;
+	reboot();
+	assert_int_not_equal(w.e.clock_floor.wall.ns, 0);
+	assert_false(passes("10.0.0.1", 22));
+	assert_false(passes("10.0.0.2", 22));
+	assert_true(logged("waits, the clock is behind"));
+	assert_int_equal(open_for("10.0.0.3", 22, 3600, false), 0); /* who opens now, opens now */
+	assert_true(passes("10.0.0.3", 22));
+	step_clock(79 * MINUTE);
+	assert_int_equal(w.e.clock_floor.wall.ns, 0);
+	assert_false(passes("10.0.0.1", 22));
+	assert_true(passes("10.0.0.2", 22));
+	assert_true(passes("10.0.0.3", 22));
+	advance(40 * MINUTE - 1); /* to its own end, which no step has moved */
+	assert_true(passes("10.0.0.2", 22));
+	advance(1);
+	assert_false(passes("10.0.0.2", 22));
+	assert_true(passes("10.0.0.3", 22)); /* a length of time, which the step has not changed */
+	advance(20 * MINUTE);
+	assert_false(passes("10.0.0.3", 22));
+}
+
+static void an_answer_that_believes_the_clock_judges_what_is_opened_by_hand(void **state)
+{
+	struct snapshot s = {0}, empty = {0};
+
+	(void)state;
+	w.keep_saved = true;
+	enforcer_start(&w.e, NULL);
+	assert_int_equal(open_for("10.0.0.1", 22, 7200, false), 0);
+	advance(50 * MINUTE);
+	add_port(&s, 3389);
+	feed(&s);
+	assert_int_equal(open_for("10.0.0.2", 22, 3600, false), 0);
+	w.clock.wall.ns -= 40 * MINUTE;
+	reboot();
+	assert_false(passes("10.0.0.1", 22));
+	assert_int_equal(feed(&empty), 0);
+	assert_int_equal(w.e.clock_floor.wall.ns, 0);
+	advance(NS_PER_S);
+	assert_true(passes("10.0.0.1", 22));
+	assert_false(passes("10.0.0.2", 22)); /* by this clock it has yet to be opened */
+	assert_true(logged("<4>refused id="));
+	assert_int_equal(w.e.opened.n, 1);
+}
+
+/* The bytes of the file, as whoever writes the state folder can make them. */
+static void forge(const char *from, int64_t begins_in, const char *origin)
+{
+	CLEANUP(grant_set_free) struct grant_set set = {0};
+	struct grant grant = {.source = source(from), .port = 22, .protos = PROTO_BIT_TCP};
+	void *bytes = NULL;
+
+	grant.start.ns = w.clock.wall.ns + begins_in;
+	grant.until.ns = grant.start.ns + 24 * HOUR;
+	assert_int_equal(grant_set_add(&set, &grant, "root", "routine", origin), 0);
+	assert_int_equal(opened_encode(&set, w.clock.wall, &bytes, &w.opened_len), 0);
+	free(w.opened);
+	w.opened = bytes;
+}
+
+static void the_file_opens_nothing_that_nobody_could_have_opened(void **state)
+{
+	(void)state;
+	w.keep_saved = true;
+	w.conf.guard = (struct guard){.longest_s = 86400, .widest_ipv4 = 24};
+	enforcer_start(&w.e, NULL);
+	advance(MINUTE);
+	forge("10.0.0.0/16", -MINUTE, OPENED_ORIGIN);
+	reboot();
+	assert_false(passes("10.0.0.1", 22));
+	assert_int_equal(w.e.opened.n, 0);
+	assert_true(logged("<4>refused id="));
+	assert_true(logged("why=\"wider than guard"));
+	forge("10.0.0.0/24", 90 * NS_PER_S, OPENED_ORIGIN); /* later */
+	reboot();
+	assert_int_equal(w.e.opened.n, 0);
+	assert_true(logged("it would begin later than now"));
+	advance(2 * MINUTE);
+	assert_false(passes("10.0.0.1", 22));
+	reboot(); /* and is forgotten */
+	assert_false(passes("10.0.0.1", 22));
+	forge("0.0.0.0/0", 90 * NS_PER_S, OPENED_ORIGIN_BEYOND);
+	reboot();
+	advance(2 * MINUTE);
+	assert_false(passes("10.0.0.1", 22));
+	forge("10.0.0.0/16", -MINUTE, OPENED_ORIGIN_BEYOND); /* an operator may have: it is said at each start */
+	forget_log();
+	reboot();
+	assert_true(passes("10.0.0.1", 22));
+	assert_true(logged("origin=\"operator, past the guard rails\" why=\"before this start; wider than guard"));
+	forge("10.0.0.0/24", -MINUTE, OPENED_ORIGIN);
+	reboot();
+	assert_true(passes("10.0.0.1", 22));
+}
+
 static void no_more_than_64_are_opened_by_hand(void **state)
 {
 	char from[32];
@@ -356,6 +468,9 @@ static const struct CMUnitTest tests[] = {
 	world_test(what_is_opened_by_hand_waits_while_the_clock_is_behind),
 	world_test(what_is_opened_by_hand_is_there_when_a_clock_that_was_never_set_is_set),
 	world_test(what_is_opened_by_hand_is_closed_by_hand_after_a_restart_with_a_wrong_clock),
+	world_test(what_is_opened_by_hand_waits_for_a_clock_that_is_known_to_be_wrong),
+	world_test(an_answer_that_believes_the_clock_judges_what_is_opened_by_hand),
+	world_test(the_file_opens_nothing_that_nobody_could_have_opened),
 	world_test(no_more_than_64_are_opened_by_hand),
 	world_test(what_does_not_fit_a_smaller_table_does_not_stop_a_start),
 	world_test(a_table_that_is_full_refuses_an_opening_whole),

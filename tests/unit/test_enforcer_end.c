@@ -6,14 +6,18 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <cmocka.h>
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "ended_index.h"
 #include "enforcer.h"
 #include "fake_gate.h"
 #include "flows.h"
+#include "random.h"
 #include "session.h"
 #include "util.h"
 
@@ -427,6 +431,120 @@ static void a_grant_of_another_port_or_protocol_ends_nothing_here(void **state)
 	assert_true(w.is_open[before]);
 }
 
+static struct ended_grant *found(struct ended_list *list, const struct open_socket *socket, struct boot_time now)
+{
+	CLEANUP(ended_index_free) struct ended_index index = {0};
+
+	assert_int_equal(ended_index_build(list, socket->port, now, &index), 0);
+	return ended_index_find(&index, &socket->peer, socket->port);
+}
+
+/* The same by a walk. */
+static struct ended_grant *found_by_walk(struct ended_list *list, const struct open_socket *socket,
+					 struct boot_time now)
+{
+	for (size_t i = list->n; i-- > 0;) {
+		struct ended_grant *ended = &list->v[i];
+
+		if (ended->due.ns <= now.ns && (!ended->port || ended->port == socket->port) &&
+		    ended->protos & PROTO_BIT_TCP && cidr_covers(&ended->source, &socket->peer))
+			return ended;
+	}
+	return NULL;
+}
+
+/* Of few addresses, so that many lie in one another. */
+static struct cidr random_source(bool whole)
+{
+	struct cidr c = {.family = random_below(3) ? JITGATE_IPV4 : JITGATE_IPV6};
+	unsigned int bits = c.family == JITGATE_IPV4 ? 32 : 128;
+
+	c.prefix_len = (uint8_t)bits;
+	c.addr[0] = (uint8_t)(10 + random_below(2));
+	c.addr[bits / 8 - 1] = (uint8_t)random_below(8);
+	return cidr_cut(&c, (uint8_t)(whole || random_below(2) ? bits : random_below(bits + 1)));
+}
+
+static void the_index_finds_what_a_walk_finds(void **state)
+{
+	size_t hits = 0, misses = 0;
+
+	(void)state;
+	for (int round = 0; round < 200; round++) {
+		struct ended_list list = {0};
+		const struct boot_time at = {.ns = 10};
+
+		for (uint32_t n = random_below(40); n > 0; n--) {
+			struct grant grant = {.source = random_source(false),
+					      .port = (uint16_t)random_below(4),
+					      .protos = (uint8_t)(random_below(4) ? PROTO_BIT_TCP : PROTO_BIT_UDP)};
+
+			assert_int_equal(ended_add(&list, &grant, "x", at), 0);
+			list.v[list.n - 1].due.ns = random_below(14);
+		}
+		for (int i = 0; i < 50; i++) {
+			struct open_socket socket = {.peer = random_source(true),
+						     .port = (uint16_t)(1 + random_below(4))};
+			struct ended_grant *expected = found_by_walk(&list, &socket, at);
+
+			assert_ptr_equal(found(&list, &socket, at), expected);
+			hits += expected != NULL;
+			misses += expected == NULL;
+		}
+		ended_free(&list);
+	}
+	assert_true(hits > 1000 && misses > 1000);
+}
+
+#define CROWD 16000
+
+/* Each source twice, at two times; every other one to another port. */
+static int each_of_a_crowd(void *ctx, flow_visitor visit, void *visit_ctx)
+{
+	(void)ctx;
+	for (uint32_t i = 0; i < 2 * CROWD; i++) {
+		uint32_t host = i * 7919 % CROWD;
+		struct flow_key key = {.saddr = {10, 20, (uint8_t)(host >> 8), (uint8_t)host},
+				       .daddr = {10, 9, 0, 1},
+				       .sport_be = htons((uint16_t)(1024 + i / CROWD)),
+				       .dport_be = htons(host % 2 ? 22 : 23),
+				       .proto = IPPROTO_TCP,
+				       .family = JITGATE_IPV4};
+		struct gate_flow flow = {.end_boot_ns = 1000 + i};
+
+		visit(visit_ctx, &key, &flow);
+	}
+	return 0;
+}
+
+static void a_crowd_of_flows_is_noted_once_each_and_in_no_time(void **state)
+{
+	struct gate_ops gate = fake_gate_ops;
+	uint8_t seen[CROWD] = {0};
+	clock_t began;
+
+	(void)state;
+	gate.each_flow = each_of_a_crowd;
+	w.e.gate = &gate;
+	began = clock();
+	enforcer_note_flows(&w.e);
+	for (size_t i = 0; i < w.e.ended.n; i++)
+		w.e.ended.v[i].due.ns = ENDED_NEVER; /* they wait */
+	enforcer_note_flows(&w.e);
+	assert_true(clock() - began < CLOCKS_PER_SEC * 3 / 10);
+	assert_int_equal(w.e.ended.n, CROWD);
+	for (size_t i = 0; i < CROWD; i++) {
+		const struct ended_grant *ended = &w.e.ended.v[i];
+		uint32_t host = ended->source.addr[2] * 256U + ended->source.addr[3];
+
+		assert_int_equal(ended->port, host % 2 ? 22 : 23);
+		assert_true(ended->since.ns >= 1000 + CROWD); /* when its last one lost its grant */
+		assert_int_equal(ended->due.ns, w.clock.boot.ns);
+		assert_int_equal(seen[host]++, 0);
+	}
+	w.e.gate = &fake_gate_ops;
+}
+
 static void a_socket_is_of_the_grant_with_its_source_port_and_protocol(void **state)
 {
 	const struct open_socket of_22 = {.peer = source("10.0.0.1"), .port = 22};
@@ -437,22 +555,22 @@ static void a_socket_is_of_the_grant_with_its_source_port_and_protocol(void **st
 
 	(void)state;
 	assert_int_equal(ended_add(&list, &grant, "udp", at), 0);
-	assert_null(ended_find(&list, &of_22, at));
+	assert_null(found(&list, &of_22, at));
 	grant.port = 23;
 	grant.protos = PROTO_BIT_TCP;
 	assert_int_equal(ended_add(&list, &grant, "another port", at), 0);
-	assert_null(ended_find(&list, &of_22, at));
+	assert_null(found(&list, &of_22, at));
 	grant.port = 22;
 	assert_int_equal(ended_add(&list, &grant, "this", at), 0);
-	assert_string_equal(ended_find(&list, &of_22, at)->requestor, "this");
+	assert_string_equal(found(&list, &of_22, at)->requestor, "this");
 	assert_int_equal(ended_add(&list, &allowed, "allow", at), 0);
-	assert_string_equal(ended_find(&list, &of_22, at)->requestor, "allow");
+	assert_string_equal(found(&list, &of_22, at)->requestor, "allow");
 	assert_int_equal(ended_next_port(&list, -1, at), 0);
 	assert_int_equal(ended_next_port(&list, 0, at), 22);
 	assert_int_equal(ended_next_port(&list, 22, at), 23);
 	assert_int_equal(ended_next_port(&list, 23, at), -1);
 	list.v[3].due.ns = at.ns + 1; /* the allowed one waits */
-	assert_string_equal(ended_find(&list, &of_22, at)->requestor, "this");
+	assert_string_equal(found(&list, &of_22, at)->requestor, "this");
 	assert_int_equal(ended_next_port(&list, -1, at), 22);
 	ended_free(&list);
 }
@@ -985,6 +1103,8 @@ int main(void)
 		world_test(where_nothing_is_there_nothing_wakes_up_again),
 		world_test(what_may_still_talk_lives),
 		world_test(a_grant_of_another_port_or_protocol_ends_nothing_here),
+		world_test(the_index_finds_what_a_walk_finds),
+		world_test(a_crowd_of_flows_is_noted_once_each_and_in_no_time),
 		world_test(a_socket_is_of_the_grant_with_its_source_port_and_protocol),
 		world_test(whoever_comes_another_way_lives),
 		world_test(nothing_ends_in_audit_mode),
@@ -1019,5 +1139,5 @@ int main(void)
 		world_test(many_sessions_are_a_bounded_number_of_lines),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, seed_random, NULL);
 }

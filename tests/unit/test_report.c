@@ -453,6 +453,32 @@ static void what_is_opened_by_hand_is_told_from_what_a_feed_grants(void **state)
 	assert_non_null(strstr(list.data, "\"origin\":\"operator\",\"by_hand\":true"));
 }
 
+static void what_waits_for_the_clock_is_shown_and_counts_as_no_grant(void **state)
+{
+	static const char line[] = "opened by hand, CLOSED until the clock is set: 22/tcp from 198.51.100.7 until";
+	_cleanup_text_ struct text t = {0}, list = {0};
+	struct report_grant waiting;
+	struct sample s;
+
+	(void)state;
+	fill_sample(&s);
+	waiting = s.grants[0];
+	waiting.source = cidr_of("198.51.100.7");
+	waiting.by_hand = true;
+	s.report.waiting = &waiting;
+	report_list_text(&s.report, &list);
+	assert_null(strstr(list.data, line));
+	s.report.n_waiting = 1;
+	assert_first_line(
+		&s.report,
+		"jitgate 0.1.0: enforcing on eth0 (native, verified); 2 ports, 1 grant; feed azure fresh (20 s ago)");
+	assert_says(&s.report, line);
+	report_list_text(&s.report, &list);
+	assert_non_null(strstr(list.data, line));
+	report_status_json(&s.report, &t);
+	assert_non_null(strstr(t.data, "\"by_hand\":0,\"by_hand_waiting\":1"));
+}
+
 static void stale_feed_comes_first_with_its_last_error_below(void **state)
 {
 	struct sample s;
@@ -1194,6 +1220,7 @@ int main(void)
 		cmocka_unit_test(a_trial_comes_first_with_its_end),
 		cmocka_unit_test(what_was_confirmed_is_no_bad_news_but_the_config_is_named),
 		cmocka_unit_test(waiting_for_the_first_answer_is_not_called_audit),
+		cmocka_unit_test(what_waits_for_the_clock_is_shown_and_counts_as_no_grant),
 		cmocka_unit_test(what_is_opened_by_hand_is_told_from_what_a_feed_grants),
 		cmocka_unit_test(stale_feed_comes_first_with_its_last_error_below),
 		cmocka_unit_test(a_feed_that_is_gone_or_fails_comes_first_while_its_last_answer_is_fresh),
