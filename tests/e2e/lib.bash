@@ -515,7 +515,7 @@ end_stream() {
 # start_hold NAME SOURCE PORT TIME [STALL]: a TCP session with a heartbeat.
 start_hold() {
   start "$1" "$(home_of "$2")" "$build/probe" hold "$2" "$(peer_of "$2")" "$3" "$4" "${5:-600ms}"
-  wait_for 5 grep -q connected "$tmp/$1.log"
+  wait_for 15 grep -q connected "$tmp/$1.log"
 }
 # end_hold NAME ARRAY: tell it to stop (it may have ended before) and parse what it saw.
 end_hold() {
