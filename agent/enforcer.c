@@ -100,6 +100,7 @@ static void doubt_clock(struct enforcer *e)
 		return;
 	e->clock_floor.wall.ns = 0;
 	enforcer_judge_opened(e, e->clock.wall);
+	enforcer_settle(e);
 	snapshot_free(&e->withheld);
 	enforcer_say(e, LOG_LEVEL_NOTICE, "the clock is set; %zu grants are judged by it", e->current.grants.n);
 }

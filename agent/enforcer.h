@@ -69,6 +69,7 @@ struct enforcer {
 	struct wall_time taken_as_said;
 	struct learned learned;
 	struct grant_set opened; /* by an operator */
+	bool stale_opened;       /* the file still tells of some that are not believed */
 	struct arming arming;
 	bool restored; /* `current` came from the state file or from the maps */
 	/* The wall clock was not set at the start: it cannot be right unless it showed at least this then. wall 0: it

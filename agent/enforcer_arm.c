@@ -22,6 +22,10 @@ int enforcer_save_armed(struct enforcer *e, bool armed)
 
 void enforcer_settle(struct enforcer *e)
 {
+	if (e->stale_opened) {
+		e->stale_opened = false;
+		enforcer_save_opened(e);
+	}
 	if (e->arming.stale_record && enforcer_save_armed(e, false) == 0)
 		e->arming.stale_record = false;
 }

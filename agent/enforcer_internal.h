@@ -34,7 +34,8 @@ void enforcer_say_record_unknown(struct enforcer *e);
 
 /*
  * What an operator opened before this start and the clock can judge now (GRANT_NEW): the file says no more than what
- * `open` would have let be opened then. The rest is dropped, with a line each, and so is the file's word for it.
+ * `open` would have let be opened then. The rest is dropped, with a line each, and by enforcer_settle the file's word
+ * for it.
  */
 void enforcer_judge_opened(struct enforcer *e, struct wall_time now);
 

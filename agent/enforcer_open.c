@@ -53,10 +53,8 @@ void enforcer_judge_opened(struct enforcer *e, struct wall_time now)
 		else
 			e->opened.grants[kept++] = *grant;
 	}
-	if (kept == e->opened.n)
-		return;
+	e->stale_opened |= kept != e->opened.n;
 	e->opened.n = kept;
-	enforcer_save_opened(e);
 }
 
 void enforcer_update_opened(struct enforcer *e, struct wall_time now)

@@ -125,6 +125,7 @@ static void note_answer(struct enforcer *e, struct wall_time now)
 	e->clock_floor.wall = takeover_clock_floor(e->clock.wall, (struct wall_time){0});
 	if (!e->clock_floor.wall.ns && opened_end_wait(&e->opened)) {
 		enforcer_judge_opened(e, now);
+		enforcer_settle(e);
 		e->retry_at = e->clock.boot; /* the maps do not have it yet: at the next tick */
 	}
 	e->stale_said = false;

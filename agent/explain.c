@@ -18,8 +18,8 @@ static void find_cover(const struct grant_set *set, const struct cidr *source, u
 	for (size_t i = 0; i < set->n; i++) {
 		const struct grant *grant = &set->grants[i];
 
-		if (grant->mark == GRANT_REFUSED || grant->mark == GRANT_WAITS || grant->port != port || !(grant->protos & proto_bit) ||
-		    !cidr_covers(&grant->source, source))
+		if (grant->mark == GRANT_REFUSED || grant->mark == GRANT_WAITS || grant->port != port ||
+		    !(grant->protos & proto_bit) || !cidr_covers(&grant->source, source))
 			continue;
 		if (verdict->grant && grant->until.ns <= verdict->grant->until.ns)
 			continue;

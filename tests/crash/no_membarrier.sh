@@ -21,7 +21,7 @@ revoke_under() {
   check "a new connection is refused" closes_for $cli4 22 3
   check "the session ends with its drain" wait_for 5 dead session
   end_hold session held
-  is "as one that was cut" stall "${held[end]-}"
+  is "as one whose socket was ended" reset "${held[end]-}"
   stop strace INT
 }
 
