@@ -54,15 +54,9 @@ const char *arming_text(const struct arming *arming, uint32_t conf_mode);
 void arming_reconfigure(struct arming *arming, uint32_t old_mode, uint32_t new_mode);
 
 /*
-<<<<<<< HEAD
  * At a start, from what the maps hold of before: a trial goes on, or has lapsed meanwhile; and what enforced does so
  * when it is not known whether that was confirmed; a trial that would last longer than any can is none.
  * `nothing_known`: no port is protected by config, and neither state nor maps brought anything back.
-=======
- * At a start, from what the maps hold of before: a trial goes on, or has lapsed meanwhile; one that would last longer
- * than any trial is none. `nothing_known`: no port is protected by config, and neither state nor maps brought anything
- * back.
->>>>>>> 768a0dae407488677e4a9db9ff0522d8d156d0c4
  */
 void arming_take_over(struct arming *arming, uint32_t conf_mode, const struct gate_state *before, struct clock_pair now,
 		      bool nothing_known);

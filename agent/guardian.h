@@ -5,8 +5,8 @@
  * log are a table of calls, so that tests can play all of it.
  *
  * Once an interface is guarded it stays so while it exists, also when its default route goes: letting go opens ports,
- * and only a reload or a restart may do that, by another `interfaces`. While a name in `interfaces` does not exist, which may be a typing error,
- * these do not either.
+ * and only a reload or a restart may do that, by another `interfaces`. While a name in `interfaces` does not exist,
+ * which may be a typing error, these do not either.
  *
  * Verified is an interface when the kernel says that it runs our program, and that program was last found to drop and
  * count what has to be dropped, or cannot be tried here: that is told then. It is tried after each attachment, and at

@@ -13,7 +13,7 @@ core=${JITGATE_CORE:?"run it as: make check"}
 # What CORE may import besides its own functions, as __NAME_chk too. strerror: text for people says
 # what went wrong. No libc time: localtime_r gives the zone of the daemon, not the reader's, and gmtime_r too reads its file.
 core_imports='mem(chr|cmp|cpy|move|set|rchr)|explicit_bzero|str(n?len|n?cmp|n?casecmp|r?chr|chrnul|c?spn|pbrk|n?dup|str|casestr)
-malloc|calloc|realloc|reallocarray|free|qsort|bsearch|v?snprintf|strerror|inet_(pton|ntop)|crc32_z
+malloc|calloc|realloc|reallocarray|free|qsort|qsort_r|bsearch|v?snprintf|strerror|inet_(pton|ntop)|crc32_z
 __stack_chk_fail|__assert_fail|__ctype_[a-z_]+|__[a-z]+[sdt]i[234]'
 
 # Symbols of a library, and the files that may use it.
