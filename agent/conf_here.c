@@ -15,6 +15,7 @@
 #include <sys/vfs.h>
 
 #include "jitgate_abi.h"
+#include "netif.h"
 #include "number.h"
 
 struct who {
@@ -110,7 +111,14 @@ static void warn_ca_file(const struct conf_azure *azure, struct text *lines)
 static void warn_interfaces(const struct conf *conf, struct text *lines)
 {
 	for (size_t i = 0; i < conf->n_interfaces; i++) {
-		if (!if_nametoindex(conf->interfaces[i]) && errno == ENODEV)
+		unsigned int ifindex = if_nametoindex(conf->interfaces[i]);
+		struct netif netif;
+
+		if (ifindex && netif_get(ifindex, &netif) == 0 && !netif.ethernet)
+			text_printf(lines,
+				    "interfaces: \"%s\" is not an Ethernet interface; jitgated will not start with it\n",
+				    conf->interfaces[i]);
+		if (!ifindex && errno == ENODEV)
 			text_printf(lines,
 				    "interfaces: \"%s\" does not exist here; jitgated waits for it, and as long as it "
 				    "does not appear it is NOT PROTECTED and status fails\n",
@@ -150,10 +158,19 @@ static void warn_allow(const struct conf *conf, struct text *lines)
 	}
 }
 
+/* Azure's "*" is a grant for both families. */
+static void warn_guard(const struct guard *guard, struct text *lines)
+{
+	if (!guard->widest_ipv4 != !guard->widest_ipv6)
+		text_printf(lines, "guard.%s is 0: a grant to \"*\" still opens a port to all of %s; set both\n",
+			    guard->widest_ipv4 ? "widest_ipv6" : "widest_ipv4", guard->widest_ipv4 ? "IPv6" : "IPv4");
+}
+
 void conf_here_warn(const struct conf *conf, const char *path, struct text *lines)
 {
 	warn_allow(conf, lines);
 	warn_interfaces(conf, lines);
+	warn_guard(&conf->guard, lines);
 	warn_user("user", conf->user, lines);
 	warn_user("azure.user", conf->azure.user, lines);
 	warn_config_mode(conf->user, path, lines);

@@ -140,7 +140,7 @@ static int find_sessions(const struct conf *conf, struct connections *ret, bool 
 
 	if (r == -ENOENT)
 		return failure_set(failure, r,
-				   "%.400s: jitgated has nothing in force; start it: systemctl start jitgated",
+				   "%.400s: nothing is in force; systemctl restart jitgated",
 				   why.text);
 	if (r == 0)
 		r = list_connections(ret, &why);
@@ -186,8 +186,8 @@ static void print_sessions(const struct connections *sessions, struct text *out)
 	connections_text(sessions, out);
 	if (cut && !connections_has_own(sessions)) {
 		text_printf(&words,
-			    "which of them is yours, if any, cannot be told from here (a console? tmux?): if it is "
-			    "one that would be cut, it comes back when the trial is over");
+			    "which of them is yours, if any, cannot be told from here (a console? tmux?): one that "
+			    "would be cut stands still on trial and comes back after it, and jitgate confirm ends it");
 		show_paragraph(out, &words, 0, 2);
 	}
 	text_printf(out, "\n");

@@ -59,4 +59,4 @@ uninstall: ## remove what install put there; a changed config stays
 	$(Q)rm -f $(installed_files)
 	$(Q)for dir in $(conf_dir) $(DESTDIR)$(docdir)/docs $(DESTDIR)$(docdir); do \
 		test ! -d $$dir || rmdir --ignore-fail-on-non-empty $$dir; done
-	@$(if $(DESTDIR),,echo 'What is enforced now stays so until a reboot or until "jitgated --detach", which is now removed too.')
+	@$(if $(DESTDIR),,echo 'If "jitgated --detach" was not run before, what is enforced stays so until a reboot, or until it is installed again and run.')

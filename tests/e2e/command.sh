@@ -203,8 +203,11 @@ is "check-config without FILE takes that of -c" 0 $rc
 like "check-config says what would be in force" '^  protect +22/tcp$' "$said"
 is "check-config: no line over 100 columns" "" "$(grep -E '.{101}' <<<"$said")"
 cat >"$tmp/draft.conf" <<END
-interfaces = {"jg-none"}
+interfaces = {"jg-none", "lo"}
 protect = {"22/any", "53/tcp", "53/udp"}
+guard {
+  widest_ipv4 = 24
+}
 allow = {"0.0.0.0/0", "10.0.0.0/8"}
 user = "jg-nobody"
 pin_dir = "$tmp/pins"
@@ -219,6 +222,7 @@ is "check-config: what this machine lacks is no error" 0 $rc
 like "check-config: ports are shown as they are written" '^  protect +22/any, 53/tcp, 53/udp$' "$said"
 like "check-config: room for grants stands alone" '^  max_grants +16384' "$said"
 for expected in 'interfaces: "jg-none" does not exist here.* NOT PROTECTED' 'user "jg-nobody": no such user here' \
+  'interfaces: "lo" is not an Ethernet interface; jitgated will not start' 'guard\.widest_ipv6 is 0: .* all of IPv6; set both' \
   'allow: 0\.0\.0\.0/0 lets everybody in' "pin_dir $tmp/pins: $tmp is not a BPF file system" \
   "draft\.conf: user \"65534\" cannot read it \(mode 0600\)" "azure\.ca_file $tmp/none\.pem: No such file"; do
   like "check-config warns: $expected" "^jitgate: warning: .*$expected" "$complained"
