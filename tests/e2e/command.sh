@@ -183,7 +183,7 @@ if ((EUID == 0)); then
   run confirm
   like "nobody listens: confirm says what to do" 'jitgated does not run .*systemctl start jitgated' "$complained"
   run arm
-  like "nothing is pinned: arm says what to do" 'nothing is pinned in .*systemctl start jitgated' "$complained"
+  like "nothing is pinned: arm says what to do" 'nothing is pinned in .*systemctl restart jitgated' "$complained"
 else
   skip "open, close and confirm ask" "needs root"
 fi
