@@ -81,7 +81,7 @@ static void describe_mode(struct daemon *d, struct text *words)
 	if (arming->confirm_until.ns) {
 		text_printf(words, "ENFORCING on trial until ");
 		show_time(words, clock_to_wall(now, arming->confirm_until), now.wall);
-		text_printf(words, ", then audit again by itself. To make it last: jitgate confirm");
+		text_printf(words, ", then audit again by itself. To make it last: `jitgate confirm`");
 	} else if (arming->confirmed) {
 		text_printf(words, "ENFORCING from now on, over restarts and reboots, until `mode` in the config is "
 				   "changed. Put mode = \"enforce\" into it, so that it says what is in force");
@@ -165,7 +165,7 @@ static void print_opened(const struct control_request *request, const struct out
 	describe_target(request, &words);
 	text_printf(&words, " until ");
 	show_time(&words, until, clock_now().wall);
-	text_printf(&words, ", which the kernel keeps to. Before that: jitgate close with the same port and source");
+	text_printf(&words, ", which the kernel keeps to. Before that: `jitgate close` with the same port and source");
 	show_paragraph(out, &words, 0, 2);
 }
 
@@ -230,9 +230,8 @@ static int answer_close(struct daemon *d, const struct control_request *request,
 	text_printf(&words, "CLOSED: ");
 	describe_target(request, &words);
 	if (passes)
-		text_printf(&words,
-			    ", as far as it was opened by hand; IT STILL PASSES by another grant, which jitgate "
-			    "explain names");
+		text_printf(&words, ", as far as it was opened by hand; IT STILL PASSES by another grant, which "
+				    "`jitgate explain` names");
 	show_paragraph(out, &words, 0, 2);
 	return end_answer(o);
 }

@@ -82,8 +82,8 @@ static void print_left(const struct report *report, struct text *out)
 				    strerror(-left->enforced));
 		else
 			text_printf(&words,
-				    "its large receive offload, switched off for native mode, stays off (%s): ethtool "
-				    "-K %s lro on, or restart jitgated",
+				    "its large receive offload, switched off for native mode, stays off (%s): "
+				    "`ethtool -K %s lro on`, or restart jitgated",
 				    strerror(-left->lro), left->name);
 		show_paragraph(out, &words, 0, 2);
 	}
@@ -260,7 +260,7 @@ static void print_armed(const struct report *report, struct text *out)
 		return;
 	text_printf(&words,
 		    "enforcing because that was armed and confirmed; the config says mode = \"audit\": put mode = "
-		    "\"enforce\" into it (or jitgate disarm)");
+		    "\"enforce\" into it (or `jitgate disarm`)");
 	show_paragraph(out, &words, 2, 4);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * CORE. What jitgate shows, as text for people (aligned, at most 100 columns) and as JSON (field names are a
- * contract). From a struct that the caller fills: out of the running daemon, or, when that is dead, out of the pins
- * alone.
+ * CORE. What jitgate shows, as text for people (aligned, at most 100 columns but for the verdict) and as JSON (field
+ * names are a contract). From a struct that the caller fills: out of the running daemon, or, when that is dead, out of
+ * the pins alone.
  */
 #ifndef REPORT_H
 #define REPORT_H

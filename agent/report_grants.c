@@ -135,7 +135,7 @@ static void print_dead_agent(const struct report *report, struct text *out)
 	if (report->agent_why && *report->agent_why)
 		text_printf(&words, " (%s)", report->agent_why);
 	text_printf(&words, ": these grants end on time, nothing new is granted");
-	show_paragraph(out, &words, 0, 2);
+	show_line(out, &words);
 }
 
 /* Bad news first: what follows is what the maps say, and on this interface nobody asks them. */
@@ -144,7 +144,7 @@ static void print_unverified(const char *interface, const char *why, struct text
 	_cleanup_text_ struct text words = {0};
 
 	text_printf(&words, "NOT ENFORCED on %s: %s. By the maps:", interface, why);
-	show_paragraph(out, &words, 0, 2);
+	show_line(out, &words);
 }
 
 void report_by_hand_text(const char *what, const struct report_grant *grant, struct wall_time now, struct text *out)
@@ -175,7 +175,9 @@ void report_list_text(const struct report *report, struct text *out)
 {
 	uint64_t sessions = 0;
 
-	if (report->mode == JITGATE_AUDIT)
+	if (report->mode == JITGATE_AUDIT && report->arming.waiting)
+		text_printf(out, "WAITING for the first answer of a feed: nothing is dropped yet\n");
+	else if (report->mode == JITGATE_AUDIT)
 		text_printf(out, "AUDIT: nothing is dropped, with or without a grant\n");
 	if (!report->agent_running)
 		print_dead_agent(report, out);
@@ -237,7 +239,7 @@ static void print_remedy(const struct report_explain *explain, struct text *out)
 		&words,
 		", made by a person in Azure and approved there (jitgate then looks by itself as soon as a packet is "
 		"dropped), or `allow` in the config, for sources that must never be cut off, or in an emergency, as "
-		"root, jitgate open; a grant that the guard "
+		"root, `jitgate open`; a grant that the guard "
 		"rails refuse is named in jitgated's log");
 	show_paragraph(out, &words, 2, 4);
 }

@@ -59,7 +59,11 @@ static void warn_ports(const struct report *report, struct text *line)
 	if (report->n_ports && !report->only_protect)
 		return;
 	begin_clause(line);
-	text_printf(line, report->n_ports ? "ONLY `protect` PORTS ARE CLOSED: " : "NO PORT IS CLOSED: ");
+	if (report->mode == JITGATE_AUDIT && !report->arming.waiting)
+		text_printf(line,
+			    report->n_ports ? "ONLY `protect` PORTS WOULD BE CLOSED: " : "NO PORT WOULD BE CLOSED: ");
+	else
+		text_printf(line, report->n_ports ? "ONLY `protect` PORTS ARE CLOSED: " : "NO PORT IS CLOSED: ");
 	if (report->only_protect)
 		say_no_answer(report, line);
 	if (report->only_protect && !report->n_ports)
@@ -96,8 +100,11 @@ static void warn_feed(const struct report *report, struct text *line)
 		say_no_answer(report, line);
 		return;
 	}
-	text_printf(line, "feed %s is STALE (last good answer ",
-		    *report->feed_name ? report->feed_name : "(none connected)");
+	/* For how long an answer counts is not saved: after a start nobody knows whether the last one still does. */
+	if (*report->feed_name)
+		text_printf(line, "feed %s is STALE (last good answer ", report->feed_name);
+	else
+		text_printf(line, "no feed has connected since jitgated started (last good answer ");
 	text_relative(line, report->last_good, report->now);
 	text_printf(line, ")");
 }
@@ -172,7 +179,7 @@ static void collect_warnings(const struct report *report, struct text *line)
 	warn_left(report, line);
 	if (!report->agent_running) {
 		begin_clause(line);
-		text_printf(line, "jitgated is NOT RUNNING");
+		text_printf(line, "jitgated is NOT RUNNING: systemctl start jitgated");
 	}
 	warn_unset_clock(report, line);
 	warn_ports(report, line);
@@ -206,7 +213,10 @@ static void summarize_interfaces(const struct report *report, struct text *line)
 {
 	size_t verified = count_verified(report), named = 0;
 
-	text_printf(line, "%s on ", report->mode == JITGATE_AUDIT ? "auditing" : "enforcing");
+	if (report->mode != JITGATE_AUDIT)
+		text_printf(line, "enforcing on ");
+	else
+		text_printf(line, report->arming.waiting ? "waiting on " : "auditing on ");
 	if (!verified)
 		text_printf(line, "no verified interface");
 	for (size_t i = 0; i < report->n_interfaces && named < REPORT_NAMES_MAX; i++) {
@@ -226,10 +236,12 @@ static void summarize_feed(const struct report *report, struct text *line, bool 
 
 	if (!report->agent_running)
 		return;
-	text_printf(line, "; feed %s %s", *report->feed_name ? report->feed_name : "(none connected)",
-		    states[report->feed_state]);
+	if (*report->feed_name)
+		text_printf(line, "; feed %s %s", report->feed_name, states[report->feed_state]);
+	else
+		text_printf(line, "; no feed yet");
 	if (with_age && report->last_good.ns) {
-		text_printf(line, " (");
+		text_printf(line, *report->feed_name ? " (" : " (last good answer ");
 		text_relative(line, report->last_good, report->now);
 		text_printf(line, ")");
 	}
@@ -256,7 +268,7 @@ void report_verdict_text(const struct report *report, struct text *out)
 	collect_warnings(report, &warnings);
 	if (warnings.len) {
 		text_printf(&line, "jitgate %s: %s", report->version, warnings.data);
-		show_paragraph(out, &line, 0, 2);
+		show_line(out, &line);
 		explain_dead_agent(report, out, 2);
 		summarize(report, &shorter, true);
 		show_paragraph(out, &shorter, 2, 4);
@@ -269,5 +281,5 @@ void report_verdict_text(const struct report *report, struct text *out)
 	if (warnings.failed || line.failed || shorter.failed)
 		out->failed = 1;
 	else
-		show_paragraph(out, show_width(line.data) <= SHOW_WIDTH ? &line : &shorter, 0, 2);
+		show_line(out, show_width(line.data) <= SHOW_WIDTH ? &line : &shorter);
 }

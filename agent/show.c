@@ -107,16 +107,31 @@ size_t show_cut(struct text *out, const char *s, size_t max)
 	return width + 1;
 }
 
-/* Bytes and columns of the word at `s`, up to the next space or the end. */
-static size_t measure_word(const char *s, size_t *ret_width)
+/* Bytes and columns of the word at `s`, up to a space or the end; with `quotes` a space in backquotes is none. */
+static size_t measure_until_space(const char *s, bool quotes, size_t max, size_t *ret_width)
 {
 	const char *at = s;
 	size_t width = 0;
+	bool quoted = false;
 
-	for (struct glyph g = next_glyph(at); g.len && !is_space(&g); at += g.len, g = next_glyph(at))
+	for (struct glyph g = next_glyph(at); g.len && (quoted || !is_space(&g)); at += g.len, g = next_glyph(at)) {
+		quoted ^= quotes && *at == '`';
 		width += g.width;
+		if (quoted && width > max)
+			break;
+	}
 	*ret_width = width;
-	return (size_t)(at - s);
+	return quoted ? 0 : (size_t)(at - s);
+}
+
+/* A backquote that nothing closes, or too late for a line, holds nothing together. */
+static size_t measure_word(const char *s, size_t max, size_t *ret_width)
+{
+	size_t len = measure_until_space(s, true, max, ret_width);
+
+	if (len && *ret_width <= max)
+		return len;
+	return measure_until_space(s, false, max, ret_width);
 }
 
 /* One word, over as many lines as it takes. Returns the column behind it. */
@@ -146,7 +161,7 @@ static void wrap_words(struct text *out, const char *s, size_t first, size_t res
 
 	append_spaces(out, first);
 	for (struct glyph g = next_glyph(s); g.len; g = next_glyph(s)) {
-		size_t width, len = measure_word(s, &width);
+		size_t width, len = measure_word(s, SHOW_WIDTH - rest, &width);
 
 		if (is_space(&g)) {
 			s += g.len;
@@ -172,6 +187,14 @@ void show_paragraph(struct text *out, const struct text *words, size_t first, si
 	if (words->failed)
 		out->failed = 1;
 	wrap_words(out, words->data ? words->data : "", first, rest);
+}
+
+void show_line(struct text *out, const struct text *words)
+{
+	if (words->failed)
+		out->failed = 1;
+	show_cut(out, words->data ? words->data : "", SIZE_MAX);
+	text_append(out, "\n", 1);
 }
 
 void show_count(struct text *out, uint64_t n, const char *noun)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * CORE. Text for people: strings from strangers made harmless, cut or wrapped to the width of a terminal, and columns.
- * Whatever is printed through here is at most SHOW_WIDTH characters wide, and a line of ours stays one line.
+ * Whatever is printed through here is at most SHOW_WIDTH characters wide, but for show_line, and a line of ours stays
+ * one line.
  */
 #ifndef SHOW_H
 #define SHOW_H
@@ -27,10 +28,13 @@ size_t show_width(const char *s);
 size_t show_cut(struct text *out, const char *s, size_t max);
 
 /*
- * A paragraph: the words, the first line indented by `first` columns, the others by `rest`. Longer words are split. A
- * failure of `words` becomes the output's.
+ * A paragraph: the words, the first line indented by `first` columns, the others by `rest`. A command in backquotes is
+ * one word, if a line can hold it; longer words are split. A failure of `words` becomes the output's.
  */
 void show_paragraph(struct text *out, const struct text *words, size_t first, size_t rest);
+
+/* A verdict: one line, however wide it is, so that whoever takes the first line has all of it. Failure as above. */
+void show_line(struct text *out, const struct text *words);
 
 /* "1 grant", "2 grants". */
 void show_count(struct text *out, uint64_t n, const char *noun);
