@@ -115,9 +115,10 @@ static void warn_interfaces(const struct conf *conf, struct text *lines)
 		struct netif netif;
 
 		if (ifindex && netif_get(ifindex, &netif) == 0 && !netif.ethernet)
-			text_printf(lines,
-				    "interfaces: \"%s\" is not an Ethernet interface; jitgated will not start with it\n",
-				    conf->interfaces[i]);
+			text_printf(
+				lines,
+				"interfaces: \"%s\" is not an Ethernet interface; jitgated will not start with it\n",
+				conf->interfaces[i]);
 		if (!ifindex && errno == ENODEV)
 			text_printf(lines,
 				    "interfaces: \"%s\" does not exist here; jitgated waits for it, and as long as it "

@@ -139,9 +139,7 @@ static int find_sessions(const struct conf *conf, struct connections *ret, bool 
 	int r = datapath_open_readonly(conf->pin_dir, &dp, &why);
 
 	if (r == -ENOENT)
-		return failure_set(failure, r,
-				   "%.400s: nothing is in force; systemctl restart jitgated",
-				   why.text);
+		return failure_set(failure, r, "%.400s: nothing is in force; systemctl restart jitgated", why.text);
 	if (r == 0)
 		r = list_connections(ret, &why);
 	if (r < 0)
