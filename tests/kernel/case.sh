@@ -98,14 +98,14 @@ stop shells
 # 2. By the user that jitgated has become: what is taken off is attached again, and an interface that comes is guarded.
 program_on() { in_srv ip -j link show "$1" | jq -r '.[0].xdp.prog.id // empty'; }
 is_attached() { [[ -n $(program_on "$1") ]]; }
-counted_drops() { jg status --json | jq '.counters.malformed.packets'; }
-before=$(counted_drops)
+counted_probes() { jg status --json | jq '.counters.probe.packets'; }
+before=$(counted_probes)
 bpftool link detach pinned "$pin/link_$srv_if"
 check "taken off by somebody else, it is attached again" wait_for 5 is_attached $srv_if
 check "and closed" silent_for $nbr4 22 1s
 is "it is verified" true "$(jg status --json | jq -r '.interfaces[0].verified')"
 feature "attach again without root" "$(yes_no is_attached $srv_if)"
-feature "probe without root" "$(yes_no test "$(counted_drops)" -gt "$before")"
+feature "probe without root" "$(yes_no test "$(counted_probes)" -gt "$before")"
 rm "$pin/link_$srv_if"
 check "its pin is put back" wait_for 5 test -e "$pin/link_$srv_if"
 bpftool map delete pinned "$pin/slots_v1" key 0 0 0 0
